@@ -1,0 +1,5 @@
+"""What can go wrong with what is remembered."""
+
+
+class BadStore(Exception):
+    """The state folder cannot be used as it is: end the program and tell the operator what to do."""

@@ -1,0 +1,21 @@
+"""What can go wrong in the stream: one exception for each thing the caller does about it."""
+
+
+class BadEvent(Exception):
+    """A record that is no event: count it under `reason`, put it in the dead-letter topic, go on."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class BadRequest(Exception):
+    """A request that cannot be answered: tell the client why, keep the line."""
+
+
+class BadFrame(Exception):
+    """Bytes that are no request: tell the client why, hang up."""
+
+
+class BadSource(Exception):
+    """The topic cannot be read or written as promised: stop the stream rather than lose or repeat an event."""
