@@ -1,0 +1,86 @@
+"""Leaderboards: the items with the largest decayed counts, exact and cheap to keep.
+
+Counts with one half-life keep their order while nothing happens, so a board changes only when an item's
+count grows: it then moves up, or takes the place of the last.  An item that was pushed off can only come
+back by growing, so the board always holds exactly the largest counts (until the stream's pace, and with it
+the half-life, is measured anew: then scores are computed again for the items on the board).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from state.record import BOARD, TOTAL
+
+
+@njit(nogil=True, cache=True)
+def score(count: float, t: int, t0: int, half: float) -> float:
+    """Return a count's score: log2 of the count, moved to the landmark `t0`."""
+    return np.log2(count) + (t - t0) / half
+
+
+@njit(nogil=True, cache=True)
+def _low(board: np.ndarray) -> float:
+    low = np.inf
+    for k in range(board.n):
+        if board.score[k] < low:
+            low = board.score[k]
+    return low
+
+
+@njit(nogil=True, cache=True)
+def raise_to(boards: np.ndarray, b: int, items: np.ndarray, row: int, value: float) -> bool:
+    """Give item `row` its new score on board `b`; return whether the board changed."""
+    board = boards[b]
+    bit = 1 << b
+    if items[row].board & bit:
+        for k in range(board.n):
+            if board.item[k] == row:
+                board.score[k] = value
+                return True
+    if board.n < BOARD:
+        board.item[board.n] = row
+        board.score[board.n] = value
+        board.n += 1
+        items[row].board |= bit
+        board.low = -np.inf
+        return True
+    if value <= board.low:
+        return False
+    board.low = _low(board)
+    if value <= board.low:
+        return False
+    for k in range(BOARD):
+        if board.score[k] == board.low:
+            items[board.item[k]].board &= ~bit
+            board.item[k] = row
+            board.score[k] = value
+            items[row].board |= bit
+            return True
+    return False
+
+
+@njit(nogil=True, cache=True)
+def rescore(boards: np.ndarray, b: int, items: np.ndarray, column: int, t0: int, half: float) -> None:
+    """Compute all scores of board `b` again after its half-life changed."""
+    board = boards[b]
+    for k in range(board.n):
+        item = items[board.item[k]]
+        count = (
+            np.float64(item.n)
+            if b == TOTAL
+            else (np.float64(item.fresh[column]) if b == 2 else np.float64(item.pop[column]))
+        )
+        board.score[k] = np.log2(count + 1e-30) + (0.0 if b == TOTAL else (item.last_t - t0) / half)
+    board.low = -np.inf
+
+
+@njit(nogil=True, cache=True)
+def leaders(board: np.ndarray, out: np.ndarray) -> int:
+    """Write the rows of a board's items into `out`, best first; return how many."""
+    order = np.argsort(-board.score[: board.n], kind="mergesort")
+    n = min(out.shape[0], order.shape[0])
+    for k in range(n):
+        out[k] = board.item[order[k]]
+    return n

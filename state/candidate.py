@@ -1,0 +1,119 @@
+"""Candidates: the hundred or so items worth ranking for a user now.
+
+Own history where repeats make sense, items pushed and walked from the last items, direct transitions, what
+the last users of the same items did, rising, popular and newcomers' items, and the newest ones.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from state.board import leaders
+from state.record import BLOCK, FIRST, HISTORY, POPULAR, RISING, START, Scratch, State
+from state.walk import neighbours, push, seeds, top, visits
+
+CANDIDATES = 112  # at most, for one request
+
+PUSHED, WALKED, NEAR, FIRSTS, RISE, POP, NEWEST = 24, 16, 12, 16, 8, 12, 4
+
+
+@njit(nogil=True, cache=True)
+def open_user(state: State, scratch: Scratch, u: int) -> None:
+    """Flag every item the user has had."""
+    if u < 0:
+        return
+    user = state.users[u]
+    for j in range(user.slots):
+        scratch.had[user.item[j]] = 1
+    _flag_seen(state, scratch, u, 1)
+
+
+@njit(nogil=True, cache=True)
+def _flag_seen(state: State, scratch: Scratch, u: int, flag: int) -> None:
+    user = state.users[u]
+    head, n = user.seen_head, user.seen_n
+    inside = n - ((n - 1) // BLOCK) * BLOCK
+    while head != 0 and n > 0:
+        block = state.seen[head]
+        for k in range(inside):
+            scratch.had[block.item[k]] = flag
+        n -= inside
+        inside = BLOCK
+        head = block.next
+
+
+@njit(nogil=True, cache=True)
+def close(state: State, scratch: Scratch, u: int, out: np.ndarray, n: int) -> None:
+    """Leave the scratch as it was found: all zero."""
+    for k in range(n):
+        scratch.where[out[k]] = 0
+    for k in range(scratch.touched_n[0]):
+        item = scratch.touched[k]
+        scratch.acc[item, 0] = scratch.acc[item, 1] = scratch.acc[item, 2] = 0
+    scratch.touched_n[0] = 0
+    if u >= 0:
+        user = state.users[u]
+        for j in range(user.slots):
+            scratch.had[user.item[j]] = 0
+        _flag_seen(state, scratch, u, 0)
+
+
+@njit(nogil=True, cache=True)
+def put(scratch: Scratch, out: np.ndarray, n: int, item: int, own: bool) -> int:
+    """Append `item` unless it is there, is the start node, or was had and may not come again."""
+    if n >= out.shape[0] or item == START or scratch.where[item] != 0:
+        return n
+    if not own and scratch.had[item]:
+        return n
+    out[n] = item
+    scratch.where[item] = n + 1
+    return n + 1
+
+
+@njit(nogil=True, cache=True)
+def _put_all(
+    scratch: Scratch, out: np.ndarray, n: int, items: np.ndarray, m: int, limit: int, own: bool
+) -> int:
+    stop = n + limit
+    for k in range(m):
+        if n >= stop:
+            break
+        n = put(scratch, out, n, items[k], own)
+    return n
+
+
+@njit(nogil=True, cache=True)
+def gather(state: State, scratch: Scratch, u: int, t: int, own: bool, out: np.ndarray) -> int:
+    """Write candidates for user row `u` (-1: nobody known) into `out`; return how many.
+
+    The scratch keeps what the walks found, for `feature.describe`; `close` empties it.
+    """
+    world = state.world[0]
+    open_user(state, scratch, u)
+    m = seeds(state, u, scratch.pick, scratch.weight)
+    push(state, scratch, m)
+    visits(state, scratch, m, state.rates[0].steps, u + 2)
+    neighbours(state, scratch, u, t)
+    n = 0
+    if own and u >= 0:
+        user = state.users[u]
+        n = _put_all(scratch, out, n, user.item, user.slots, HISTORY, True)
+    for column, limit in ((0, PUSHED), (1, WALKED), (2, NEAR)):
+        m = top(scratch, column, scratch.pick, scratch.weight, limit, not own)
+        n = _put_all(scratch, out, n, scratch.pick, m, limit, own)
+    if u >= 0 and state.users[u].slots > 0:
+        edge = state.edges[state.users[u].item[0]]
+        n = _put_all(scratch, out, n, edge.next, edge.nexts, edge.nexts, own)
+    for b, limit in ((FIRST, FIRSTS), (RISING, RISE), (POPULAR, POP)):
+        m = leaders(state.boards[b], scratch.pick)
+        n = _put_all(scratch, out, n, scratch.pick, m, limit, own)
+    row = world.items - 1
+    stop = min(out.shape[0], n + NEWEST)
+    for _ in range(64):
+        if row <= START or n >= stop:
+            break
+        if state.items[row].n > 0:
+            n = put(scratch, out, n, row, own)
+        row -= 1
+    return n

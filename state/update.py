@@ -1,0 +1,297 @@
+"""What one event changes: the compiled pass that keeps history, counts, popularity and edges.
+
+`learn` goes event by event, because freshness is worth more than anything else here; it does some hundreds
+of thousands of events a second.  Only the rows of the event's user and items are written.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from state.board import raise_to, rescore, score
+from state.graph import age, follow, link
+from state.record import (
+    BOARD,
+    FIRST,
+    FRESH,
+    HALF,
+    HISTORY,
+    POPULAR,
+    RECENT,
+    RISING,
+    START,
+    TOTAL,
+    Marks,
+    State,
+)
+from state.seen import add, has
+from state.table import mark
+
+DISLIKE, IMPRESSION = 3, 6  # event type codes that are no interest
+
+
+@njit(nogil=True, cache=True)
+def decay(gap: float, half: float) -> float:
+    """Return what is left of 1 after `gap`; late events (a negative gap) keep 1."""
+    return 2.0 ** (-gap / half) if gap > 0 else 1.0
+
+
+@njit(nogil=True, cache=True)
+def fade_item(item: np.ndarray, t: int, state: State) -> float:
+    """Bring an item's decayed counts to time `t`; return the weight an event at `t` has there."""
+    rates = state.rates[0]
+    pace = state.world[0].pace
+    gap = t - item.last_t
+    if gap <= 0 or item.n == 0:
+        return 1.0
+    for h in range(HALF):
+        left = np.float32(2.0 ** (-gap / (rates.pop[h] * pace)))
+        item.pop[h] *= left
+        if h >= HALF - FRESH:
+            item.fresh[h - 1] *= left
+            item.switch[h - 1] *= left
+    return 1.0
+
+
+@njit(nogil=True, cache=True)
+def _fade_world(state: State, t: int) -> None:
+    world = state.world[0]
+    rates = state.rates[0]
+    gap = t - world.tot_t
+    if gap > 0:
+        for h in range(HALF):
+            left = 2.0 ** (-gap / (rates.pop[h] * world.pace))
+            world.tot[h] *= left
+            if h >= HALF - FRESH:
+                world.ftot[h - 1] *= left
+                world.stot[h - 1] *= left
+        world.tot_t = t
+
+
+@njit(nogil=True, cache=True)
+def pace(state: State, marks: Marks) -> None:
+    """Look at the stream's pace again: the mean time between two events of one item, newest events counting more.
+
+    Half-lives are multiples of it, so that a stream of seconds and one of months need no setting.  It is
+    looked at when the number of events doubles, then every 65 536 events: event numbers, not batches or
+    clocks, decide, so that a replay does the same.
+    """
+    world = state.world[0]
+    rates = state.rates[0]
+    world.check = world.events + min(world.events, 65_536)
+    if rates.pace > 0 or world.gap_n < 8:
+        return
+    new = max(1.0, world.gap_sum / world.gap_n)
+    world.gap_sum *= 0.5
+    world.gap_n *= 0.5
+    if abs(new - world.pace) < 0.1 * world.pace:
+        return
+    world.pace = new
+    for b in range(4):
+        column = 1 if b == RISING else (3 if b == POPULAR else 2)
+        half = new if b == TOTAL else (rates.pop[column if b != FIRST else column + 1] * new)
+        rescore(state.boards, b, state.items, column, world.t0, half)
+        mark(marks.boards, b)
+
+
+@njit(nogil=True, cache=True)
+def slot(user: np.ndarray, item: int) -> int:
+    """Return where `item` stands in the user's history, -1 if nowhere."""
+    for j in range(user.slots):
+        if user.item[j] == item:
+            return j
+    return -1
+
+
+@njit(nogil=True, cache=True)
+def _links(state: State, marks: Marks, user: np.ndarray, row: int, t: int) -> None:
+    """Link the user's last items to item `row`."""
+    rates = state.rates[0]
+    half = rates.edge * state.world[0].pace
+    if user.n == 0:
+        link(state, marks, START, row, 1.0, t, half)
+        return
+    last = user.item[0]
+    if last == row:
+        return
+    follow(state, marks, last, row, t, half)
+    weight = 1.0
+    for j in range(min(user.slots, rates.reach)):
+        if t - user.t[j] > rates.window:
+            break
+        if user.item[j] != row:
+            link(state, marks, user.item[j], row, weight, t, half)
+        weight *= rates.closeness
+
+
+@njit(nogil=True, cache=True)
+def _remember(state: State, user: np.ndarray, j: int, row: int, t: int, seq: int) -> None:
+    """Move item `row` (at slot `j`, -1 if new) to the front of the user's history."""
+    rates = state.rates[0]
+    unit = state.world[0].pace
+    count, visits = np.float32(0.0), np.float32(0.0)
+    d0, d1 = np.float32(0.0), np.float32(0.0)
+    if j < 0:
+        j = min(user.slots, HISTORY - 1)
+        if user.slots < HISTORY:
+            user.slots += 1
+    else:
+        gap = t - user.t[j]
+        count, visits = user.count[j], user.visits[j]
+        d0 = np.float32(user.dec[j, 0] * decay(gap, rates.user[0] * unit))
+        d1 = np.float32(user.dec[j, 1] * decay(gap, rates.user[1] * unit))
+    newest = t
+    if j > 0:
+        for k in range(j, 0, -1):
+            user.item[k], user.index[k], user.at[k] = user.item[k - 1], user.index[k - 1], user.at[k - 1]
+            user.count[k], user.visits[k], user.t[k] = user.count[k - 1], user.visits[k - 1], user.t[k - 1]
+            user.dec[k, 0], user.dec[k, 1] = user.dec[k - 1, 0], user.dec[k - 1, 1]
+        visits += np.float32(1.0)
+        user.run = 0
+    elif count > 0:
+        newest = max(t, user.t[0])
+    else:
+        visits = np.float32(1.0)
+    user.run += 1
+    user.item[0], user.index[0], user.at[0] = row, np.int32(user.n), np.int32(seq)
+    user.count[0], user.visits[0], user.t[0] = count + np.float32(1.0), visits, newest
+    user.dec[0, 0], user.dec[0, 1] = d0 + np.float32(1.0), d1 + np.float32(1.0)
+
+
+@njit(nogil=True, cache=True)
+def _count(state: State, marks: Marks, row: int, u: int, t: int, first: bool, switch: bool) -> None:
+    """Count an event on item `row`, and keep the leaderboards."""
+    world = state.world[0]
+    rates = state.rates[0]
+    item = state.items[row]
+    _fade_world(state, t)
+    if item.n == 0:
+        item.first_t = t
+    else:
+        gap = max(0, t - item.last_t)
+        world.gap_sum += gap
+        world.gap_n += 1.0
+        seconds = np.float32(np.log1p(gap / 1000.0))
+        item.gap = seconds if item.n == 1 else item.gap + np.float32(0.2) * (seconds - item.gap)
+    fade_item(item, t, state)
+    late = item.last_t - t
+    for h in range(HALF):
+        one = 1.0 if late <= 0 else 2.0 ** (-late / (rates.pop[h] * world.pace))
+        behind = world.tot_t - t
+        all_ = 1.0 if behind <= 0 else 2.0 ** (-behind / (rates.pop[h] * world.pace))
+        item.pop[h] += np.float32(one)
+        world.tot[h] += all_
+        if h > 0 and first:
+            item.fresh[h - 1] += np.float32(one)
+            world.ftot[h - 1] += all_
+        if h > 0 and switch:
+            item.switch[h - 1] += np.float32(one)
+            world.stot[h - 1] += all_
+    item.n += 1
+    item.last_run = item.last_run + 1 if item.last_user == u else 1
+    item.last_user = u
+    if item.n == 1 or item.user[(item.head - 1) % RECENT] != u:
+        item.user[item.head] = u
+        item.user_t[item.head] = t
+        item.head = (item.head + 1) % RECENT
+    item.last_t = t if late <= 0 or item.n == 1 else item.last_t
+    mark(marks.items, row)
+    at = item.last_t
+    if raise_to(
+        state.boards, RISING, state.items, row, score(item.pop[1], at, world.t0, rates.pop[1] * world.pace)
+    ):
+        mark(marks.boards, RISING)
+    if raise_to(
+        state.boards, POPULAR, state.items, row, score(item.pop[3], at, world.t0, rates.pop[3] * world.pace)
+    ):
+        mark(marks.boards, POPULAR)
+    if raise_to(state.boards, TOTAL, state.items, row, np.log2(np.float64(item.n))):
+        mark(marks.boards, TOTAL)
+    if first and raise_to(
+        state.boards, FIRST, state.items, row, score(item.fresh[2], at, world.t0, rates.pop[3] * world.pace)
+    ):
+        mark(marks.boards, FIRST)
+
+
+@njit(nogil=True, cache=True)
+def _user_context(state: State, marks: Marks, user: np.ndarray, j: int, had: bool, t: int) -> None:
+    """Keep the running means that say how this user behaves."""
+    world = state.world[0]
+    if user.n > 0:
+        same = np.float32(1.0 if j == 0 else 0.0)
+        rate = np.float32(max(0.1, 1.0 / (1.0 + user.n)))
+        user.repeat += rate * (same - user.repeat)
+        user.had += rate * (np.float32(had) - user.had)
+        last = state.items[user.item[0]]
+        last.sticky += np.float32(max(0.1, 1.0 / (1.0 + last.n))) * (same - last.sticky)
+        mark(marks.items, user.item[0])
+        slow = max(0.002, 1.0 / (1.0 + world.events))
+        world.had += slow * (np.float64(had) - world.had)
+        world.repeat += slow * (np.float64(same) - world.repeat)
+        seconds = np.float32(np.log1p(max(0, t - user.last_t) / 1000.0))
+        user.gap = seconds if user.n == 1 else user.gap + np.float32(0.2) * (seconds - user.gap)
+    else:
+        user.first_t = t
+    if user.n == 0 or t - user.last_t > state.rates[0].session:
+        user.session_t = t
+        user.session_n = 0
+    user.session_n += 1
+
+
+@njit(nogil=True, cache=True)
+def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> None:
+    """Apply one event of user row `u` on item row `row` at time `t`."""
+    world = state.world[0]
+    if kind == IMPRESSION:
+        world.impressions += 1
+        return
+    if world.events == 0:
+        world.t0 = t
+        world.tot_t = t
+        world.pace = state.rates[0].pace if state.rates[0].pace > 0 else 3_600_000.0
+        world.check = 64
+        world.epoch = np.int64(t // state.rates[0].month)
+    if t < world.t:
+        world.late += 1
+    user = state.users[u]
+    j = slot(user, row)
+    had = j >= 0 or has(state.seen, user.seen_head, user.seen_n, row)
+    _user_context(state, marks, user, j, had, t)
+    if kind != DISLIKE:
+        _links(state, marks, user, row, t)
+        _count(state, marks, row, u, t, user.n == 0, user.n > 0 and j != 0)
+    if not had:
+        add(state, marks, u, row)
+        state.items[row].users += 1
+        mark(marks.items, row)
+    _remember(state, user, j, row, t, state.items[row].n)
+    user.n += 1
+    user.last_t = max(user.last_t, t)
+    mark(marks.users, u)
+    world.events += 1
+    world.t = max(world.t, t)
+    if world.events >= world.check:
+        pace(state, marks)
+    epoch = np.int64(world.t // state.rates[0].month)
+    if epoch > world.epoch:
+        world.epoch = epoch
+        age(state, marks, epoch, world.t)
+
+
+@njit(nogil=True, cache=True)
+def learn(
+    state: State, marks: Marks, users: np.ndarray, items: np.ndarray, t: np.ndarray, kinds: np.ndarray
+) -> None:
+    """Apply events in order.
+
+    Shapes:
+        - users, items: int32 [n], rows that exist
+        - t: int64 [n]
+        - kinds: int8 [n]
+    """
+    for i in range(users.shape[0]):
+        apply(state, marks, users[i], items[i], t[i], kinds[i])
+
+
+assert BOARD >= HISTORY
