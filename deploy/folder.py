@@ -1,0 +1,73 @@
+"""The folders of one instance: the state folder with its lock, and the folder of the tables processes share."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from deploy.config import BadConfig
+from state.error import BadStore
+
+SHARED_MEMORY = Path("/dev/shm")
+LOCK = "lock"
+
+
+class Lock:
+    """The right to use a state folder, held until `close` or the end of every process that inherited it."""
+
+    def __init__(self, folder: Path, holder: str) -> None:
+        """Take the lock or raise BadStore naming the holder; `holder` is what others are told about us."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as exc:
+            raise BadStore(
+                f"{folder}: the state folder cannot be used ({exc.strerror}); "
+                "choose another with --state, RIVERWALK_STATE_FOLDER or state.folder"
+            ) from exc
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            owner = os.read(self._file, 400).decode(errors="replace").strip() or "another process"
+            os.close(self._file)
+            raise BadStore(
+                f"{folder}: the state folder is in use by {owner}; stop that one, or choose another folder "
+                "with --state, RIVERWALK_STATE_FOLDER or state.folder"
+            ) from exc
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, f"{holder}\n".encode(), 0)
+
+    def fileno(self) -> int:
+        """The descriptor to hand to a child, so that the lock lasts as long as anyone can write."""
+        return self._file
+
+    def close(self) -> None:
+        """Give the lock back; the file stays, so that nobody ever locks one that is about to vanish."""
+        os.close(self._file)
+
+
+def live(folder: Path, base: str) -> Path:
+    """An empty folder for the shared tables of the instance with this state folder.
+
+    Args:
+        folder: The state folder, absolute, whose lock the caller holds.
+        base: Where to make it; empty picks /dev/shm, or the state folder where there is no shared memory.
+    """
+    code = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
+    top = Path(base).expanduser().absolute() if base else SHARED_MEMORY
+    if not base and not os.access(top, os.W_OK | os.X_OK):
+        top = folder
+    path = top / f"riverwalk-{os.getuid()}-{code}"
+    try:
+        top.mkdir(parents=True, exist_ok=True)
+        if path.is_symlink() or (path.exists() and path.stat().st_uid != os.getuid()):
+            raise BadConfig(f"{path}: belongs to someone else; choose another place with state.live")
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(mode=stat.S_IRWXU)
+    except OSError as exc:
+        raise BadConfig(
+            f"{path}: cannot be made ({exc.strerror}); choose another place with state.live"
+        ) from exc
+    return path
