@@ -1,0 +1,95 @@
+"""A batch: the good events of some records as columns, and where in the topic to read on.
+
+Bad records are named one by one and leave their neighbours unharmed; the offsets cover them too, so that a bad
+record is met once.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.error import BadEvent
+from stream.event import KINDS, decode
+
+
+class Record(NamedTuple):
+    """What a topic holds: bytes, their place, and the wall clock in milliseconds when they were produced."""
+
+    partition: int
+    offset: int
+    payload: bytes
+    produced_ms: int
+
+
+class Rejected(NamedTuple):
+    """A record that is no event."""
+
+    record: Record
+    reason: str
+    message: str
+
+
+class Batch(NamedTuple):
+    """Columns of n events in the order they were read.
+
+    Shapes:
+        - user, item: n texts
+        - t: int64 [n], milliseconds of event time
+        - kind: int8 [n], the position of the event's type in `KINDS`
+        - value: float32 [n]
+        - partition: int32 [n], offset: int64 [n], produced: int64 [n] in milliseconds of the wall clock
+        - ends: partition -> the next offset to read, bad records covered
+    """
+
+    user: list[str]
+    item: list[str]
+    t: NDArray[np.int64]
+    kind: NDArray[np.int8]
+    value: NDArray[np.float32]
+    partition: NDArray[np.int32]
+    offset: NDArray[np.int64]
+    produced: NDArray[np.int64]
+    ends: dict[int, int]
+
+    @property
+    def size(self) -> int:
+        """How many events it holds (`len` counts the columns of a tuple)."""
+        return len(self.user)
+
+
+_CODE = {name: code for code, name in enumerate(KINDS)}
+
+
+def decode_batch(records: Sequence[Record], now_ms: int) -> tuple[Batch, list[Rejected]]:
+    """The events in some records, and the records that are none."""
+    events = []
+    good: Sequence[Record] = records
+    rejected: list[Rejected] = []
+    for record in records:
+        try:
+            events.append(decode(record[2], now_ms))
+        except BadEvent as exc:
+            rejected.append(Rejected(record, exc.reason, str(exc)))
+    if rejected:
+        bad = {id(item.record) for item in rejected}
+        good = [record for record in records if id(record) not in bad]
+    n = len(events)
+    batch = Batch(
+        [event.user for event in events],
+        [event.item for event in events],
+        np.fromiter([event.t for event in events], np.int64, n),
+        np.fromiter([_CODE[event.type] for event in events], np.int8, n),
+        np.fromiter([event.value for event in events], np.float32, n),
+        np.fromiter([record[0] for record in good], np.int32, n),
+        np.fromiter([record[1] for record in good], np.int64, n),
+        np.fromiter([record[3] for record in good], np.int64, n),
+        _ends(records),
+    )
+    return batch, rejected
+
+
+def _ends(records: Sequence[Record]) -> dict[int, int]:
+    """The next offset of each partition; offsets rise within one."""
+    return {record[0]: record[1] + 1 for record in records}
