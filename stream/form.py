@@ -11,7 +11,6 @@ Text is streamed, never loaded whole.  A bad line goes to `reject` as a BadEvent
 
 import csv
 import gzip
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -31,6 +30,7 @@ Reject = Callable[[BadEvent, str], None]
 """What to do with a bad line: the error and the line itself."""
 
 _FAR = 2**62  # a file may hold any time: nothing in it is "future"
+_LARGE = 3.4028234663852886e38  # the largest finite 32-bit float
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -185,8 +185,8 @@ def _number(text: str, what: str) -> float:
         number = float(text)
     except ValueError as exc:
         raise BadEvent("type", f"the {what} {text[:40]!r} is no number") from exc
-    if not math.isfinite(number):
-        raise BadEvent("nan", f"the {what} is {text}, expected a finite number")
+    if not -_LARGE <= number <= _LARGE:
+        raise BadEvent("nan", f"the {what} is {text}, expected a finite 32-bit number")
     return number
 
 

@@ -18,6 +18,7 @@ from stream.error import BadEvent, BadSource
 from stream.event import KINDS, Event, encode
 from stream.form import Reject, Row, format_of, rows
 
+_CODE = {name: code for code, name in enumerate(KINDS)}
 _UNORDERED = ("movielens", "npz")
 _ENDINGS = (".csv", ".data", ".base", ".test", ".jsonl", ".npz", ".tsv")
 _FIRST = (
@@ -85,7 +86,7 @@ def columns(path: str | Path, *, format: str | None = None) -> Columns:
         np.array(user, object)[order].tolist(),
         np.array(item, object)[order].tolist(),
         times[order],
-        np.fromiter((KINDS[name] for name in kind), np.int8, len(kind))[order],
+        np.fromiter((_CODE[name] for name in kind), np.int8, len(kind))[order],
         np.array(value, np.float32)[order],
     )
 
