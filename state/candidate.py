@@ -19,44 +19,48 @@ PUSHED, WALKED, NEAR, FIRSTS, RISE, POP, NEWEST = 24, 16, 12, 16, 8, 12, 4
 
 
 @njit(nogil=True, cache=True)
+def _flag(scratch: Scratch, item: int) -> None:
+    n = scratch.flagged_n[0]
+    if scratch.had[item] == 0 and n < scratch.flagged.shape[0]:
+        scratch.had[item] = 1
+        scratch.flagged[n] = item
+        scratch.flagged_n[0] = n + 1
+
+
+@njit(nogil=True, cache=True)
 def open_user(state: State, scratch: Scratch, u: int) -> None:
     """Flag every item the user has had."""
     if u < 0:
         return
     user = state.users[u]
     for j in range(user.slots):
-        scratch.had[user.item[j]] = 1
-    _flag_seen(state, scratch, u, 1)
-
-
-@njit(nogil=True, cache=True)
-def _flag_seen(state: State, scratch: Scratch, u: int, flag: int) -> None:
-    user = state.users[u]
+        _flag(scratch, user.item[j])
     head, n = user.seen_head, user.seen_n
     inside = n - ((n - 1) // BLOCK) * BLOCK
     while head != 0 and n > 0:
         block = state.seen[head]
         for k in range(inside):
-            scratch.had[block.item[k]] = flag
+            _flag(scratch, block.item[k])
         n -= inside
         inside = BLOCK
         head = block.next
 
 
 @njit(nogil=True, cache=True)
-def close(state: State, scratch: Scratch, u: int, out: np.ndarray, n: int) -> None:
-    """Leave the scratch as it was found: all zero."""
+def close(scratch: Scratch, out: np.ndarray, n: int) -> None:
+    """Leave the scratch as it was found: all zero.
+
+    It goes by its own lists: the user's row may have changed under a reader in the meantime.
+    """
     for k in range(n):
         scratch.where[out[k]] = 0
     for k in range(scratch.touched_n[0]):
         item = scratch.touched[k]
         scratch.acc[item, 0] = scratch.acc[item, 1] = scratch.acc[item, 2] = 0
+    for k in range(scratch.flagged_n[0]):
+        scratch.had[scratch.flagged[k]] = 0
     scratch.touched_n[0] = 0
-    if u >= 0:
-        user = state.users[u]
-        for j in range(user.slots):
-            scratch.had[user.item[j]] = 0
-        _flag_seen(state, scratch, u, 0)
+    scratch.flagged_n[0] = 0
 
 
 @njit(nogil=True, cache=True)

@@ -36,7 +36,7 @@ WORLD = np.dtype(
         ("edges", "i8"),
         ("late", "i8"),
         ("blocks", "i8"),  # seen blocks in use
-        ("free", "i8"),  # unused
+        ("rejected", "i8"),  # records that were no events
         ("pace", "f8"),  # mean milliseconds between two events of one item
         ("gap_sum", "f8"),
         ("gap_n", "f8"),
@@ -225,3 +225,5 @@ class Scratch(NamedTuple):
     pick: np.ndarray  # int32 [BOARD]
     weight: np.ndarray  # float32 [BOARD]
     touched_n: np.ndarray  # int64 [1]
+    flagged: np.ndarray  # int32 [many], items flagged in `had`
+    flagged_n: np.ndarray  # int64 [1]

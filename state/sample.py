@@ -144,7 +144,7 @@ def emit(
     past(state, u, t, out.hist[s], out.age[s])
     out.own_rank[s] = slot(state.users[u], row) + 1 if state.users[u].n > 0 else 0
     out.pop_rank[s] = _board_rank(state, row)
-    close(state, scratch, u, cand, n)
+    close(scratch, cand, n)
 
 
 @njit(nogil=True, cache=True)

@@ -64,4 +64,6 @@ class World:
             np.zeros(BOARD, np.int32),
             np.zeros(BOARD, np.float32),
             np.zeros(1, np.int64),
+            np.zeros(65_536, np.int32),
+            np.zeros(1, np.int64),
         )

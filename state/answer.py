@@ -1,0 +1,117 @@
+"""What a reader asks the tables: one compiled call a request, and none of them writes a row."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from state.board import leaders
+from state.candidate import close, gather, open_user, put
+from state.feature import describe
+from state.record import POPULAR, RISING, START, TOTAL, Scratch, State
+from state.sample import past
+from state.update import decay
+from state.walk import push, top, visits
+
+AGAIN, BECAUSE, NEWCOMER, RISE, POPULARITY, NEW = 0, 1, 2, 3, 4, 5  # why an item is in the answer
+
+
+@njit(nogil=True, cache=True)
+def prepare(
+    state: State,
+    scratch: Scratch,
+    u: int,
+    t: int,
+    own: bool,
+    cand: np.ndarray,
+    x: np.ndarray,
+    hist: np.ndarray,
+    age: np.ndarray,
+) -> int:
+    """Write the candidates of user row `u` (-1: unknown), their features and the user's last items.
+
+    Shapes:
+        - cand: int32 [C]; x: float32 [C, FEATURES]; hist: int32 [K]; age: int64 [K], ms
+        - output: how many candidates
+    """
+    n = gather(state, scratch, u, t, own, cand)
+    describe(state, scratch, u, t, cand, n, x)
+    past(state, u, t, hist, age)
+    close(scratch, cand, n)
+    return n
+
+
+@njit(nogil=True, cache=True)
+def fill(state: State, scratch: Scratch, u: int, own: bool, out: np.ndarray, n: int, k: int) -> int:
+    """Append popular, then recent items until `out` holds `k`, as far as any are allowed; return how many."""
+    open_user(state, scratch, u)
+    for c in range(n):
+        scratch.where[out[c]] = c + 1
+    room = out[:k]
+    for b in (POPULAR, RISING, TOTAL):
+        m = leaders(state.boards[b], scratch.pick)
+        for c in range(m):
+            n = put(scratch, room, n, scratch.pick[c], own)
+    row = state.world[0].items - 1
+    while n < k and row > START:
+        if state.items[row].n > 0:
+            n = put(scratch, room, n, row, own)
+        row -= 1
+    close(scratch, out, n)
+    return n
+
+
+@njit(nogil=True, cache=True)
+def similar(state: State, scratch: Scratch, row: int, out: np.ndarray, weight: np.ndarray) -> int:
+    """Write the items nearest to item `row` on the co-watch graph, best first; return how many."""
+    scratch.pick[0] = row
+    scratch.weight[0] = 1.0
+    push(state, scratch, 1)
+    visits(state, scratch, 1, state.rates[0].steps, row)
+    for c in range(scratch.touched_n[0]):
+        item = scratch.touched[c]
+        scratch.acc[item, 0] += np.float32(0.2) * scratch.acc[item, 1]
+    scratch.had[row] = 1
+    n = top(scratch, 0, out, weight, out.shape[0], True)
+    scratch.had[row] = 0
+    close(scratch, out, 0)
+    return n
+
+
+@njit(nogil=True, cache=True)
+def trending(state: State, t: int, out: np.ndarray, weight: np.ndarray) -> int:
+    """Write the rising items and their decayed counts as of `t`, best first; return how many."""
+    n = leaders(state.boards[RISING], out)
+    half = state.rates[0].pop[1] * state.world[0].pace
+    for c in range(n):
+        item = state.items[out[c]]
+        weight[c] = item.pop[1] * decay(t - item.last_t, half)
+    return n
+
+
+@njit(nogil=True, cache=True)
+def why(state: State, u: int, row: int) -> tuple[int, int]:
+    """Return why `row` is in an answer to user row `u`, and the item of theirs that led to it."""
+    best, weight = -1, 0.0
+    if u >= 0:
+        user = state.users[u]
+        share = 1.0
+        for j in range(user.slots):
+            if user.item[j] == row:
+                return AGAIN, row
+        for j in range(min(user.slots, state.rates[0].seeds)):
+            edge = state.edges[user.item[j]]
+            for s in range(edge.slots):
+                if edge.dst[s] == row and edge.total > 0 and share * edge.w[s] / edge.total > weight:
+                    best, weight = user.item[j], share * edge.w[s] / edge.total
+            share *= state.rates[0].seed_decay
+    if best >= 0:
+        return BECAUSE, best
+    flags = state.items[row].board
+    if flags & 4:
+        return NEWCOMER, row
+    if flags & 1:
+        return RISE, row
+    if flags & 2:
+        return POPULARITY, row
+    return NEW, row

@@ -1,0 +1,201 @@
+"""The store: changed rows and the offsets they came from, in one write.
+
+RocksDB in raw mode: bytes in, bytes out, nothing is ever unpickled.
+
+    key    | table name | 0 | row, 4 bytes big-endian |       value  | crc32, 4 bytes | row |
+    key    | "offset" | 0 | topic | 0 | partition     |       value  | crc32          | offset, 8 bytes |
+    key    | "meta" | 0 | name                        |       value  | crc32          | JSON |
+
+A write holds all rows a batch of events changed, the names it added and the offset of the event after it, so
+that a process killed anywhere starts again from a whole batch.  Nothing else in the program knows RocksDB.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from rocksdict import Options, Rdict, WriteBatch, WriteOptions
+
+from state.error import BadStore
+from state.ids import Ids
+from state.table import Table
+
+FORMAT = 1
+CHUNK = 8_192  # rows read at a time
+
+
+def _seal(data: bytes) -> bytes:
+    return zlib.crc32(data).to_bytes(4, "little") + data
+
+
+class Store:
+    """What is remembered on disk.
+
+    Args:
+        folder: The database's own folder; made when missing.
+        sync: Whether every write waits for the disk.
+
+    Raises:
+        BadStore: The folder holds another format, or cannot be opened.
+    """
+
+    def __init__(self, folder: Path, *, sync: bool = True) -> None:
+        self.folder = folder
+        options = Options(raw_mode=True)
+        options.create_if_missing(True)
+        options.set_write_buffer_size(64 << 20)
+        options.set_max_write_buffer_number(3)
+        options.set_max_background_jobs(2)
+        options.set_keep_log_file_num(3)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.db = Rdict(str(folder), options)
+        except Exception as exc:
+            raise BadStore(f"{folder}: cannot be opened ({exc}); is another riverwalk using it?") from exc
+        self.synced, self.loose = WriteOptions(), WriteOptions()
+        self.synced.sync = True
+        self.sync = sync
+        self._check_format()
+
+    def _check_format(self) -> None:
+        found = self.meta("format")
+        if found is None:
+            self.db[b"meta\0format"] = _seal(json.dumps(FORMAT).encode())
+        elif found != FORMAT:
+            raise BadStore(
+                f"{self.folder}: format {found}, this program reads {FORMAT}; "
+                "restore a backup of this format or replay the topic into an empty folder"
+            )
+
+    def _open(self, key: bytes, value: bytes) -> bytes:
+        data = value[4:]
+        if zlib.crc32(data).to_bytes(4, "little") != value[:4]:
+            raise BadStore(
+                f"{self.folder}: the row {key!r} is corrupt (checksum); "
+                "restore a backup or replay the topic into an empty folder"
+            )
+        return data
+
+    def meta(self, name: str) -> object:
+        """Return a fact kept beside the tables, None when missing."""
+        key = b"meta\0" + name.encode()
+        value = self.db.get(key)
+        return None if value is None else json.loads(self._open(key, value))
+
+    def _scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        for key, value in self.db.items(from_key=prefix):
+            if not key.startswith(prefix):
+                return
+            yield key, self._open(key, value)
+
+    def offsets(self, topic: str, kind: str = "offset") -> dict[int, int]:
+        """Return the next offset to read of each partition of `topic`."""
+        prefix = kind.encode() + b"\0" + topic.encode() + b"\0"
+        return {
+            int.from_bytes(key[len(prefix) :], "big"): int.from_bytes(data, "little")
+            for key, data in self._scan(prefix)
+        }
+
+    def load(self, tables: Iterable[Table], names: Iterable[Ids]) -> None:
+        """Fill tables and names from the last save.
+
+        Raises:
+            BadStore: A row is corrupt or of another width.
+        """
+        for ids in names:
+            for key, data in self._scan(ids.name.encode() + b".id\0"):
+                row = int.from_bytes(key[-4:], "big")
+                if row >= len(ids) and ids.add(data.decode()) != row:
+                    raise BadStore(
+                        f"{self.folder}: {ids.name} ids have a gap before row {row}; restore a backup"
+                    )
+        for table in tables:
+            self._load_table(table)
+
+    def _load_table(self, table: Table) -> None:
+        rows: list[int] = []
+        parts: list[bytes] = []
+
+        def flush() -> None:
+            if rows:
+                block = np.frombuffer(b"".join(parts), np.uint8).reshape(len(rows), table.row_bytes)
+                table.bytes[np.array(rows)] = block
+                rows.clear()
+                parts.clear()
+
+        for key, data in self._scan(table.name.encode() + b"\0"):
+            row = int.from_bytes(key[-4:], "big")
+            if len(data) != table.row_bytes or row >= table.capacity:
+                raise BadStore(
+                    f"{self.folder}: {table.name} row {row} has {len(data)} bytes, this program reads "
+                    f"{table.row_bytes} and at most {table.capacity} rows; restore the settings it was written "
+                    "with, or replay the topic into an empty folder"
+                )
+            rows.append(row)
+            parts.append(data)
+            if len(rows) == CHUNK:
+                flush()
+        flush()
+
+    def save(
+        self,
+        tables: Iterable[Table],
+        names: dict[Ids, int],
+        topic: str,
+        offsets: dict[int, int],
+        *,
+        kind: str = "offset",
+        sync: bool | None = None,
+    ) -> int:
+        """Write changed rows, names added since row `names[ids]`, and offsets, at once; return the rows written.
+
+        Raises:
+            BadStore: The disk is full or failing; nothing of this save is there.
+        """
+        batch = WriteBatch(raw_mode=True)
+        put, crc = batch.put, zlib.crc32
+        count = 0
+        for table in tables:
+            rows = np.sort(table.dirty)
+            prefix = table.name.encode() + b"\0"
+            width = table.row_bytes
+            keys = rows.astype(">u4").tobytes()
+            data = table.bytes[rows].tobytes()
+            for i in range(rows.shape[0]):
+                row = data[i * width : i * width + width]
+                put(prefix + keys[4 * i : 4 * i + 4], crc(row).to_bytes(4, "little") + row)
+            count += rows.shape[0]
+        for ids, since in names.items():
+            prefix = ids.name.encode() + b".id\0"
+            for row in range(since, len(ids)):
+                put(prefix + row.to_bytes(4, "big"), _seal(ids.text[row].encode()))
+        for partition, offset in offsets.items():
+            key = kind.encode() + b"\0" + topic.encode() + b"\0" + partition.to_bytes(4, "big")
+            put(key, _seal(offset.to_bytes(8, "little")))
+        wait = self.sync if sync is None else sync
+        try:
+            self.db.write(batch, write_opt=self.synced if wait else self.loose)
+        except Exception as exc:
+            raise BadStore(
+                f"{self.folder}: a save failed ({exc}); free some disk space, learning goes on by itself"
+            ) from exc
+        for table in tables:
+            table.clean()
+        return count
+
+    def rows(self) -> Iterator[tuple[bytes, bytes]]:
+        """Return every key and its bytes, for comparing two stores."""
+        return self._scan(b"")
+
+    def flush(self) -> None:
+        """Wait until everything written is on the disk."""
+        self.db.flush_wal(True)
+
+    def close(self) -> None:
+        """Save what RocksDB holds in memory and let the folder go."""
+        self.db.flush()
+        self.db.close()
