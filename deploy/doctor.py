@@ -1,0 +1,227 @@
+"""`riverwalk doctor`: is this machine, and is this configuration, fit to run? Each check says what to do."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from deploy import folder, port
+from deploy.config import BadConfig, Config, State
+from deploy.screen import show
+from state.error import BadStore
+
+PACKAGES = (
+    "confluent-kafka",
+    "h11",
+    "msgspec",
+    "numba",
+    "numpy",
+    "prometheus-client",
+    "rich",
+    "rocksdict",
+    "structlog",
+    "torch",
+    "torch-geometric",
+    "typer",
+    "uvloop",
+)
+SIGNS = {"ok": "✓", "note": "!", "broken": "✗"}
+LIVE_MIB = 512
+STATE_MIB = 1024
+MEMORY_MIB = 2048
+SLOW_FSYNC_MS = 50.0
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One check: what was looked at, how it is, and what to do when it is not well."""
+
+    check: str
+    state: Literal["ok", "note", "broken"]
+    found: str
+    advice: str = ""
+
+
+def examine(config: Config) -> list[Finding]:
+    """Everything there is to check, in the order in which a start would stumble over it."""
+    root = Path(config.state.folder).expanduser().absolute()
+    return [
+        _python(),
+        *_packages(),
+        _processor(),
+        _memory(),
+        _live(config.state),
+        *_state_folder(root),
+        *_ports(config),
+        _kafka(config.kafka.address),
+        *_real_broker(),
+    ]
+
+
+def report(findings: list[Finding], as_json: bool) -> bool:
+    """Print the findings; whether nothing is broken."""
+    well = all(finding.state != "broken" for finding in findings)
+    if as_json:
+        show({"ok": well, "checks": [msgspec.structs.asdict(finding) for finding in findings]}, True)
+        return well
+    width = max(len(finding.check) for finding in findings)
+    for finding in findings:
+        print(f"{SIGNS[finding.state]} {finding.check:<{width}}  {finding.found}")
+        if finding.advice and finding.state != "ok":
+            print(f"  {'':<{width}}  → {finding.advice}")
+    print("fit to run" if well else "not fit to run: mend what is marked ✗")
+    return well
+
+
+def _python() -> Finding:
+    found = ".".join(map(str, sys.version_info[:3]))
+    good = sys.version_info >= (3, 11)
+    return Finding("python", "ok" if good else "broken", found, "install Python 3.11 or newer")
+
+
+def _packages() -> Iterator[Finding]:
+    """Each package is imported in a process of its own, so that a crash in one is a finding too."""
+    for name in PACKAGES:
+        module = name.replace("-", "_")
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            yield Finding(
+                name, "broken", "not installed", "pip install riverwalk, in an environment of its own"
+            )
+            continue
+        if name.startswith("torch"):
+            good = find_spec(module) is not None
+            error = "its module is missing"
+        else:
+            done = subprocess.run(
+                [sys.executable, "-c", f"import {module}"], capture_output=True, check=False
+            )
+            good, error = (
+                done.returncode == 0,
+                done.stderr.decode(errors="replace").strip().rpartition("\n")[2],
+            )
+        state: Literal["ok", "broken"] = "ok" if good else "broken"
+        yield Finding(name, state, found if good else error, f"pip install --force-reinstall {name}=={found}")
+
+
+def _processor() -> Finding:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    state: Literal["ok", "note"] = "ok" if cores >= 2 else "note"
+    return Finding("cores", state, str(cores), "answers wait for ingest on one core; two are better")
+
+
+def _memory() -> Finding:
+    mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    state: Literal["ok", "note"] = "ok" if mib >= MEMORY_MIB else "note"
+    return Finding(
+        "memory", state, f"{mib:,} MiB", f"ingest alone takes about 1 GiB; {MEMORY_MIB:,} MiB are wanted"
+    )
+
+
+def _live(state: State) -> Finding:
+    """Where the shared tables go, and whether there is room."""
+    place = Path(state.live).expanduser() if state.live else folder.SHARED_MEMORY
+    if not place.is_dir():
+        return Finding(
+            "live", "note", f"{place} is missing", "the tables go into the state folder; set state.live"
+        )
+    free = shutil.disk_usage(place).free // 2**20
+    good: Literal["ok", "broken"] = "ok" if free >= LIVE_MIB and os.access(place, os.W_OK) else "broken"
+    advice = f"{LIVE_MIB} MiB are wanted: docker run --shm-size=1g, or another folder in state.live"
+    return Finding("live", good, f"{place}, {free:,} MiB free", advice)
+
+
+def _state_folder(root: Path) -> Iterator[Finding]:
+    """Whether the state folder can be written, is free, holds what we read, and how fast it syncs."""
+    advice = "choose another folder with --state, RIVERWALK_STATE_FOLDER or state.folder"
+    parent = next(place for place in (root, *root.parents) if place.exists())
+    free = shutil.disk_usage(parent).free // 2**20
+    if not os.access(parent, os.W_OK) or not parent.is_dir():
+        yield Finding("state folder", "broken", f"{root} cannot be written", advice)
+        return
+    room: Literal["ok", "broken"] = "ok" if free >= STATE_MIB else "broken"
+    yield Finding(
+        "state folder", room, f"{root}, {free:,} MiB free", f"{STATE_MIB:,} MiB are wanted; {advice}"
+    )
+    if root.exists():
+        yield _lock(root)
+    milliseconds = _fsync_ms(parent)
+    speed: Literal["ok", "note"] = "ok" if milliseconds <= SLOW_FSYNC_MS else "note"
+    yield Finding(
+        "fsync", speed, f"{milliseconds:.1f} ms", 'a slow disk; state.sync = "interval" groups the syncs'
+    )
+
+
+def _lock(root: Path) -> Finding:
+    try:
+        folder.Lock(root, "riverwalk doctor").close()
+    except BadStore as exc:
+        return Finding("state lock", "note", str(exc), "an instance is running here, which may be right")
+    return Finding("state lock", "ok", "free")
+
+
+def _fsync_ms(place: Path) -> float:
+    """The median time of a small write that is forced to the disk."""
+    times = []
+    with tempfile.TemporaryFile(dir=place) as file:
+        for _ in range(9):
+            file.write(b"riverwalk" * 400)
+            begin = time.perf_counter()
+            file.flush()
+            os.fsync(file.fileno())
+            times.append((time.perf_counter() - begin) * 1e3)
+    return sorted(times)[len(times) // 2]
+
+
+def _ports(config: Config) -> Iterator[Finding]:
+    serve = config.serve
+    for number, setting, flag in (
+        (serve.port, "serve.port", "--port"),
+        (serve.http_port, "serve.http_port", "--http-port"),
+    ):
+        try:
+            port.claim(serve.host, number, setting, flag)
+        except BadConfig as exc:
+            yield Finding(setting, "broken", str(exc).partition(";")[0], str(exc).partition("; ")[2])
+        else:
+            yield Finding(setting, "ok", f"{serve.host}:{number} is free" if number else "picks a free one")
+
+
+def _kafka(address: str) -> Finding:
+    """Whether each named broker takes a connection; a real exchange is left to the start."""
+    if not address:
+        return Finding("kafka", "ok", "the embedded broker")
+    for one in address.split(","):
+        host, _, number = one.strip().rpartition(":")
+        try:
+            with socket.create_connection((host.strip("[]"), int(number)), timeout=3.0):
+                continue
+        except ValueError:
+            return Finding("kafka", "broken", f"{one!r} is no host:port", "write --kafka host:port")
+        except OSError as exc:
+            return Finding(
+                "kafka", "broken", f"{one}: {exc.strerror or exc}", "start the broker or correct --kafka"
+            )
+    return Finding("kafka", "ok", f"{address} takes connections")
+
+
+def _real_broker() -> Iterator[Finding]:
+    """What `riverwalk kafka` needs; a plain run does not."""
+    for name, package in (("java", "openjdk-17-jre-headless"), ("mvn", "maven")):
+        place = shutil.which(name)
+        yield Finding(
+            name,
+            "ok" if place else "note",
+            place or "not found",
+            f"only `riverwalk kafka` and its tests need it: apt-get install {package}",
+        )

@@ -1,0 +1,209 @@
+"""The command line. Every command imports what it needs when it runs, so that the others stay fast.
+
+Exit status: 0 done, 1 it went wrong while running, 2 the command or the configuration is wrong.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from deploy import query
+from deploy.client import BadAnswer
+from deploy.config import BadConfig
+from deploy.option import File, Folder, Host, HttpPort, Json, Kafka, Port, Set, Topic, duration, settings
+from deploy.screen import complain, show
+from deploy.service import BadService
+from state.error import BadStore
+from stream.error import BadSource
+
+app = typer.Typer(
+    name="riverwalk",
+    help="A streaming temporal-graph recommender: Kafka in, fresh recommendations out within milliseconds.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+config_app = typer.Typer(help="Show or check the configuration.", no_args_is_help=True)
+kafka_app = typer.Typer(
+    help="A real Apache Kafka for development, from its Maven jars.", no_args_is_help=True
+)
+app.add_typer(query.app, name="query")
+app.add_typer(config_app, name="config")
+app.add_typer(kafka_app, name="kafka")
+
+Source = Annotated[str | None, typer.Option("--data", help="A file, a folder, or the name of a data set.")]
+Speed = Annotated[float, typer.Option(min=0, help="Events per second; 0: the whole set in about a minute.")]
+
+
+@app.command()
+def serve(
+    config: File = None,
+    kafka: Kafka = None,
+    topic: Topic = None,
+    state: Folder = None,
+    host: Host = None,
+    port: Port = None,
+    http_port: HttpPort = None,
+    set: Set = None,
+) -> None:
+    """Consume events, learn, keep state and answer, until Ctrl-C or SIGTERM."""
+    from deploy import service
+
+    loaded = settings(
+        config,
+        set,
+        kafka__address=kafka,
+        kafka__topic=topic,
+        state__folder=state,
+        serve__host=host,
+        serve__port=port,
+        serve__http_port=http_port,
+    )
+    service.run(loaded.config, lambda line: print(line, flush=True))
+
+
+@app.command()
+def demo(
+    data: Source = None,
+    speed: Speed = 0,
+    ends: Annotated[str | None, typer.Option("--for", help="End by itself after, for example, 60s.")] = None,
+    user: Annotated[str | None, typer.Option("--user", help="The user to follow.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Plain lines instead of the live screen.")] = False,
+    config: File = None,
+    kafka: Kafka = None,
+    topic: Topic = None,
+    state: Folder = None,
+    port: Port = None,
+    http_port: HttpPort = None,
+    set: Set = None,
+) -> None:
+    """Watch recommendations change as real events arrive."""
+    from deploy import demo as body
+
+    loaded = settings(
+        config,
+        set,
+        kafka__address=kafka,
+        kafka__topic=topic,
+        state__folder=state,
+        serve__port=port,
+        serve__http_port=http_port,
+    )
+    body.run(
+        loaded.config, data=data, speed=speed or None, for_seconds=duration(ends), user=user, plain=plain
+    )
+
+
+@app.command()
+def produce(
+    data: Annotated[str, typer.Argument(help="A file, a folder, or the name of a data set.")],
+    kafka: Annotated[str, typer.Option("--kafka", help="host:port of the broker.")],
+    speed: Speed = 0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many events.")] = None,
+    topic: Topic = None,
+    config: File = None,
+    set: Set = None,
+) -> None:
+    """Send the events of a file to a topic, in the order of their time."""
+    from deploy import produce as body
+
+    loaded = settings(config, set, kafka__address=kafka, kafka__topic=topic)
+    body.run(loaded.config, data=data, speed=speed or None, limit=limit)
+
+
+@app.command()
+def doctor(
+    json: Json = False,
+    config: File = None,
+    kafka: Kafka = None,
+    state: Folder = None,
+    port: Port = None,
+    http_port: HttpPort = None,
+    set: Set = None,
+) -> None:
+    """Check whether this machine and this configuration are fit to run; status 1 when something is broken."""
+    from deploy import doctor as body
+
+    loaded = settings(
+        config,
+        set,
+        kafka__address=kafka,
+        state__folder=state,
+        serve__port=port,
+        serve__http_port=http_port,
+    )
+    if not body.report(body.examine(loaded.config), json):
+        raise typer.Exit(1)
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="What to measure, for example ingest or serve.")],
+    json: Json = False,
+    config: File = None,
+    kafka: Kafka = None,
+    set: Set = None,
+) -> None:
+    """Measure this machine: a figure with its unit, and a peer measured in the same run."""
+    from deploy import bench as body
+
+    show(body.run(name, settings(config, set, kafka__address=kafka).config), json)
+
+
+@app.command()
+def version(json: Json = False) -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed
+
+    number = installed("riverwalk")
+    if json:
+        show({"version": number, "python": sys.version.split()[0]}, True)
+    else:
+        print(f"riverwalk {number}")
+
+
+@config_app.command("show")
+def config_show(json: Json = False, config: File = None, set: Set = None) -> None:
+    """Every setting, its value, and where it came from; secrets are hidden."""
+    from deploy.setting import NAMES, masked
+
+    loaded = settings(config, set)
+    shown = [
+        {"setting": name, "value": masked(loaded.config, name), "from": loaded.origin[name]} for name in NAMES
+    ]
+    show(shown, json)
+
+
+@config_app.command("check")
+def config_check(config: File = None, set: Set = None) -> None:
+    """Read the configuration and say whether it is right; status 2 when it is not."""
+    from deploy.setting import strangers
+
+    settings(config, set)
+    for name in strangers(os.environ):
+        complain(f"the environment's {name} sets nothing")
+    print("the configuration is right")
+
+
+def main() -> None:
+    """The entry point: one clear line for what the operator can mend, a traceback for what is our mistake."""
+    try:
+        app()
+    except BadConfig as exc:
+        complain(exc)
+        sys.exit(2)
+    except (BadStore, BadSource, BadService, BadAnswer) as exc:
+        complain(exc)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""`riverwalk query`: ask a running instance over its socket, and show the reply as a table or as JSON."""
+
+from typing import Annotated, Any
+
+import typer
+
+from deploy.client import BadAnswer, Client, Reply
+from deploy.config import Serve
+from deploy.option import File, Host, Json, Number, Port, Set, settings
+from deploy.screen import show
+
+app = typer.Typer(help="Ask a running instance.", no_args_is_help=True)
+Row = dict[str, Any]
+
+
+@app.command()
+def recommend(
+    user: str,
+    k: Number = 10,
+    include_seen: Annotated[bool, typer.Option("--include-seen", help="Items the user had, too.")] = False,
+    after: Annotated[
+        str | None, typer.Option("--after", help="Answer once this event is applied: partition:offset.")
+    ] = None,
+    json: Json = False,
+    config: File = None,
+    host: Host = None,
+    port: Port = None,
+    set: Set = None,
+) -> None:
+    """Recommend items to a user."""
+    words = ["WITHSCORES", "WITHREASONS", *(["INCLUDESEEN"] if include_seen else [])]
+    words += ["AFTER", after] if after else []
+    reply = _ask(_serve(config, host, port, set), "RECOMMEND", user, k, *words)
+    show(rows(reply, "item", "score", "reason"), json)
+
+
+@app.command()
+def similar(
+    item: str,
+    k: Number = 10,
+    json: Json = False,
+    config: File = None,
+    host: Host = None,
+    port: Port = None,
+    set: Set = None,
+) -> None:
+    """The items nearest to an item."""
+    show(rows(_ask(_serve(config, host, port, set), "SIMILAR", item, k), "item"), json)
+
+
+@app.command()
+def trending(
+    k: Number = 10,
+    json: Json = False,
+    config: File = None,
+    host: Host = None,
+    port: Port = None,
+    set: Set = None,
+) -> None:
+    """The items that rise now."""
+    show(rows(_ask(_serve(config, host, port, set), "TRENDING", k), "item"), json)
+
+
+@app.command()
+def explain(
+    user: str,
+    item: str,
+    json: Json = False,
+    config: File = None,
+    host: Host = None,
+    port: Port = None,
+    set: Set = None,
+) -> None:
+    """Why an item stands where it stands for a user."""
+    show(fields(_ask(_serve(config, host, port, set), "EXPLAIN", user, item)), json)
+
+
+@app.command()
+def info(
+    json: Json = False, config: File = None, host: Host = None, port: Port = None, set: Set = None
+) -> None:
+    """How the instance is."""
+    reply = str(_ask(_serve(config, host, port, set), "INFO"))
+    lines = (line.partition(":") for line in reply.splitlines() if line and not line.startswith("#"))
+    show({name: number(value) for name, _, value in lines}, json)
+
+
+@app.command()
+def event(
+    user: str,
+    item: str,
+    type: Annotated[
+        str, typer.Argument(help="view, click, like, dislike, purchase, watch, impression.")
+    ] = "view",
+    value: Annotated[float, typer.Argument(help="How much it counts.")] = 1.0,
+    t: Annotated[int | None, typer.Argument(help="Event time in ms; the wall clock when left out.")] = None,
+    json: Json = False,
+    config: File = None,
+    host: Host = None,
+    port: Port = None,
+    set: Set = None,
+) -> None:
+    """Publish an event; prints where it stands in the topic, to be given to `recommend --after`."""
+    time = [] if t is None else [t]
+    reply = _ask(_serve(config, host, port, set), "EVENT", user, item, type, value, *time)
+    show({"position": str(reply)}, json)
+
+
+def rows(reply: Reply, *columns: str) -> list[Row]:
+    """A flat list of groups as ranked rows; scores are numbers."""
+    if not isinstance(reply, list) or len(reply) % len(columns):
+        raise BadAnswer(f"the reply was {reply!r}; groups of {', '.join(columns)} were expected")
+    made = []
+    for start in range(0, len(reply), len(columns)):
+        row: Row = {"rank": start // len(columns) + 1}
+        row |= zip(columns, reply[start : start + len(columns)], strict=True)
+        if "score" in row:
+            row["score"] = number(str(row["score"]))
+        made.append(row)
+    return made
+
+
+def fields(reply: Reply) -> Row:
+    """A flat list of names and values by name."""
+    if not isinstance(reply, list) or len(reply) % 2:
+        raise BadAnswer(f"the reply was {reply!r}; pairs of a name and a value were expected")
+    return {str(name): value for name, value in zip(reply[::2], reply[1::2], strict=True)}
+
+
+def number(text: str) -> str | int | float:
+    """A number where the text is one."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _serve(config: Any, host: str | None, port: int | None, assignments: list[str] | None) -> Serve:
+    return settings(config, assignments, serve__host=host, serve__port=port).config.serve
+
+
+def _ask(serve: Serve, *words: str | int | float) -> Reply:
+    with Client(serve) as client:
+        return client.ask(*words)
