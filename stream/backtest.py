@@ -1,0 +1,155 @@
+"""A backtest: the engine's own steps over a log, with the place of every true item written down.
+
+State, samples, memory, item vectors and ranker are the ones that serve; only names, store and topic are left
+out.  Events come in visibility groups: all events of a group are judged before any of them is applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import msgspec
+import numpy as np
+
+from state.record import GraphSettings
+from state.sample import Sample, empty, learn, look
+from state.update import learn as apply_all
+from stream.generation import Generation, Limits
+from stream.job import Job
+from stream.learning import STEP, Judged, Learning
+from tgn.layout import TgnSettings
+
+
+class Log(Protocol):
+    """Events in the order they are applied, and how they may be seen.
+
+    Shapes:
+        - users, items: int32 [n], numbered from 0
+        - t: int64 [n]; kind: int8 [n]; value: float32 [n]
+        - part: int8 [n], 0 train, 1 validation, 2 test
+        - groups: int64 [g], where each visibility group begins
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    t: np.ndarray
+    kind: np.ndarray
+    value: np.ndarray
+    part: np.ndarray
+    groups: np.ndarray
+    exclude_seen: bool
+    same_stamp: bool
+    n_users: int
+    n_items: int
+
+
+class BacktestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the engine is run over a log."""
+
+    graph: GraphSettings = GraphSettings()
+    tgn: TgnSettings = TgnSettings()
+    temporal: bool = True
+    learn_until: int = 0  # the last part weights may learn from
+    replay: int = 2
+    seed: int = 0
+
+
+def _chunks(log: Log) -> Iterator[tuple[int, int]]:
+    """Yield runs of whole groups of one part, of about a step's size."""
+    ends = np.append(log.groups[1:], log.users.shape[0])
+    begin = 0
+    for g in range(ends.shape[0]):
+        end = int(ends[g])
+        last = g + 1 == ends.shape[0]
+        if last or end - begin >= STEP or log.part[min(end, log.part.shape[0] - 1)] != log.part[begin]:
+            yield begin, end
+            begin = end
+
+
+class Backtest:
+    """One run over one log."""
+
+    def __init__(self, log: Log, settings: BacktestSettings) -> None:
+        self.log, self.settings = log, settings
+        limits = Limits(max_users=log.n_users + 1, max_items=log.n_items + 2)
+        self.generation = Generation(settings.graph, settings.tgn, limits)
+        self.learning = Learning(
+            self.generation, seed=settings.seed, replay=settings.replay, temporal=settings.temporal
+        )
+        self.world = self.generation.world
+        self.scratch = self.world.scratch()
+        self.sample = empty(STEP, settings.tgn.history)
+        self.rows = (log.items + 1).astype(np.int32)
+        self.pair = self._pairs() if log.same_stamp else {}
+
+    def _pairs(self) -> dict[tuple[int, int], list[int]]:
+        """Return the items of one user at one stamp, where there are several."""
+        log = self.log
+        found: dict[tuple[int, int], list[int]] = {}
+        for i in np.flatnonzero(log.part > 0):
+            found.setdefault((int(log.users[i]), int(log.t[i])), []).append(int(self.rows[i]))
+        return {key: rows for key, rows in found.items() if len(set(rows)) > 1}
+
+    def run(self, progress: Callable[[int], object] | None = None) -> Judged:
+        """Return ranks float64 [n] by each ranker; NaN for train events."""
+        n = self.log.users.shape[0]
+        out = Judged(*(np.full(n, np.nan) for _ in Judged._fields))
+        for begin, end in _chunks(self.log):
+            self._chunk(begin, end, out)
+            if progress is not None:
+                progress(end - begin)
+        return out
+
+    def _chunk(self, begin: int, end: int, out: Judged) -> None:
+        log, state = self.log, self.world.state
+        rows = slice(begin, end)
+        users, items, t, kind = log.users[rows], self.rows[rows], log.t[rows], log.kind[rows]
+        own = not log.exclude_seen
+        train = int(log.part[begin]) <= self.settings.learn_until
+        top = max(int(state.world[0]["items"]), int(items.max()) + 1)
+        state.world[0]["items"], state.world[0]["users"] = top, log.n_users
+        self.learning.learn = train
+        none = tuple(c[:0] for c in (users, items, t, kind, log.value))
+        if end - begin <= STEP:
+            ends = np.append(log.groups[1:], log.users.shape[0])
+            ends = ends[(ends > begin) & (ends <= end)] - begin if end - begin > 1 else np.array([1])
+            pick = np.arange(end - begin, dtype=np.int32)
+            fresh = state.items["n"][items] == 0
+            learn(state, self.world.marks, self.scratch, users, items, t, kind, ends.astype(np.int64), pick, own, True, train, self.sample)
+            self._judge(begin, end - begin, fresh, train, out, (users, items, t, kind, log.value[rows]), top)
+            return
+        for at in range(begin, end, STEP):
+            stop = min(at + STEP, end)
+            part = slice(at - begin, stop - begin)
+            fresh = state.items["n"][items[part]] == 0
+            look(state, self.scratch, users[part], items[part], t[part], own, True, train, self.sample)
+            self._judge(at, stop - at, fresh, train, out, none, top)
+        apply_all(state, self.world.marks, users, items, t, kind)
+        self.learning.remember(Job(self.sample, 0, users, items, t, kind, log.value[rows], top))
+
+    def _judge(
+        self, at: int, n: int, fresh: np.ndarray, train: bool, out: Judged, events: tuple[np.ndarray, ...], top: int
+    ) -> None:
+        log, sample = self.log, self.sample
+        if not train:
+            sample.equal[:n][fresh] += log.n_items + 1 - top
+            self._drop_pairs(sample, n)
+        judged = self.learning.take(Job(sample, n, *events, items=top))
+        if int(log.part[at]) > 0:
+            for column, ranks in zip(out, judged, strict=True):
+                column[at : at + n] = ranks
+
+    def _drop_pairs(self, sample: Sample, n: int) -> None:
+        """Take the user's other true items of the same stamp out of the candidates."""
+        for s in range(n):
+            others = self.pair.get((int(sample.user[s]), int(sample.t[s])))
+            for row in others or ():
+                place = np.flatnonzero(sample.cand[s, : sample.found[s]] == row)
+                if row == sample.item[s] or not place.shape[0]:
+                    continue
+                c, last = int(place[0]), int(sample.found[s]) - 1
+                sample.cand[s, c], sample.x[s, c] = sample.cand[s, last], sample.x[s, last]
+                if sample.label[s] == last:
+                    sample.label[s] = c
+                sample.found[s] = sample.n[s] = last

@@ -1,0 +1,198 @@
+"""The engine: what the stream teaches, and what a request is told.
+
+`learn` and `recommend` read as two straight lines.  There is no thread, no socket and no clock in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from state.answer import AGAIN, BECAUSE, NEW, NEWCOMER, POPULARITY, RISE, fill, prepare, why
+from state.candidate import CANDIDATES
+from state.feature import FEATURES, NAMES
+from state.sample import Sample, empty, learn
+from state.store import Store
+from stream.batch import Batch
+from stream.generation import Generation
+from stream.job import Job
+from stream.request import Answer, Recommend
+from stream.status import RANKERS
+from tgn.forward import inputs, logits
+from tgn.vector import Twin
+
+RESERVED = "riverwalk:"  # ids the program keeps for itself: the start node, the canary
+NO_ENDS = np.zeros(0, np.int64)
+BUFFERS = 3  # sample buffers: one being filled, one waiting, one being learned from
+STEP = 128  # samples that are worth a step
+
+
+class Engine:
+    """Learns from batches and answers requests, over one generation of tables.
+
+    Args:
+        generation: The tables.
+        store: Where the writer saves; readers have none.
+        topic: The name offsets are kept under.
+        samples: Events of a batch that are learned from at most.
+    """
+
+    def __init__(
+        self, generation: Generation, *, store: Store | None = None, topic: str = "events", samples: int = 512
+    ) -> None:
+        self.generation, self.store, self.topic = generation, store, topic
+        self.state = generation.world.state
+        self.scratch = generation.world.scratch()
+        self.samples = samples
+        if generation.write:
+            self.buffers: list[Sample] = []
+            self.turn = -1
+            self.named = (0, 0)
+            self._next_buffer()
+        else:
+            k = generation.tgn.history
+            self.cand, self.x = np.zeros(CANDIDATES, np.int32), np.zeros((CANDIDATES, FEATURES), np.float32)
+            self.hist, self.age = np.full(k, -1, np.int32), np.zeros(k, np.int64)
+            self.twin = Twin({name: t.array for name, t in generation.learned.items()}, generation.tgn)
+            self.weights = generation.learned["ranker"].array[0]
+
+    def learn(self, batch: Batch, teach: Callable[[Job], object]) -> None:
+        """Apply a batch and save it.
+
+        1. ids: names become rows
+        2. state: one pass, event by event, describing sampled events just before they happen
+        3. tgn: what was sampled goes to the learned side, once there is enough for a step
+        4. store: changed rows and offsets in one write
+
+        Raises:
+            BadStore: The save failed; tables are ahead of the store until a later save succeeds.
+        """
+        events, pick = self._rows(batch, teach)
+        users, items, t, kind, _ = events
+        world = self.generation.world
+        learn(self.state, world.marks, self.scratch, users, items, t, kind, NO_ENDS, pick, True, False, True, self.sample)
+        world.world.touch(np.zeros(1, np.int32))
+        for partition, offset in batch.ends.items():
+            self.generation.status["applied"][partition] = offset
+        self.run.append(events)
+        if self.sampled >= STEP or sum(part[0].shape[0] for part in self.run) >= 4 * self.samples:
+            self.hand(teach)
+        self.save(batch.ends)
+
+    def hand(self, teach: Callable[[Job], object]) -> None:
+        """Hand over what was sampled so far."""
+        if self.run:
+            columns = [np.concatenate(column) for column in zip(*self.run, strict=True)]
+            teach(Job(self.sample, self.sampled, *columns, items=int(self.state.world[0]["items"])))
+            self._next_buffer()
+
+    def save(self, ends: dict[int, int]) -> None:
+        """Save what changed since the last save, with the offsets to read on from."""
+        if self.store is None:
+            return
+        generation = self.generation
+        names = {generation.users: self.named[0], generation.items: self.named[1]}
+        self.store.save(generation.world.tables, names, self.topic, ends)
+        self.named = (len(generation.users), len(generation.items))
+        for partition, offset in ends.items():
+            generation.status["saved"][partition] = offset
+
+    def _rows(self, batch: Batch, teach: Callable[[Job], object]) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+        """Return the columns of the batch's interactions, and the sample number of each (-1: none)."""
+        generation = self.generation
+        user, item, t, kind, value = batch.user, batch.item, batch.t, batch.kind, batch.value
+        keep = [i for i, name in enumerate(item) if not name.startswith(RESERVED)]
+        offset, partition = batch.offset, batch.partition
+        if len(keep) < len(item):
+            user, item = [user[i] for i in keep], [item[i] for i in keep]
+            t, kind, value, offset, partition = (c[keep] for c in (t, kind, value, offset, partition))
+        users, items = generation.users.rows(user), generation.items.rows(item)
+        world = self.state.world[0]
+        world["users"], world["items"] = len(generation.users), len(generation.items)
+        pick = np.full(users.shape[0], -1, np.int32)
+        taken = np.flatnonzero((kind != 3) & (kind != 6))
+        if taken.shape[0] > self.samples:
+            draw = hashed(offset[taken], partition[taken])
+            taken = np.sort(taken[np.argpartition(draw, self.samples)[: self.samples]])
+        if self.sampled + taken.shape[0] > self.samples:
+            self.hand(teach)
+        pick[taken] = self.sampled + np.arange(taken.shape[0])
+        self.sampled += taken.shape[0]
+        return (users, items, t, kind, value), pick
+
+    def _next_buffer(self) -> None:
+        if len(self.buffers) < BUFFERS:
+            self.buffers.append(empty(self.samples, self.generation.tgn.history))
+        self.turn = (self.turn + 1) % len(self.buffers)
+        self.sample = self.buffers[self.turn]
+        self.sampled = 0
+        self.run: list[tuple[np.ndarray, ...]] = []
+
+    def recommend(self, request: Recommend) -> Answer:
+        """Answer a request; nothing is written.
+
+        1. ids: an unknown user is row -1, for whom the start node stands in
+        2. walk: candidates and their features as of the newest event
+        3. ranker: the one that does best on the live stream orders them
+        4. rules: seen items are out unless asked for; popular ones fill up to k
+        5. ids: rows become names, with scores and reasons
+        """
+        generation, state = self.generation, self.state
+        u = generation.users.row.get(request.user, -1)
+        t = int(state.world[0]["t"])
+        n = prepare(state, self.scratch, u, t, request.include_seen, self.cand, self.x, self.hist, self.age)
+        score = self._score(u, n)
+        order = np.argsort(-score, kind="stable")[: request.k]
+        rows = np.zeros(request.k, np.int32)
+        rows[: order.shape[0]] = self.cand[order]
+        m = fill(state, self.scratch, u, request.include_seen, rows, order.shape[0], request.k)
+        scores = score[order].astype(np.float64).tolist()
+        low = scores[-1] if scores else 0.0
+        scores += [low - 1.0 - place for place in range(m - order.shape[0])]
+        reasons = [self.reason(u, int(row)) for row in rows[:m]] if request.with_reasons else []
+        return Answer([self.name(int(row)) for row in rows[:m]], scores, reasons, t, {})
+
+    def _score(self, u: int, n: int) -> np.ndarray:
+        """Return the scores of the first `n` candidates by the ranker that serves."""
+        x = self.x[:n]
+        ranker = RANKERS[int(self.generation.status["serving"])]
+        if ranker == "own_recency":
+            return x[:, NAMES.index("own_recency")] + 1e-3 * x[:, 0]
+        if ranker == "popularity":
+            return x[:, NAMES.index("pop_3")]
+        if ranker == "riverwalk" and n:
+            score, known = self.twin.score(self.hist, self.age, u, self.cand[:n])
+            learned = logits(x, inputs(score, known, np.ones(n, bool)), self.weights)
+            if np.isfinite(learned).all() and self.weights.any():
+                return learned
+        return x[:, 0] * 4
+
+    def name(self, row: int) -> str:
+        """Return an item's name."""
+        items = self.generation.items
+        if row >= len(items):
+            items.catch_up()
+        return items.text[row]
+
+    def reason(self, u: int, row: int) -> str:
+        """Return in words why an item is in the answer."""
+        code, seed = why(self.state, u, row)
+        if code == BECAUSE:
+            return f"because of {self.name(seed)}"
+        return {
+            AGAIN: "you had it before",
+            NEWCOMER: "newcomers take it first",
+            RISE: "rising now",
+            POPULARITY: "popular",
+            NEW: "new or rarely taken",
+        }[code]
+
+
+def hashed(offset: np.ndarray, partition: np.ndarray) -> np.ndarray:
+    """Return a number in [0, 1) for each event, from its place in the topic alone."""
+    z = offset.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + partition.astype(np.uint64)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    return ((z ^ (z >> np.uint64(27))) >> np.uint64(11)).astype(np.float64) / 2.0**53
+
+

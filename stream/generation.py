@@ -1,0 +1,104 @@
+"""A generation: all tables of one life of the writer, in one folder of shared memory.
+
+    live/current        the number of the generation that readers use
+    live/7/user.table   its tables
+
+A restarted writer fills a new generation from the store; readers go on with the old one and switch when the
+new number is in `current`.  The old folder is removed then; mapped files live on until readers let go.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from state.feature import FEATURES
+from state.ids import Ids
+from state.record import GraphSettings
+from state.table import Table
+from state.world import World
+from stream.status import STATUS
+from tgn.forward import width
+from tgn.layout import TgnSettings, layout
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ceilings, in rows."""
+
+    max_users: int = 4_000_000
+    max_items: int = 1_000_000
+
+
+class Generation:
+    """Tables and names, for the writer or for a reader.
+
+    Args:
+        live: Folder of all generations, or None for anonymous memory (one process).
+        number: Which one.
+        write: Whether this process is the writer.
+    """
+
+    def __init__(
+        self,
+        graph: GraphSettings,
+        tgn: TgnSettings,
+        limits: Limits,
+        *,
+        live: Path | None = None,
+        number: int = 1,
+        write: bool = True,
+    ) -> None:
+        self.number, self.live, self.tgn, self.write = number, live, tgn, write
+        folder = live / str(number) if live else None
+        if folder and write:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True, mode=0o700)
+        self.world = World(
+            graph, folder=folder, max_users=limits.max_users, max_items=limits.max_items, write=write
+        )
+        self.users = Ids("user", capacity=limits.max_users, folder=folder, write=write)
+        self.items = Ids("item", capacity=limits.max_items, folder=folder, write=write, first="riverwalk:start")
+
+        def table(name: str, dtype: np.dtype, shape: tuple[int, ...], rows: int) -> Table:
+            path = folder / f"{name}.table" if folder else None
+            return Table(name, dtype, shape, capacity=rows, path=path, write=write)
+
+        rows = {"user": limits.max_users, "item": limits.max_items, "one": 1}
+        self.learned: Mapping[str, Table] = {
+            name: table(name, dtype, shape, rows[kind]) for name, (kind, dtype, shape) in layout(tgn).items()
+        } | {
+            "ranker": table("ranker", np.dtype("f4"), (width(FEATURES),), 1),
+            "ranker_moment": table("ranker_moment", np.dtype("f4"), (2 * width(FEATURES) + 1,), 1),
+        }
+        self.status_table = table("status", STATUS, (), 1)
+        self.status = self.status_table.array[0]
+        if write:
+            self.status["generation"] = number
+            self.world.state.world[0]["items"] = 1
+        else:
+            self.users.catch_up()
+            self.items.catch_up()
+
+    def publish(self) -> None:
+        """Make this the generation that readers use, and remove the others."""
+        if self.live is None:
+            return
+        part = self.live / "current.part"
+        part.write_text(str(self.number))
+        os.replace(part, self.live / "current")
+        for folder in self.live.iterdir():
+            if folder.is_dir() and folder.name != str(self.number):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def current(live: Path) -> int:
+    """Return the number of the generation that readers use, 0 when there is none."""
+    try:
+        return int((live / "current").read_text())
+    except (FileNotFoundError, ValueError):
+        return 0

@@ -1,0 +1,179 @@
+"""The writer's life: read, learn, save, commit, again.
+
+One thread reads, applies and saves; a second one takes the training steps, so that a step never delays what
+the next request sees.  The order of steps, and so what is learned, depends on the stream alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+import structlog
+
+from state.error import BadStore
+from stream import metric
+from stream.batch import Batch, Record, Rejected, decode_batch
+from stream.engine import Engine
+from stream.job import Job
+from stream.learning import Learning
+from stream.status import RANKERS
+
+log = structlog.get_logger()
+
+AHEAD = 1  # jobs that may wait behind the one being learned from
+RETRY_SECONDS = 2.0
+
+
+class Source(Protocol):
+    """Where records come from: a topic or a file."""
+
+    def poll(self, limit: int, wait_s: float) -> list[Record]: ...
+    def commit(self, ends: dict[int, int]) -> None: ...
+    def lag(self) -> int: ...
+
+
+class Letters(Protocol):
+    """Where records go that are no events."""
+
+    def put(self, record: Record, reason: str, message: str) -> None: ...
+    def flush(self) -> None: ...
+
+
+class Ingest:
+    """Feeds an engine from a source.
+
+    Args:
+        clock: The wall clock in milliseconds; far-future events are judged by it.
+        save_seconds: How often learned rows are saved.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        learning: Learning | None,
+        source: Source,
+        letters: Letters,
+        *,
+        clock: Callable[[], int],
+        limit: int = 16_384,
+        wait_s: float = 0.01,
+        save_seconds: float = 10.0,
+    ) -> None:
+        self.engine, self.learning, self.source, self.letters = engine, learning, source, letters
+        self.clock, self.limit, self.wait_s, self.save_seconds = clock, limit, wait_s, save_seconds
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="learning")
+        self.waiting: deque[Future[object]] = deque()
+        self.status = engine.generation.status
+        self.ends: dict[int, int] = {}
+        self.saved_learning = self.gauged = time.monotonic()
+
+    def run(self, stop: Callable[[], bool]) -> None:
+        """Go on until `stop`; then drain what was read, save, and return."""
+        try:
+            while not stop():
+                self.step(stop)
+            self.engine.hand(self._teach)
+            while self.waiting:
+                self.waiting.popleft().result()
+            self._save_learned()
+        finally:
+            self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def step(self, stop: Callable[[], bool]) -> int:
+        """Read once and apply what came; return how many records that were."""
+        records = self.source.poll(self.limit, self.wait_s)
+        begin = time.perf_counter()
+        if records:
+            batch, rejected = decode_batch(records, self.clock())
+            self._reject(rejected)
+            self._learn(batch, stop)
+            self.source.commit(batch.ends)
+            self.ends.update(batch.ends)
+            metric.batch_seconds("all", time.perf_counter() - begin)
+            metric.events(batch.size)
+        else:
+            self.engine.hand(self._teach)
+        now = time.monotonic()
+        if self.learning is not None and now - self.saved_learning > self.save_seconds:
+            self.saved_learning = now
+            self._enqueue(self._save_learned)
+        if now - self.gauged > 0.2:
+            self.gauged = now
+            self.status["lag"] = self.source.lag()
+            self._gauge()
+        return len(records)
+
+    def _reject(self, rejected: list[Rejected]) -> None:
+        """Put bad records in the dead-letter topic before their offsets are saved."""
+        for item in rejected:
+            self.letters.put(item.record, item.reason, item.message)
+            metric.rejected(item.reason)
+        if rejected:
+            self.letters.flush()
+            self.engine.state.world[0]["rejected"] += len(rejected)
+            last = rejected[-1]
+            log.warning("bad records", count=len(rejected), reason=last.reason, message=last.message, partition=last.record.partition, offset=last.record.offset)
+
+    def _learn(self, batch: Batch, stop: Callable[[], bool]) -> None:
+        """Apply and save; while the disk cannot be written, stop learning and let readers go on."""
+        try:
+            self.engine.learn(batch, self._teach)
+        except BadStore as exc:
+            self.status["stopped"] = 1
+            metric.store_error()
+            log.error("learning has stopped, answers go on", error=str(exc))
+            while True:
+                if stop():
+                    raise
+                time.sleep(RETRY_SECONDS)
+                try:
+                    self.engine.retry(batch.ends)
+                    break
+                except BadStore as again:
+                    metric.store_error()
+                    log.error("the save still fails", error=str(again))
+            self.status["stopped"] = 0
+            log.info("the disk can be written again; learning goes on")
+
+    def _teach(self, job: Job) -> None:
+        if self.learning is not None:
+            self._enqueue(self.learning.take, job)
+
+    def _enqueue(self, call: Callable[..., object], *arguments: object) -> None:
+        while len(self.waiting) > AHEAD:
+            self.waiting.popleft().result()
+        self.waiting.append(self.pool.submit(call, *arguments))
+
+    def _save_learned(self) -> None:
+        engine = self.engine
+        if engine.store is not None and self.learning is not None:
+            try:
+                engine.store.save(engine.generation.learned.values(), {}, engine.topic, dict(self.ends), kind="learned")
+            except BadStore as exc:
+                metric.store_error()
+                log.error("learned rows could not be saved; the next try is in some seconds", error=str(exc))
+
+    def _gauge(self) -> None:
+        status, generation = self.status, self.engine.generation
+        metric.lag(int(status["lag"]))
+        metric.stream_time(int(self.engine.state.world[0]["t"]) / 1000)
+        for k, name in enumerate(RANKERS):
+            metric.live(name, float(status["mrr"][k]), float(status["recall10"][k]), k == int(status["serving"]))
+        world = self.engine.state.world[0]
+        for table, rows in (
+            (generation.world.users, int(world["users"])),
+            (generation.world.items, int(world["items"])),
+            (generation.world.edges, int(world["items"])),
+            (generation.world.seen, int(world["blocks"])),
+        ):
+            metric.table(table.name, rows, rows * table.row_bytes)
+
+
+def freshness(batch: Batch, now_ms: int) -> np.ndarray:
+    """Return for each event the seconds from being produced to being visible in an answer."""
+    return (now_ms - batch.produced) / 1000.0

@@ -1,0 +1,186 @@
+"""Learning from the stream: score, judge, then learn, in that order for every event.
+
+What is sampled from a batch is scored with weights that have not seen it (that is the live quality), then the
+temporal graph network and the ranker take a step on it, and all events of the batch reach the node memory.
+
+Beside the learned ranker the blend and two plain orders are judged on the same events; when the learned one
+falls below the best of them, that one serves until the learned one has recovered.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import structlog
+
+from state.feature import FEATURES
+from state.sample import UNIFORM, Sample
+from stream.generation import Generation
+from stream.job import Job
+from stream.status import RANKERS
+from tgn.forward import inputs
+from tgn.learner import Learner
+from tgn.ranker import Ranker, RankerSettings
+
+log = structlog.get_logger()
+
+WINDOW = 2_000  # events the live quality looks back on
+JUDGED = 500  # events before the guard may act
+MARGIN = 0.003  # MRR the learned ranker may stay behind
+KEPT = 24  # past steps the ranker learns from again
+STEP = 256  # events a step
+
+
+class Judged(NamedTuple):
+    """Ranks of n events by each ranker, before any of them was learned from.  float64 [n]."""
+
+    riverwalk: np.ndarray
+    blend: np.ndarray
+    own_recency: np.ndarray
+    popularity: np.ndarray
+
+
+def ranks(score: np.ndarray, sample: Sample, n: int) -> np.ndarray:
+    """Return the place of each true item, float64 [n]; ties share the mean of their places.
+
+    Items that are no candidates come after all candidates, by popularity (or nowhere, where that was not
+    worked out).  A score that is not finite comes last.
+    """
+    found, label = sample.found[:n], sample.label[:n]
+    place = np.arange(score.shape[1])[None]
+    clean = np.where((place < found[:, None]) & np.isfinite(score), score, -1e30)
+    mine = np.take_along_axis(clean, np.maximum(label, 0)[:, None], 1)
+    inside = 0.5 * ((clean > mine).sum(1) + (clean >= mine).sum(1) - 1) + 1
+    outside = np.where(sample.better[:n] < 0, np.inf, found + sample.better[:n] + 0.5 * sample.equal[:n] + 1)
+    broken = mine[:, 0] <= -1e30
+    at: np.ndarray = np.where((label >= 0) & (label < found), np.where(broken, found, inside), outside)
+    return at
+
+
+class Learning:
+    """The learned side of a writer.
+
+    Args:
+        generation: Whose learned tables are written.
+        seed: Of the ranker's first weights and its draws.
+        replay: Past steps the ranker takes again for each fresh one.
+        learn: False freezes all weights; memory goes on.
+        temporal: False leaves the temporal graph network out.
+    """
+
+    def __init__(
+        self, generation: Generation, *, seed: int = 0, replay: int = 1, learn: bool = True, temporal: bool = True
+    ) -> None:
+        self.generation, self.replay, self.learn = generation, replay, learn
+        arrays = {name: table.array for name, table in generation.learned.items()}
+        self.learner = Learner(arrays, generation.tgn) if temporal else None
+        self.ranker = Ranker(
+            arrays["ranker"][0], arrays["ranker_moment"][0], FEATURES, RankerSettings(seed=seed)
+        )
+        self.rng = np.random.default_rng(seed)
+        self.kept: list[tuple[np.ndarray, ...]] = []
+
+    def load(self) -> None:
+        """Take the weights from tables the store has just filled."""
+        self.ranker.load()
+        if self.learner is not None:
+            self.learner.load()
+
+    def take(self, job: Job) -> Judged:
+        """Judge the sampled events of a batch, learn from them, and remember all of them."""
+        parts = []
+        for begin in range(0, job.samples, STEP):
+            rows = slice(begin, min(begin + STEP, job.samples))
+            parts.append(self._step(Sample(*(column[rows] for column in job.sample)), job.items))
+        self.remember(job)
+        self._mark()
+        none = np.zeros(0)
+        judged = Judged(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else Judged(none, none, none, none)
+        self._note(judged)
+        return judged
+
+    def remember(self, job: Job) -> None:
+        """Let every event of the batch reach the memory of its user and its item."""
+        if self.learner is not None and job.user.shape[0]:
+            self.learner.remember(job.user, job.item, job.t, job.kind, job.value)
+
+    def _step(self, sample: Sample, items: int) -> Judged:
+        n = sample.n.shape[0]
+        width = int(sample.n.max(initial=1))
+        place = np.arange(width)[None]
+        valid = place < sample.n[:, None]
+        cand = np.where(valid, sample.cand[:, :width], -1)
+        x = np.ascontiguousarray(sample.x[:, :width])
+        tgn = np.zeros((n, width, 3), np.float32)
+        if self.learner is not None:
+            score, known = self.learner.score(sample.hist, sample.age, sample.user, cand)
+            tgn = inputs(score, known, valid)
+        judged = Judged(
+            ranks(self.ranker.score(x, tgn), sample, n),
+            ranks(x[..., 0], sample, n),
+            np.where(sample.own_rank > 0, sample.own_rank, np.inf),
+            np.where(sample.pop_rank > 0, sample.pop_rank, np.inf),
+        )
+        if self.learn:
+            self._learn(sample, x, tgn, valid, place, items)
+        return judged
+
+    def _learn(
+        self, sample: Sample, x: np.ndarray, tgn: np.ndarray, valid: np.ndarray, place: np.ndarray, items: int
+    ) -> None:
+        good = np.flatnonzero(sample.label >= 0)
+        if good.shape[0] == 0:
+            return
+        weight = np.where(valid, 0.0, -np.inf).astype(np.float32)
+        drawn = valid & (place >= sample.found[:, None]) & (place != sample.label[:, None])
+        weight[drawn] = np.log(max(1.0, (items - x.shape[1]) / UNIFORM))
+        fresh = (
+            x[good].astype(np.float16),
+            tgn[good].astype(np.float16),
+            weight[good],
+            sample.label[good].astype(np.int64),
+        )
+        for step in [fresh] + [self.kept[k] for k in self.rng.integers(0, max(1, len(self.kept)), self.replay) if self.kept]:
+            self.ranker.step(step[0].astype(np.float32), step[1].astype(np.float32), step[2], step[3])
+        if good.shape[0] >= STEP // 4:
+            if len(self.kept) < KEPT:
+                self.kept.append(fresh)
+            else:
+                self.kept[int(self.rng.integers(KEPT))] = fresh
+        if not np.isfinite(self.ranker.row).all():
+            log.warning("the ranker's weights are not finite; it starts afresh")
+            self.ranker.row[:] = 0
+            self.ranker.moment[:] = 0
+            self.ranker.load()
+        if self.learner is not None:
+            self.learner.step(sample.hist[good], sample.age[good], sample.user[good], sample.item[good])
+
+    def _mark(self) -> None:
+        learned = self.generation.learned
+        if self.learner is not None:
+            for name, rows in self.learner.dirty().items():
+                learned[name].touch(rows)
+        learned["ranker"].touch(np.zeros(1, np.int32))
+        learned["ranker_moment"].touch(np.zeros(1, np.int32))
+
+    def _note(self, judged: Judged) -> None:
+        """Keep the live quality, and let the best ranker serve."""
+        status = self.generation.status
+        n = judged.riverwalk.shape[0]
+        if n == 0:
+            return
+        seen = min(int(status["judged"]), WINDOW)
+        share = n / (seen + n)
+        for k, rank in enumerate(judged):
+            status["mrr"][k] += share * (np.mean(1.0 / rank) - status["mrr"][k])
+            status["recall10"][k] += share * (np.mean(rank <= 10) - status["recall10"][k])
+        status["judged"] += n
+        status["learned"] += n if self.learn else 0
+        if status["judged"] >= JUDGED:
+            best = int(np.argmax(status["mrr"]))
+            now = int(status["serving"])
+            behind = status["mrr"][best] - status["mrr"][now]
+            if best != now and (behind > MARGIN or best == 0):
+                status["serving"] = best
+                log.warning("another ranker serves", ranker=RANKERS[best], before=RANKERS[now], mrr_behind=round(float(behind), 4))

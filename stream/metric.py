@@ -1,0 +1,146 @@
+"""Metrics of one instance, all its processes together.
+
+Each process writes its figures into files of one folder (prometheus_client's multiprocess mode); `page` adds
+them up, so that `/metrics` of the serving process shows the writer's figures too.  `setup` comes first: the
+library reads the folder's name from the environment when a metric is made.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+_metrics: dict[str, Any] = {}
+
+SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+def setup(folder: Path | None) -> None:
+    """Make the metrics, kept in `folder` (None: in this process alone)."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    from prometheus_client import Counter, Gauge, Histogram
+
+    if _metrics:
+        return
+
+    def counter(name: str, text: str, *labels: str) -> None:
+        _metrics[name] = Counter(f"riverwalk_{name}", text, labels)
+
+    def gauge(name: str, text: str, *labels: str) -> None:
+        _metrics[name] = Gauge(f"riverwalk_{name}", text, labels, multiprocess_mode="mostrecent")
+
+    def histogram(name: str, text: str, *labels: str) -> None:
+        _metrics[name] = Histogram(f"riverwalk_{name}", text, labels, buckets=SECONDS)
+
+    counter("events", "Events applied")
+    counter("rejected", "Records that were no events, by reason", "reason")
+    counter("requests", "Requests answered, by command and result", "command", "result")
+    counter("ingest_restarts", "Times the writer was started again after it died")
+    counter("store_errors", "Saves that failed")
+    gauge("lag", "Events in the topic that are not applied yet")
+    gauge("ready", "1 when answers are fresh enough to be used")
+    gauge("stream_time_seconds", "Newest event time applied")
+    gauge("live_mrr", "Mean reciprocal rank over the last events, judged before learning", "ranker")
+    gauge("live_recall10", "Share of the last events ranked in the first ten, judged before learning", "ranker")
+    gauge("serving_ranker", "1 for the ranker that answers", "ranker")
+    gauge("table_rows", "Rows in use", "table")
+    gauge("table_bytes", "Bytes of the rows in use", "table")
+    histogram("batch_seconds", "Seconds a batch takes, by step", "step")
+    histogram("freshness_seconds", "Seconds from an event being produced to its being visible in answers")
+    histogram("request_seconds", "Seconds a request takes", "command")
+
+
+def clear(folder: Path) -> None:
+    """Forget the figures of an earlier life of the instance."""
+    for file in folder.glob("*.db"):
+        file.unlink(missing_ok=True)
+
+
+def page() -> bytes:
+    """Return all figures in Prometheus' text format."""
+    from prometheus_client import REGISTRY, CollectorRegistry, generate_latest, multiprocess
+
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
+
+
+def events(count: int) -> None:
+    """Count applied events."""
+    if _metrics:
+        _metrics["events"].inc(count)
+
+
+def rejected(reason: str) -> None:
+    """Count a record that was no event."""
+    if _metrics:
+        _metrics["rejected"].labels(reason).inc()
+
+
+def request(command: str, result: str, seconds: float) -> None:
+    """Count an answered request; `result` is `ok` or `error`."""
+    if _metrics:
+        _metrics["requests"].labels(command, result).inc()
+        _metrics["request_seconds"].labels(command).observe(seconds)
+
+
+def ingest_restart() -> None:
+    """Count a restart of the writer."""
+    if _metrics:
+        _metrics["ingest_restarts"].inc()
+
+
+def store_error() -> None:
+    """Count a save that failed."""
+    if _metrics:
+        _metrics["store_errors"].inc()
+
+
+def batch_seconds(step: str, seconds: float) -> None:
+    """Note how long a step of a batch took."""
+    if _metrics:
+        _metrics["batch_seconds"].labels(step).observe(seconds)
+
+
+def freshness(seconds: float) -> None:
+    """Note how long an event took from being produced to being visible."""
+    if _metrics:
+        _metrics["freshness_seconds"].observe(seconds)
+
+
+def lag(count: int) -> None:
+    """Say how far behind the topic the state is, in events."""
+    if _metrics:
+        _metrics["lag"].set(count)
+
+
+def ready(yes: bool) -> None:
+    """Say whether answers are fresh enough to be used."""
+    if _metrics:
+        _metrics["ready"].set(int(yes))
+
+
+def stream_time(seconds: float) -> None:
+    """Say what the newest event time is."""
+    if _metrics:
+        _metrics["stream_time_seconds"].set(seconds)
+
+
+def live(ranker: str, mrr: float, recall10: float, serving: bool) -> None:
+    """Say how good a ranker is on the live stream, and whether it answers."""
+    if _metrics:
+        _metrics["live_mrr"].labels(ranker).set(mrr)
+        _metrics["live_recall10"].labels(ranker).set(recall10)
+        _metrics["serving_ranker"].labels(ranker).set(int(serving))
+
+
+def table(name: str, rows: int, size: int) -> None:
+    """Say how large a table is."""
+    if _metrics:
+        _metrics["table_rows"].labels(name).set(rows)
+        _metrics["table_bytes"].labels(name).set(size)

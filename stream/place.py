@@ -1,0 +1,71 @@
+"""Where we are in each partition of a topic, and what to do when that place is no longer there."""
+
+from collections.abc import Mapping
+
+from stream.error import BadSource
+
+
+class Places:
+    """The next offset to read and the end of each partition, as last heard.
+
+    Args:
+        topic: The name of the topic, for messages.
+        offsets: Partition -> next offset to read, as the store knows them.
+        on_gap: What to do at a gap: "stop" or "skip".
+        start: Where to begin when `offsets` is empty: "earliest" or "latest".
+    """
+
+    def __init__(self, topic: str, offsets: Mapping[int, int], *, on_gap: str, start: str) -> None:
+        self.next: dict[int, int] = {}
+        self.high: dict[int, int] = {}
+        self.gaps = 0  # records lost to gaps that were skipped
+        self._topic, self._offsets, self._skip = topic, dict(offsets), on_gap == "skip"
+        self._at_end = start == "latest" and not offsets
+
+    def begin(self, bounds: Mapping[int, tuple[int, int]]) -> None:
+        """Begin all partitions of the topic at their offsets.
+
+        Args:
+            bounds: Partition -> the offset of its first record, and of the one that comes after its last.
+        """
+        gone = sorted(set(self._offsets) - set(bounds))
+        if gone:
+            raise BadSource(
+                f"topic {self._topic} has {len(bounds)} partitions, but the state has read partition {gone[0]}; "
+                "the topic was made anew: read another one, or replay this one into an empty state folder"
+            )
+        for partition, (low, high) in sorted(bounds.items()):
+            self.high[partition] = high
+            self.next[partition] = self._offsets.get(partition, high if self._at_end else low)
+            self.mend(partition, low, high)
+
+    def add(self, partition: int, low: int, high: int) -> None:
+        """Begin a partition that was added to the topic: at its first record, whatever `start` says."""
+        self.next[partition], self.high[partition] = low, high
+
+    def mend(self, partition: int, low: int, high: int) -> None:
+        """Skip to the first record when the place is outside of the partition, or raise BadSource."""
+        place = self.next[partition]
+        where = f"topic {self._topic} partition {partition}"
+        self.high[partition] = high
+        if place < low:
+            what = f"{where} begins at offset {low}, the state ends at {place}: retention has taken {low - place} records"
+        elif place > high:
+            what = f"{where} ends at offset {high}, the state at {place}: the topic was made anew"
+        else:
+            return
+        if not self._skip:
+            raise BadSource(
+                f'{what}; set kafka.on_gap = "skip" to go on with what is there, '
+                "or replay it into an empty state folder"
+            )
+        self.gaps += max(0, low - place)
+        self.next[partition] = low
+
+    def reach(self, partition: int, offset: int) -> None:
+        """The reader has come to an offset without a record: transactions leave markers that are none."""
+        self.next[partition] = max(self.next[partition], offset)
+
+    def lag(self) -> int:
+        """How many records wait to be read."""
+        return sum(max(0, high - self.next[partition]) for partition, high in self.high.items())

@@ -1,0 +1,223 @@
+"""The reader: answers requests from the tables another process writes.  It loads no torch and writes no row."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import structlog
+
+from state.answer import prepare, similar, trending
+from state.error import BadStore
+from state.feature import NAMES
+from state.record import GraphSettings
+from stream.engine import Engine
+from stream.error import BadRequest
+from stream.event import Event, encode
+from stream.generation import Generation, Limits, current
+from stream.request import Answer, Recommend
+from stream.status import RANKERS
+from tgn.layout import TgnSettings
+
+log = structlog.get_logger()
+
+
+class Publisher(Protocol):
+    """Where events that arrive on the socket go."""
+
+    async def publish(self, key: bytes, payload: bytes) -> tuple[int, int]: ...
+
+
+class Reader:
+    """Implements `request.Backend` over the newest generation.
+
+    Args:
+        live: The folder of generations.
+        publisher: For `EVENT`; None refuses it.
+        ready_lag: Events behind the topic at which the instance still counts as ready.
+        version: Of the program, for `INFO`.
+    """
+
+    def __init__(
+        self,
+        graph: GraphSettings,
+        tgn: TgnSettings,
+        limits: Limits,
+        live: Path,
+        *,
+        publisher: Publisher | None = None,
+        ready_lag: int = 10_000,
+        version: str = "",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.graph, self.tgn, self.limits, self.live = graph, tgn, limits, live
+        self.publisher, self.ready_lag, self.version = publisher, ready_lag, version
+        self.started = clock()
+        self.clock = clock
+        self.engine: Engine | None = None
+        self.tick()
+
+    def tick(self) -> None:
+        """Catch up with new names, and with a new generation when there is one."""
+        number = current(self.live)
+        if number and (self.engine is None or self.engine.generation.number != number):
+            try:
+                generation = Generation(self.graph, self.tgn, self.limits, live=self.live, number=number, write=False)
+            except (FileNotFoundError, BadStore) as exc:
+                log.warning("a generation could not be opened; the next try is at once", number=number, error=str(exc))
+                return
+            self.engine = Engine(generation)
+            log.info("answering from a new generation", number=number, users=len(generation.users), items=len(generation.items))
+        if self.engine is not None:
+            self.engine.generation.users.catch_up()
+            self.engine.generation.items.catch_up()
+
+    def _engine(self) -> Engine:
+        if self.engine is None:
+            raise BadRequest("the state is still being loaded; try again in a moment")
+        return self.engine
+
+    def warm(self) -> None:
+        """Compile every kernel a request needs, before the first one comes."""
+        engine = self._engine()
+        engine.recommend(Recommend(user="", k=1, with_reasons=True))
+        rows, weights = np.zeros(1, np.int32), np.zeros(1, np.float32)
+        similar(engine.state, engine.scratch, 0, rows, weights)
+        trending(engine.state, 0, rows, weights)
+
+    def recommend(self, request: Recommend) -> Answer:
+        """Return the best items for a user now."""
+        engine = self._engine()
+        if request.user not in engine.generation.users.row:
+            engine.generation.users.catch_up()
+        answer = engine.recommend(request)
+        answer.offsets = self.offsets()
+        return answer
+
+    def _item(self, item: str) -> int:
+        engine = self._engine()
+        items = engine.generation.items
+        if item not in items.row:
+            items.catch_up()
+        row = items.row.get(item, 0)
+        if row == 0:
+            raise BadRequest(f"item {item!r} is not known; wanted an item some event has named")
+        return row
+
+    def _answer(self, rows: np.ndarray, weights: np.ndarray) -> Answer:
+        engine = self._engine()
+        names = [engine.name(int(row)) for row in rows]
+        t = int(engine.state.world[0]["t"])
+        return Answer(names, weights.astype(np.float64).tolist(), [], t, self.offsets())
+
+    def similar(self, item: str, k: int) -> Answer:
+        """Return the items nearest to an item on the co-watch graph."""
+        row = self._item(item)
+        engine = self._engine()
+        rows, weights = np.zeros(k, np.int32), np.zeros(k, np.float32)
+        n = similar(engine.state, engine.scratch, row, rows, weights)
+        return self._answer(rows[:n], weights[:n])
+
+    def trending(self, k: int) -> Answer:
+        """Return the rising items with their decayed counts."""
+        engine = self._engine()
+        rows, weights = np.zeros(k, np.int32), np.zeros(k, np.float32)
+        n = trending(engine.state, int(engine.state.world[0]["t"]), rows, weights)
+        return self._answer(rows[:n], weights[:n])
+
+    def explain(self, user: str, item: str) -> dict[str, str]:
+        """Return what is known of a user and an item, and how the item would score for the user now."""
+        row = self._item(item)
+        engine = self._engine()
+        state = engine.state
+        u = engine.generation.users.row.get(user, -1)
+        t = int(state.world[0]["t"])
+        n = prepare(state, engine.scratch, u, t, True, engine.cand, engine.x, engine.hist, engine.age)
+        score = engine._score(u, n)
+        place = np.flatnonzero(engine.cand[:n] == row)
+        told = {
+            "user": user,
+            "item": item,
+            "user_known": "yes" if u >= 0 else "no: the start node stands in",
+            "user_events": str(int(state.users[u]["n"]) if u >= 0 else 0),
+            "item_events": str(int(state.items[row]["n"])),
+            "reason": engine.reason(u, row),
+            "ranker": RANKERS[int(engine.generation.status["serving"])],
+            "candidates": str(n),
+        }
+        if place.shape[0]:
+            at = int(place[0])
+            told["rank"] = str(int((score > score[at]).sum()) + 1)
+            told["score"] = f"{score[at]:.4f}"
+            told["blend"] = f"{engine.x[at, 0] * 4:.4f}"
+            told["learned"] = f"{score[at] - engine.x[at, 0] * 4:.4f}"
+            told |= {name: f"{value:.4f}" for name, value in zip(NAMES[1:], engine.x[at, 1:], strict=True) if value}
+        else:
+            told["rank"] = f"not among the {n} candidates"
+        return told
+
+    def offsets(self) -> dict[int, int]:
+        """Return the next offset of each partition that is not in an answer yet."""
+        if self.engine is None:
+            return {}
+        applied = self.engine.generation.status["applied"]
+        return {int(p): int(applied[p]) for p in np.flatnonzero(applied)}
+
+    def applied(self, partition: int) -> int:
+        """Return the next offset of a partition that is not in an answer yet."""
+        if self.engine is None or not 0 <= partition < 256:
+            return 0
+        return int(self.engine.generation.status["applied"][partition])
+
+    def ready(self) -> tuple[bool, str]:
+        """Tell whether answers are fresh enough to be used, and if not, why."""
+        if self.engine is None:
+            return False, "the state is being loaded"
+        status = self.engine.generation.status
+        if not status["ready"]:
+            return False, "the state is being loaded"
+        if status["lag"] > self.ready_lag:
+            return False, f"{status['lag']} events behind the topic; ready below {self.ready_lag}"
+        return True, "ready"
+
+    def info(self) -> dict[str, str | int | float]:
+        """Return the fields of `INFO`."""
+        ready, why = self.ready()
+        told: dict[str, str | int | float] = {"version": self.version, "ready": int(ready), "ready_reason": why}
+        told["uptime_seconds"] = int(self.clock() - self.started)
+        if self.engine is None:
+            return told
+        generation = self.engine.generation
+        world, status = self.engine.state.world[0], generation.status
+        told |= {
+            "applied_events": int(world["events"] + world["impressions"]),
+            "rejected_events": int(world["rejected"]),
+            "late_events": int(world["late"]),
+            "stream_time_ms": int(world["t"]),
+            "lag": int(status["lag"]),
+            "users": int(world["users"]),
+            "items": int(max(0, world["items"] - 1)),
+            "edges": int(world["edges"]),
+            "generation": generation.number,
+            "learned_events": int(status["learned"]),
+            "learning_stopped": int(status["stopped"]),
+            "ranker": RANKERS[int(status["serving"])],
+            "pace_seconds": round(float(world["pace"]) / 1000, 3),
+        }
+        for k, name in enumerate(RANKERS):
+            told[f"live_mrr_{name}"] = round(float(status["mrr"][k]), 4)
+            told[f"live_recall10_{name}"] = round(float(status["recall10"][k]), 4)
+        for partition, offset in self.offsets().items():
+            told[f"offset_{partition}"] = offset
+        for partition in np.flatnonzero(status["saved"]):
+            told[f"saved_{partition}"] = int(status["saved"][partition])
+        return told
+
+    async def publish(self, event: Event) -> tuple[int, int]:
+        """Publish an event to the topic; return its partition and offset."""
+        if self.publisher is None:
+            raise BadRequest("this instance publishes no events; produce them to the topic instead")
+        return await self.publisher.publish(event.user.encode(), encode(event))

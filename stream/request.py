@@ -1,0 +1,54 @@
+"""What comes in from a client and what goes back, and what a reader must be able to do."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from stream.event import Event
+
+MAX_K = 1_000
+
+
+class Recommend(msgspec.Struct):
+    """A request for the best items of a user now.
+
+    `after` is (partition, offset): answer once that event is applied, or fail after `timeout_ms`.
+    """
+
+    user: str
+    k: int = 10
+    include_seen: bool = False
+    with_scores: bool = False
+    with_reasons: bool = False
+    after: tuple[int, int] | None = None
+    timeout_ms: int = 1_000
+
+
+class Answer(msgspec.Struct):
+    """Items, best first, with a score each and, when asked for, a reason each.
+
+    `as_of` is the stream time in ms the answer was given at; `offsets` the next offset of each partition
+    that it does not include.
+    """
+
+    items: list[str]
+    scores: list[float]
+    reasons: list[str]
+    as_of: int
+    offsets: dict[int, int]
+
+
+class Backend(Protocol):
+    """What the socket and the HTTP endpoint ask.  Every method but `tick` may raise BadRequest."""
+
+    def recommend(self, request: Recommend) -> Answer: ...
+    def similar(self, item: str, k: int) -> Answer: ...
+    def trending(self, k: int) -> Answer: ...
+    def explain(self, user: str, item: str) -> dict[str, str]: ...
+    def info(self) -> dict[str, str | int | float]: ...
+    def applied(self, partition: int) -> int: ...
+    def ready(self) -> tuple[bool, str]: ...
+    async def publish(self, event: Event) -> tuple[int, int]: ...
+    def tick(self) -> None: ...

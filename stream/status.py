@@ -1,0 +1,27 @@
+"""What one process tells the others: a single row in shared memory."""
+
+from __future__ import annotations
+
+import numpy as np
+
+PARTITIONS = 256
+
+RANKERS = ("riverwalk", "blend", "own_recency", "popularity")  # serving codes, by number
+
+STATUS = np.dtype(
+    [
+        ("generation", "i8"),
+        ("ready", "i8"),  # 1 once the stored state is loaded and the stream is being read
+        ("lag", "i8"),  # events in the topic that are not applied yet
+        ("stopped", "i8"),  # 1 while learning has stopped because the disk cannot be written
+        ("serving", "i8"),  # number of the ranker that answers
+        ("partitions", "i8"),
+        ("learned", "i8"),  # events learned from
+        ("judged", "i8"),  # events in the live quality
+        ("mrr", "f8", (len(RANKERS),)),
+        ("recall10", "f8", (len(RANKERS),)),
+        ("applied", "i8", (PARTITIONS,)),  # next offset of each partition, visible in answers
+        ("saved", "i8", (PARTITIONS,)),  # next offset of each partition, on the disk
+    ],
+    align=True,
+)
