@@ -73,6 +73,7 @@ class Child:
         self._pipe = -1
         self._rest = b""
         self._born = 0.0
+        self._lives = 0
 
     @property
     def pid(self) -> int | None:
@@ -89,7 +90,7 @@ class Child:
         output = log if log is not None else STDERR
         try:
             self._process = subprocess.Popen(
-                [*self.command, self.role, str(theirs)],
+                [*self.command, self.role, str(theirs), str(self._lives)],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
@@ -98,6 +99,7 @@ class Child:
             )
         finally:
             os.close(theirs)
+        self._lives += 1
         self.ready, self.error, self.due, self._rest, self._born = False, None, None, b"", time.monotonic()
         assert self._process.stdin is not None
         try:

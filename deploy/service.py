@@ -203,8 +203,6 @@ class Service:
         child.due = time.monotonic() + wait
         rest = "; answers go on from what is remembered" if child.role == "ingest" else ""
         self._say(f"{child.role} ended ({end}); starting it again in {wait:g} s{rest}")
-        if child.role == "ingest":
-            _count_restart()
 
     def _end(self) -> None:
         """Stop what runs, in order; what was forced to end is a failure unless there is one already."""
@@ -257,7 +255,3 @@ def _compiled() -> bool:
     import state
 
     return any(Path(place).glob("__pycache__/*.nbi") for place in state.__path__)
-
-
-def _count_restart() -> None:
-    """Tell the metrics that ingest was started again."""

@@ -1,4 +1,4 @@
-"""The entry of a child process: `python -m deploy.worker ingest|serve FD`, started by the supervisor alone.
+"""The entry of a child process: `python -m deploy.worker ingest|serve FD LIFE`, started by the supervisor alone.
 
 It reads its configuration as one line from stdin, tells the supervisor through the pipe FD how it does, ends its
 work when SIGTERM comes, and does not outlive the supervisor.
@@ -12,6 +12,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -19,10 +20,12 @@ from deploy import log
 from deploy.child import DISK_FULL, Message
 from deploy.config import BadConfig, Config, decode
 from state.error import BadStore
+from stream import metric
 from stream.error import BadSource
 
 Job = Callable[[Config, threading.Event, Callable[[str], None]], None]
 NAMED = (BadConfig, BadStore, BadSource)
+METRICS = "metric"  # the folder in `state.live` where the processes of an instance meet their figures
 INGEST_NICE = 10  # answers come first: ingest takes what the servers leave
 PR_SET_PDEATHSIG = 1
 
@@ -31,10 +34,11 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
     """Run one role to its end: 0 after a clean stop, 1 after an error the supervisor has been told.
 
     Args:
-        argv: The role, `ingest` or `serve`, and the number of the pipe's descriptor.
+        argv: The role, `ingest` or `serve`, the number of the pipe's descriptor, and how often the role was
+            started before.
         job: What to run; left out, the function of the role's name in `deploy/process.py`.
     """
-    role, pipe = argv[0], int(argv[1])
+    role, pipe, lives = argv[0], int(argv[1]), int(argv[2])
     _die_with_the_supervisor()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -44,8 +48,11 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
         config = decode(_first_line())
         threading.Thread(target=_watch_stdin, daemon=True).start()
         log.setup(config.log.level, config.log.format, role)
+        metric.setup(Path(config.state.live) / METRICS)
         if role == "ingest":
             os.nice(INGEST_NICE)
+        if role == "ingest" and lives > 0:
+            metric.ingest_restart()
         (job or _job(role))(config, stop, lambda text: _tell(pipe, _kind(text), text))
     except NAMED as exc:
         _tell(pipe, "error", str(exc), _name(exc))

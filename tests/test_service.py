@@ -12,11 +12,14 @@ from pathlib import Path
 
 import pytest
 import stand_in
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from deploy.child import DISK_FULL, Patience
 from deploy.config import BadConfig, Config, Kafka, Serve, State, encode
 from deploy.folder import live
 from deploy.service import DRAIN_S, BadService, Service
+from deploy.worker import METRICS
 from state.error import BadStore
 from stream.error import BadSource
 
@@ -92,6 +95,13 @@ def supervisor(tmp_path: Path) -> Iterator[Process]:
     it.output.close()
 
 
+def restarts(config: Config) -> float:
+    """What the metrics of an instance say about restarts of ingest."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(Path(config.state.live, METRICS)))
+    return registry.get_sample_value("riverwalk_ingest_restarts_total") or 0.0
+
+
 def ended(pid: int) -> bool:
     """Whether a process that is not our child ends within the time of a test."""
     try:
@@ -130,6 +140,7 @@ def test_a_killed_ingest_is_started_again_while_the_same_server_answers(instance
 
     assert before == during == instance.answer()
     assert first != second
+    assert restarts(instance.service.config) == 1
 
 
 def test_a_killed_server_is_started_again_on_the_same_port(instance: Instance) -> None:
