@@ -5,13 +5,14 @@ Exit status: 0 done, 1 it went wrong while running, 2 the command or the configu
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from deploy import query
 from deploy.client import BadAnswer
-from deploy.config import BadConfig
+from deploy.config import BadConfig, Config
 from deploy.option import File, Folder, Host, HttpPort, Json, Kafka, Port, Set, Topic, duration, settings
 from deploy.screen import complain, show
 from deploy.service import BadService
@@ -34,8 +35,11 @@ app.add_typer(query.app, name="query")
 app.add_typer(config_app, name="config")
 app.add_typer(kafka_app, name="kafka")
 
-Source = Annotated[str | None, typer.Option("--data", help="A file, a folder, or the name of a data set.")]
-Speed = Annotated[float, typer.Option(min=0, help="Events per second; 0: the whole set in about a minute.")]
+Data = Annotated[str, typer.Argument(help="A file, a folder, or the name of a data set.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Stop after so many events.")]
+Place = Annotated[Path, typer.Option("--folder", help="The folder of the broker.")]
+KAFKA_FOLDER = Path(".kafka")
+SPEEDS = "5000/s, 60s (all in that time), 100x (of their own time), or max."
 
 
 @app.command()
@@ -67,8 +71,10 @@ def serve(
 
 @app.command()
 def demo(
-    data: Source = None,
-    speed: Speed = 0,
+    data: Annotated[
+        str | None, typer.Option("--data", help="A file, a folder, or the name of a data set.")
+    ] = None,
+    speed: Annotated[str | None, typer.Option(help=f"{SPEEDS} Default: 60s.")] = None,
     ends: Annotated[str | None, typer.Option("--for", help="End by itself after, for example, 60s.")] = None,
     user: Annotated[str | None, typer.Option("--user", help="The user to follow.")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines instead of the live screen.")] = False,
@@ -81,6 +87,7 @@ def demo(
     set: Set = None,
 ) -> None:
     """Watch recommendations change as real events arrive."""
+    seconds = duration(ends)
     from deploy import demo as body
 
     loaded = settings(
@@ -92,26 +99,52 @@ def demo(
         serve__port=port,
         serve__http_port=http_port,
     )
-    body.run(
-        loaded.config, data=data, speed=speed or None, for_seconds=duration(ends), user=user, plain=plain
-    )
+    body.run(loaded.config, data=data, speed=speed, for_seconds=seconds, user=user, plain=plain)
 
 
 @app.command()
 def produce(
-    data: Annotated[str, typer.Argument(help="A file, a folder, or the name of a data set.")],
-    kafka: Annotated[str, typer.Option("--kafka", help="host:port of the broker.")],
-    speed: Speed = 0,
-    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many events.")] = None,
+    data: Data,
+    speed: Annotated[str, typer.Option(help=SPEEDS)] = "max",
+    limit: Limit = None,
+    kafka: Kafka = None,
     topic: Topic = None,
     config: File = None,
     set: Set = None,
 ) -> None:
     """Send the events of a file to a topic, in the order of their time."""
-    from deploy import produce as body
+    _produce(settings(config, set, kafka__address=kafka, kafka__topic=topic).config, data, speed, limit)
 
+
+@app.command()
+def replay(
+    data: Data,
+    speed: Annotated[float, typer.Option(min=0.001, help="So many times faster than it happened.")] = 1.0,
+    limit: Limit = None,
+    kafka: Kafka = None,
+    topic: Topic = None,
+    config: File = None,
+    set: Set = None,
+) -> None:
+    """Send the events of a file to a topic with the pauses they had when they happened."""
     loaded = settings(config, set, kafka__address=kafka, kafka__topic=topic)
-    body.run(loaded.config, data=data, speed=speed or None, limit=limit)
+    _produce(loaded.config, data, f"{speed:.9g}x", limit)
+
+
+@app.command()
+def evaluate(
+    data: Data,
+    protocol: Annotated[str, typer.Option(help="How to split: tgb, chronological or random.")] = "tgb",
+    visible: Annotated[
+        str, typer.Option(help="What a model has seen: online, lag=200 or strict.")
+    ] = "online",
+    models: Annotated[str | None, typer.Option(help="Names, with commas; all when left out.")] = None,
+    json: Json = False,
+) -> None:
+    """Measure the ranking quality of models on a file, every figure with the trivial baselines beside it."""
+    from deploy import evaluate as body
+
+    body.run(data, protocol=protocol, visible=visible, models=models, as_json=json)
 
 
 @app.command()
@@ -186,6 +219,32 @@ def config_check(config: File = None, set: Set = None) -> None:
     for name in strangers(os.environ):
         complain(f"the environment's {name} sets nothing")
     print("the configuration is right")
+
+
+@kafka_app.command("start")
+def kafka_start(
+    folder: Place = KAFKA_FOLDER, port: Annotated[int, typer.Option(help="Its port.")] = 9092
+) -> None:
+    """Start it in the background, fetching its jars the first time; prints its address."""
+    from deploy import kafka as body
+
+    print(body.start(folder, port))
+
+
+@kafka_app.command("stop")
+def kafka_stop(folder: Place = KAFKA_FOLDER) -> None:
+    """Stop it."""
+    from deploy import kafka as body
+
+    print("stopped" if body.stop(folder) else "it was not running")
+
+
+def _produce(config: Config, data: str, speed: str, limit: int | None) -> None:
+    if not config.kafka.address:
+        raise BadConfig("no broker is named: --kafka host:port, as `riverwalk serve` prints it")
+    from deploy import produce as body
+
+    body.run(config, data=data, speed=speed, limit=limit)
 
 
 def main() -> None:
