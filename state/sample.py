@@ -34,7 +34,7 @@ class Sample(NamedTuple):
     t: np.ndarray  # int64 [S]
     hist: np.ndarray  # int32 [S, K], newest first, -1 where unused
     age: np.ndarray  # int64 [S, K], ms
-    better: np.ndarray  # int64 [S], items outside the candidates that popularity puts before the true one
+    better: np.ndarray  # int64 [S], items outside the candidates that popularity puts before the true one; -1 if not worked out
     equal: np.ndarray  # int64 [S], … and beside it
     own_rank: np.ndarray  # int32 [S], place in the user's own items by recency, 0 if nowhere
     pop_rank: np.ndarray  # int32 [S], place on the leaderboard of popularity, 0 if nowhere
@@ -128,8 +128,10 @@ def emit(
     label = scratch.where[row] - 1
     seen_before = state.items[row].n > 0
     out.better[s], out.equal[s] = 0, 0
-    if label < 0 and exact:
-        out.better[s], out.equal[s] = _background(state, scratch, row, t, own)
+    if label < 0:
+        out.better[s] = -1
+        if exact:
+            out.better[s], out.equal[s] = _background(state, scratch, row, t, own)
     if train and seen_before and (own or not scratch.had[row]):
         n = put(scratch, cand, n, row, own)
         label = scratch.where[row] - 1
@@ -145,6 +147,23 @@ def emit(
     out.own_rank[s] = slot(state.users[u], row) + 1 if state.users[u].n > 0 else 0
     out.pop_rank[s] = _board_rank(state, row)
     close(scratch, cand, n)
+
+
+@njit(nogil=True, cache=True)
+def look(
+    state: State,
+    scratch: Scratch,
+    users: np.ndarray,
+    items: np.ndarray,
+    t: np.ndarray,
+    own: bool,
+    exact: bool,
+    train: bool,
+    out: Sample,
+) -> None:
+    """Describe events without applying them: all see the same state."""
+    for i in range(users.shape[0]):
+        emit(state, scratch, users[i], items[i], t[i], own, exact, train, i, out)
 
 
 @njit(nogil=True, cache=True)

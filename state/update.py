@@ -249,7 +249,6 @@ def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> No
     if world.events == 0:
         world.t0 = t
         world.tot_t = t
-        world.pace = state.rates[0].pace if state.rates[0].pace > 0 else 3_600_000.0
         world.check = 64
         world.epoch = np.int64(t // state.rates[0].month)
     if t < world.t:

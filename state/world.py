@@ -49,6 +49,7 @@ class World:
             settings.rates(),
         )
         if write:
+            self.world.array["pace"] = settings.pace_seconds * 1_000 or 3_600_000.0
             self.marks = Marks(
                 self.users.marks, self.items.marks, self.edges.marks, self.seen.marks, self.boards.marks
             )

@@ -116,7 +116,21 @@ class Backtest:
             ends = ends[(ends > begin) & (ends <= end)] - begin if end - begin > 1 else np.array([1])
             pick = np.arange(end - begin, dtype=np.int32)
             fresh = state.items["n"][items] == 0
-            learn(state, self.world.marks, self.scratch, users, items, t, kind, ends.astype(np.int64), pick, own, True, train, self.sample)
+            learn(
+                state,
+                self.world.marks,
+                self.scratch,
+                users,
+                items,
+                t,
+                kind,
+                ends.astype(np.int64),
+                pick,
+                own,
+                True,
+                train,
+                self.sample,
+            )
             self._judge(begin, end - begin, fresh, train, out, (users, items, t, kind, log.value[rows]), top)
             return
         for at in range(begin, end, STEP):
@@ -129,7 +143,14 @@ class Backtest:
         self.learning.remember(Job(self.sample, 0, users, items, t, kind, log.value[rows], top))
 
     def _judge(
-        self, at: int, n: int, fresh: np.ndarray, train: bool, out: Judged, events: tuple[np.ndarray, ...], top: int
+        self,
+        at: int,
+        n: int,
+        fresh: np.ndarray,
+        train: bool,
+        out: Judged,
+        events: tuple[np.ndarray, ...],
+        top: int,
     ) -> None:
         log, sample = self.log, self.sample
         if not train:

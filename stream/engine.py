@@ -71,7 +71,21 @@ class Engine:
         events, pick = self._rows(batch, teach)
         users, items, t, kind, _ = events
         world = self.generation.world
-        learn(self.state, world.marks, self.scratch, users, items, t, kind, NO_ENDS, pick, True, False, True, self.sample)
+        learn(
+            self.state,
+            world.marks,
+            self.scratch,
+            users,
+            items,
+            t,
+            kind,
+            NO_ENDS,
+            pick,
+            True,
+            False,
+            True,
+            self.sample,
+        )
         world.world.touch(np.zeros(1, np.int32))
         for partition, offset in batch.ends.items():
             self.generation.status["applied"][partition] = offset
@@ -98,7 +112,9 @@ class Engine:
         for partition, offset in ends.items():
             generation.status["saved"][partition] = offset
 
-    def _rows(self, batch: Batch, teach: Callable[[Job], object]) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    def _rows(
+        self, batch: Batch, teach: Callable[[Job], object]
+    ) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
         """Return the columns of the batch's interactions, and the sample number of each (-1: none)."""
         generation = self.generation
         user, item, t, kind, value = batch.user, batch.item, batch.t, batch.kind, batch.value
@@ -194,5 +210,3 @@ def hashed(offset: np.ndarray, partition: np.ndarray) -> np.ndarray:
     z = offset.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + partition.astype(np.uint64)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     return ((z ^ (z >> np.uint64(27))) >> np.uint64(11)).astype(np.float64) / 2.0**53
-
-

@@ -62,7 +62,9 @@ class Generation:
             graph, folder=folder, max_users=limits.max_users, max_items=limits.max_items, write=write
         )
         self.users = Ids("user", capacity=limits.max_users, folder=folder, write=write)
-        self.items = Ids("item", capacity=limits.max_items, folder=folder, write=write, first="riverwalk:start")
+        self.items = Ids(
+            "item", capacity=limits.max_items, folder=folder, write=write, first="riverwalk:start"
+        )
 
         def table(name: str, dtype: np.dtype, shape: tuple[int, ...], rows: int) -> Table:
             path = folder / f"{name}.table" if folder else None

@@ -117,7 +117,14 @@ class Ingest:
             self.letters.flush()
             self.engine.state.world[0]["rejected"] += len(rejected)
             last = rejected[-1]
-            log.warning("bad records", count=len(rejected), reason=last.reason, message=last.message, partition=last.record.partition, offset=last.record.offset)
+            log.warning(
+                "bad records",
+                count=len(rejected),
+                reason=last.reason,
+                message=last.message,
+                partition=last.record.partition,
+                offset=last.record.offset,
+            )
 
     def _learn(self, batch: Batch, stop: Callable[[], bool]) -> None:
         """Apply and save; while the disk cannot be written, stop learning and let readers go on."""
@@ -153,7 +160,9 @@ class Ingest:
         engine = self.engine
         if engine.store is not None and self.learning is not None:
             try:
-                engine.store.save(engine.generation.learned.values(), {}, engine.topic, dict(self.ends), kind="learned")
+                engine.store.save(
+                    engine.generation.learned.values(), {}, engine.topic, dict(self.ends), kind="learned"
+                )
             except BadStore as exc:
                 metric.store_error()
                 log.error("learned rows could not be saved; the next try is in some seconds", error=str(exc))
@@ -163,7 +172,9 @@ class Ingest:
         metric.lag(int(status["lag"]))
         metric.stream_time(int(self.engine.state.world[0]["t"]) / 1000)
         for k, name in enumerate(RANKERS):
-            metric.live(name, float(status["mrr"][k]), float(status["recall10"][k]), k == int(status["serving"]))
+            metric.live(
+                name, float(status["mrr"][k]), float(status["recall10"][k]), k == int(status["serving"])
+            )
         world = self.engine.state.world[0]
         for table, rows in (
             (generation.world.users, int(world["users"])),

@@ -59,7 +59,7 @@ def ensure_topic(address: str, topic: str, partitions: int = 1, extra: Extra | N
         about = client.list_topics(timeout=_ASK_S)
         if topic in about.topics:
             return len(about.topics[topic].partitions)
-        if about.cluster_id.startswith(_MOCK):
+        if str(about.cluster_id).startswith(_MOCK):
             return _touch(Producer(_settings(address, extra)), topic)
         client.create_topics([NewTopic(topic, partitions)], request_timeout=_ASK_S)[topic].result(2 * _ASK_S)
     except KafkaException as exc:

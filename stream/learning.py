@@ -70,7 +70,13 @@ class Learning:
     """
 
     def __init__(
-        self, generation: Generation, *, seed: int = 0, replay: int = 1, learn: bool = True, temporal: bool = True
+        self,
+        generation: Generation,
+        *,
+        seed: int = 0,
+        replay: int = 1,
+        learn: bool = True,
+        temporal: bool = True,
     ) -> None:
         self.generation, self.replay, self.learn = generation, replay, learn
         arrays = {name: table.array for name, table in generation.learned.items()}
@@ -96,7 +102,11 @@ class Learning:
         self.remember(job)
         self._mark()
         none = np.zeros(0)
-        judged = Judged(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else Judged(none, none, none, none)
+        judged = (
+            Judged(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+            if parts
+            else Judged(none, none, none, none)
+        )
         self._note(judged)
         return judged
 
@@ -141,7 +151,9 @@ class Learning:
             weight[good],
             sample.label[good].astype(np.int64),
         )
-        for step in [fresh] + [self.kept[k] for k in self.rng.integers(0, max(1, len(self.kept)), self.replay) if self.kept]:
+        for step in [fresh] + [
+            self.kept[k] for k in self.rng.integers(0, max(1, len(self.kept)), self.replay) if self.kept
+        ]:
             self.ranker.step(step[0].astype(np.float32), step[1].astype(np.float32), step[2], step[3])
         if good.shape[0] >= STEP // 4:
             if len(self.kept) < KEPT:
@@ -183,4 +195,9 @@ class Learning:
             behind = status["mrr"][best] - status["mrr"][now]
             if best != now and (behind > MARGIN or best == 0):
                 status["serving"] = best
-                log.warning("another ranker serves", ranker=RANKERS[best], before=RANKERS[now], mrr_behind=round(float(behind), 4))
+                log.warning(
+                    "another ranker serves",
+                    ranker=RANKERS[best],
+                    before=RANKERS[now],
+                    mrr_behind=round(float(behind), 4),
+                )

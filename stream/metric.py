@@ -44,7 +44,9 @@ def setup(folder: Path | None) -> None:
     gauge("ready", "1 when answers are fresh enough to be used")
     gauge("stream_time_seconds", "Newest event time applied")
     gauge("live_mrr", "Mean reciprocal rank over the last events, judged before learning", "ranker")
-    gauge("live_recall10", "Share of the last events ranked in the first ten, judged before learning", "ranker")
+    gauge(
+        "live_recall10", "Share of the last events ranked in the first ten, judged before learning", "ranker"
+    )
     gauge("serving_ranker", "1 for the ranker that answers", "ranker")
     gauge("table_rows", "Rows in use", "table")
     gauge("table_bytes", "Bytes of the rows in use", "table")

@@ -65,12 +65,21 @@ class Reader:
         number = current(self.live)
         if number and (self.engine is None or self.engine.generation.number != number):
             try:
-                generation = Generation(self.graph, self.tgn, self.limits, live=self.live, number=number, write=False)
+                generation = Generation(
+                    self.graph, self.tgn, self.limits, live=self.live, number=number, write=False
+                )
             except (FileNotFoundError, BadStore) as exc:
-                log.warning("a generation could not be opened; the next try is at once", number=number, error=str(exc))
+                log.warning(
+                    "a generation could not be opened; the next try is at once", number=number, error=str(exc)
+                )
                 return
             self.engine = Engine(generation)
-            log.info("answering from a new generation", number=number, users=len(generation.users), items=len(generation.items))
+            log.info(
+                "answering from a new generation",
+                number=number,
+                users=len(generation.users),
+                items=len(generation.items),
+            )
         if self.engine is not None:
             self.engine.generation.users.catch_up()
             self.engine.generation.items.catch_up()
@@ -154,7 +163,9 @@ class Reader:
             told["score"] = f"{score[at]:.4f}"
             told["blend"] = f"{engine.x[at, 0] * 4:.4f}"
             told["learned"] = f"{score[at] - engine.x[at, 0] * 4:.4f}"
-            told |= {name: f"{value:.4f}" for name, value in zip(NAMES[1:], engine.x[at, 1:], strict=True) if value}
+            told |= {
+                name: f"{value:.4f}" for name, value in zip(NAMES[1:], engine.x[at, 1:], strict=True) if value
+            }
         else:
             told["rank"] = f"not among the {n} candidates"
         return told
@@ -186,7 +197,11 @@ class Reader:
     def info(self) -> dict[str, str | int | float]:
         """Return the fields of `INFO`."""
         ready, why = self.ready()
-        told: dict[str, str | int | float] = {"version": self.version, "ready": int(ready), "ready_reason": why}
+        told: dict[str, str | int | float] = {
+            "version": self.version,
+            "ready": int(ready),
+            "ready_reason": why,
+        }
         told["uptime_seconds"] = int(self.clock() - self.started)
         if self.engine is None:
             return told

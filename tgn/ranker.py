@@ -62,7 +62,14 @@ class Ranker:
 
     def _forward(self, x: torch.Tensor, tgn: torch.Tensor) -> torch.Tensor:
         at, parts = 0, []
-        for shape in ((self.features + SCORES, HIDDEN), (HIDDEN,), (HIDDEN, HIDDEN), (HIDDEN,), (HIDDEN,), (1,)):
+        for shape in (
+            (self.features + SCORES, HIDDEN),
+            (HIDDEN,),
+            (HIDDEN, HIDDEN),
+            (HIDDEN,),
+            (HIDDEN,),
+            (1,),
+        ):
             size = math.prod(shape)
             parts.append(self.weight[at : at + size].view(shape))
             at += size
@@ -92,7 +99,7 @@ class Ranker:
             return float("nan")
         (gradient,) = torch.autograd.grad(loss, self.weight)
         self._adam(gradient)
-        return float(loss)
+        return float(loss.detach())
 
     def _adam(self, gradient: torch.Tensor) -> None:
         s = self.settings
@@ -107,7 +114,9 @@ class Ranker:
         m, v = torch.from_numpy(self.moment[:size]), torch.from_numpy(self.moment[size : 2 * size])
         m.lerp_(gradient, 0.1)
         v.lerp_(gradient * gradient, 0.01)
-        rate = max(s.learning_rate_floor, s.learning_rate / math.sqrt(1 + n / s.warm_steps)) * min(1.0, n / 20)
+        rate = max(s.learning_rate_floor, s.learning_rate / math.sqrt(1 + n / s.warm_steps)) * min(
+            1.0, n / 20
+        )
         with torch.no_grad():
             self.weight.mul_(1 - rate * s.weight_decay)
             self.weight.sub_(rate * (m / (1 - 0.9**n)) / ((v / (1 - 0.99**n)).sqrt() + 1e-8))

@@ -1,0 +1,136 @@
+"""The commands that ask about users and items, and the one that tells what happened.
+
+    RECOMMEND user [k] [WITHSCORES] [WITHREASONS] [INCLUDESEEN] [AFTER partition:offset [TIMEOUT ms]]
+    SIMILAR item [k]
+    TRENDING [k]
+    EXPLAIN user item
+    EVENT user item [type] [value] [t]
+
+RECOMMEND replies with items, best first; with scores or reasons they stand between the items: item, score, reason,
+item, score, reason.  AFTER replies once the event at that offset, as EVENT told it, is in the answer.  When that
+takes longer than TIMEOUT (1 s unless told), the reply is an error that says how far the partition is applied, and
+the question may be asked again.
+"""
+
+import math
+import re
+from collections.abc import Awaitable
+
+import msgspec
+
+from stream.error import BadEvent, BadRequest
+from stream.event import MAX_ID_BYTES, Event, decode
+from stream.request import MAX_K, Answer, Recommend
+from stream.resp import Reply
+from stream.session import Session
+
+MAX_TIMEOUT_MS = 60_000
+OPTIONS = "WITHSCORES, WITHREASONS, INCLUDESEEN, AFTER partition:offset [TIMEOUT ms]"
+_PLACE = re.compile(rb"(\d{1,9}):(\d{1,18})")
+
+
+def recommend(session: Session, args: list[bytes]) -> Reply | Awaitable[Reply]:
+    """Items for a user, best first."""
+    request = recommendation(args)
+    if request.after is None:
+        return shown(session.service.backend.recommend(request), request)
+    return _recommend_after(session, request)
+
+
+async def _recommend_after(session: Session, request: Recommend) -> Reply:
+    service = session.service
+    session.wait_s = await reach(service.waiting, service.backend, request)
+    return shown(service.backend.recommend(request), request)
+
+
+def similar(session: Session, args: list[bytes]) -> Reply:
+    """Items near an item, nearest first."""
+    if not 1 <= len(args) <= 2:
+        raise BadRequest("wanted SIMILAR item [k]")
+    return list(session.service.backend.similar(name("item", args[0]), count(*args[1:])).items)
+
+
+def trending(session: Session, args: list[bytes]) -> Reply:
+    """Items that rise, first the one that rises most."""
+    if len(args) > 1:
+        raise BadRequest("wanted TRENDING [k]")
+    return list(session.service.backend.trending(count(*args)).items)
+
+
+def explain(session: Session, args: list[bytes]) -> Reply:
+    """Why an item stands where it stands for a user: names and values."""
+    if len(args) != 2:
+        raise BadRequest("wanted EXPLAIN user item")
+    told = session.service.backend.explain(name("user", args[0]), name("item", args[1]))
+    return dict(told)
+
+
+async def event(session: Session, args: list[bytes]) -> Reply:
+    """Publish an event; the reply is its place in the topic, partition:offset."""
+    if not 2 <= len(args) <= 5:
+        raise BadRequest("wanted EVENT user item [type] [value] [t]")
+    partition, offset = await session.service.backend.publish(happened(args, session.service.clock()))
+    return f"{partition}:{offset}"
+
+
+def happened(args: list[bytes], now_ms: int) -> Event:
+    """The event that the words of EVENT describe; the same reading as that of a record decides what is one."""
+    words = [text("user, item, type, value or t", word) for word in args]
+    fields: dict[str, str | float | int] = {"user": words[0], "item": words[1], "t": now_ms}
+    if len(words) > 2:
+        fields["type"] = words[2].lower()
+    if len(words) > 3:
+        fields["value"] = number("value", words[3])
+    if len(words) > 4:
+        fields["t"] = int(words[4]) if re.fullmatch(r"-?\d{1,18}", words[4], re.ASCII) else words[4]
+    try:
+        return decode(msgspec.json.encode(fields), now_ms)
+    except BadEvent as exc:
+        raise BadRequest(f"no event: {exc}") from exc
+
+
+def recommendation(args: list[bytes]) -> Recommend:
+    """The request that the words of RECOMMEND describe."""
+    if not args:
+        raise BadRequest(f"wanted RECOMMEND user [k] [options]; options are {OPTIONS}")
+    request = Recommend(name("user", args[0]))
+    if len(args) == 1:
+        return request
+    at = 1
+    if not args[1][:1].isalpha():
+        request.k = count(args[1])
+        at = 2
+    limited = False
+    while at < len(args):
+        option = args[at].upper()
+        at += 1
+        if option == b"WITHSCORES":
+            request.with_scores = True
+        elif option == b"WITHREASONS":
+            request.with_reasons = True
+        elif option == b"INCLUDESEEN":
+            request.include_seen = True
+        elif option == b"AFTER" and request.after is None:
+            request.after = place(args[at]) if at < len(args) else place(b"")
+            at += 1
+        elif option == b"TIMEOUT" and not limited:
+            request.timeout_ms = timeout(args[at] if at < len(args) else b"")
+            at += 1
+            limited = True
+        else:
+            raise BadRequest(f"{short(args[at - 1])} is no option here; options, each once, are {OPTIONS}")
+    if limited and request.after is None:
+        raise BadRequest("TIMEOUT goes with AFTER partition:offset")
+    return request
+
+
+def shown(answer: Answer, request: Recommend) -> Reply:
+    """An answer as a list: items, each with its score and its reason after it where they were asked for."""
+    if not request.with_scores and not request.with_reasons:
+        return list(answer.items)
+    columns: list[list[str] | list[float]] = [answer.items]
+    if request.with_scores:
+        columns.append(answer.scores)
+    if request.with_reasons:
+        columns.append(answer.reasons)
+    return [value for row in zip(*columns, strict=True) for value in row]

@@ -1,0 +1,241 @@
+"""The online learner: score, store, then learn, over rows of tables.
+
+Item vectors keep learning from every sampled event, by a softmax over the items alive: without that a temporal
+graph model adds nothing to counted features.  A step touches only the rows it drew, with Adam's moments kept
+beside each row.  Past events are learned from again (kept in memory only, so a restart begins with none); they
+see no node memory, because a past target is already inside it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tgn.embedding import initial, split, user_vector
+from tgn.layout import TgnSettings, bucket
+from tgn.memory import Memory, gru
+
+KEPT = 4_096  # past events
+BETA1, BETA2 = 0.9, 0.99
+
+
+def start_vectors(rows: np.ndarray, dim: int, seed: int) -> np.ndarray:
+    """Return first vectors of item rows, float32 [n, dim], from (seed, row) alone."""
+    with np.errstate(over="ignore"):
+        place = rows.astype(np.uint64)[:, None] * np.uint64(2 * dim) + np.arange(2 * dim, dtype=np.uint64)
+        z = (place + np.uint64(seed + 1)) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z = z ^ (z >> np.uint64(31))
+    u = ((z >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
+    normal = np.sqrt(-2 * np.log(u[:, :dim])) * np.cos(2 * np.pi * u[:, dim:])
+    return (0.1 * normal).astype(np.float32)
+
+
+class Learner:
+    """Scores candidates and learns from what was taken.
+
+    Args:
+        tables: Arrays named as in `layout.layout`, written in place; rows never written are zero.
+    """
+
+    def __init__(self, tables: Mapping[str, np.ndarray], settings: TgnSettings) -> None:
+        self.tables, self.settings = tables, settings
+        self.memory = Memory(tables, settings)
+        self.changed: dict[str, list[np.ndarray]] = {}
+        self.past: list[tuple[np.ndarray, ...]] = []
+        self.rng = np.random.default_rng(settings.seed)
+        self.load()
+
+    def load(self) -> None:
+        """Take the weights from the `net` row; draw them when it was never written."""
+        row = self.tables["net"][0]
+        if not row.any():
+            row[:] = initial(self.settings)
+        self.flat = nn.Parameter(torch.from_numpy(row.copy()))
+        self.w = split(self.flat, self.settings)
+        rows = int(self.tables["recent"][0, 1])
+        self.alive = np.flatnonzero(self.tables["item_output"][:rows, -1] > 0).astype(np.int64)
+
+    def dirty(self) -> dict[str, np.ndarray]:
+        """Return the rows changed since the last call, by table."""
+        out = {name: np.unique(np.concatenate(parts)) for name, parts in self.changed.items()}
+        self.changed = {}
+        return out
+
+    def _touch(self, rows: np.ndarray, *names: str) -> None:
+        for name in names:
+            self.changed.setdefault(name, []).append(rows)
+
+    def _hidden(self, user: np.ndarray) -> Tensor:
+        """Return the users' memory, through its last update so that the GRU learns."""
+        rows = np.maximum(user, 0)
+        before = torch.from_numpy(self.tables["user_before"][rows])
+        message = torch.from_numpy(self.tables["user_message"][rows])
+        had = torch.from_numpy((self.tables["user_time"][rows] > 0) & (user >= 0))
+        return gru(message, before, self.w) * had[:, None]
+
+    def _users(self, hist: np.ndarray, age: np.ndarray, vectors: Tensor, memory: Tensor) -> Tensor:
+        valid = torch.from_numpy(hist >= 0)
+        vectors = (
+            vectors + torch.from_numpy(self.tables["item_memory"][np.maximum(hist, 0)]) @ self.w["from_item"]
+        )
+        vectors = vectors * valid[..., None]
+        return user_vector(vectors, valid, torch.from_numpy(bucket(age)), memory, self.w, self.settings)
+
+    @torch.no_grad()
+    def score(
+        self, hist: np.ndarray, age: np.ndarray, user: np.ndarray, cand: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the score of each candidate as of now, and whether it has been learned.
+
+        Shapes:
+            - hist: int32 [n, K], newest first, -1 where unused; age: int64 [n, K] ms
+            - user: int32 [n], -1 for unknown; cand: int32 [n, C], -1 where unused
+            - output: float32 [n, C], bool [n, C]
+        """
+        d = self.settings.dim
+        memory = torch.from_numpy(
+            np.where(user[:, None] >= 0, self.tables["user_memory"][np.maximum(user, 0)], 0)
+        )
+        vectors = torch.from_numpy(self.tables["item_vector"][np.maximum(hist, 0)])
+        users = self._users(hist, age, vectors, memory)
+        output = self.tables["item_output"][np.maximum(cand, 0)]
+        score = torch.einsum("nd,ncd->nc", users, torch.from_numpy(output[..., :d])).numpy() + output[..., d]
+        return score, (output[..., d + 1] > 0) & (cand >= 0)
+
+    def step(self, hist: np.ndarray, age: np.ndarray, user: np.ndarray, item: np.ndarray) -> float:
+        """Take one step towards the items taken; a loss that is not finite changes nothing.
+
+        Shapes:
+            - hist, age: as in `score`; user, item: int32 [n]
+        """
+        self._alive(item)
+        rows = (hist, age, user, item)
+        batch, n = rows, item.shape[0]
+        if self.past and self.settings.replay:
+            draw = self.rng.integers(0, len(self.past), self.settings.replay)
+            batch = tuple(
+                np.concatenate(parts) for parts in zip(rows, *(self.past[k] for k in draw), strict=True)
+            )
+        loss = self._step(*batch, fresh=n)
+        self._keep(rows)
+        return loss
+
+    def _keep(self, rows: tuple[np.ndarray, ...]) -> None:
+        parts = tuple(part.copy() for part in rows)
+        if len(self.past) < max(1, KEPT // 256):
+            self.past.append(parts)
+        else:
+            self.past[int(self.rng.integers(len(self.past)))] = parts
+
+    def _alive(self, item: np.ndarray) -> None:
+        """Note the items of fresh events: they are alive from now on, and recent."""
+        recent = self.tables["recent"][0]
+        size = self.settings.recent
+        place = (int(recent[0]) + np.arange(item.shape[0])) % size
+        recent[2 + place] = item
+        written = int(recent[0]) + item.shape[0]
+        recent[0] = written if written < 2 * size else size + written % size
+        recent[1] = max(int(recent[1]), int(item.max(initial=0)) + 1)
+        self._touch(np.zeros(1, np.int64), "recent")
+        rows = np.unique(item).astype(np.int64)
+        fresh = rows[self.tables["item_output"][rows, -1] == 0]
+        if fresh.shape[0]:
+            dim, seed = self.settings.dim, self.settings.seed
+            self.tables["item_output"][fresh, :dim] = start_vectors(fresh, dim, seed + 7)
+            self.tables["item_output"][fresh, -1] = 1
+            bare = fresh[~self.tables["item_vector"][fresh].any(1)]
+            self.tables["item_vector"][bare] = start_vectors(bare, dim, seed)
+            self.alive = np.concatenate([self.alive, fresh])
+            self._touch(fresh, "item_output", "item_vector")
+
+    def _pool(self, item: np.ndarray) -> np.ndarray:
+        """Return the sorted rows the softmax is over."""
+        s = self.settings
+        if self.alive.shape[0] <= s.whole:
+            return np.sort(self.alive)
+        recent = self.tables["recent"][0]
+        used = min(int(recent[0]), s.recent)
+        some = recent[2 + self.rng.integers(0, used, s.drawn)]
+        other = self.alive[self.rng.integers(0, self.alive.shape[0], s.uniform)]
+        return np.unique(np.concatenate([some, other, item]).astype(np.int64))
+
+    def _step(
+        self, hist: np.ndarray, age: np.ndarray, user: np.ndarray, item: np.ndarray, fresh: int
+    ) -> float:
+        s, t = self.settings, self.tables
+        pool = self._pool(item)
+        seen, place = np.unique(np.maximum(hist, 0), return_inverse=True)
+        vectors = torch.from_numpy(t["item_vector"][seen]).requires_grad_()
+        output = torch.from_numpy(t["item_output"][pool][:, : s.dim + 1].copy()).requires_grad_()
+        memory = torch.cat([self._hidden(user[:fresh]), torch.zeros(user.shape[0] - fresh, s.memory)])
+        users = self._users(hist, age, vectors[torch.from_numpy(place.reshape(hist.shape))], memory)
+        logits = users @ output[:, : s.dim].t() + output[:, s.dim]
+        label = torch.from_numpy(np.searchsorted(pool, item))
+        loss = nn.functional.cross_entropy(logits, label)
+        if not torch.isfinite(loss):
+            return float("nan")
+        grads = torch.autograd.grad(loss, [self.flat, vectors, output])
+        norm = math.sqrt(sum(float(g.square().sum()) for g in grads))
+        if not math.isfinite(norm):
+            return float("nan")
+        scale = min(1.0, s.clip / max(norm, 1e-12))
+        steps = float(t["net_moment"][0, -1])
+        rate = max(s.learning_rate_floor, s.learning_rate / (1 + steps / s.warm_steps))
+        self._net_step(grads[0] * scale, rate)
+        learned = seen > 0
+        self._row_step("item_vector", seen[learned], grads[1].numpy()[learned] * scale, 0, rate)
+        self._row_step("item_output", pool, grads[2].numpy() * scale, 2 * s.dim, rate)
+        return float(loss.detach())
+
+    def _net_step(self, gradient: Tensor, rate: float) -> None:
+        moment = self.tables["net_moment"][0]
+        size = self.flat.shape[0]
+        moment[-1] += 1
+        n = float(moment[-1])
+        m, v = torch.from_numpy(moment[:size]), torch.from_numpy(moment[size : 2 * size])
+        m.lerp_(gradient, 1 - BETA1)
+        v.lerp_(gradient * gradient, 1 - BETA2)
+        rate = 0.3 * rate
+        with torch.no_grad():
+            self.flat.mul_(1 - rate * self.settings.weight_decay)
+            self.flat.sub_(rate * (m / (1 - BETA1**n)) / ((v / (1 - BETA2**n)).sqrt() + 1e-8))
+        self.tables["net"][0] = self.flat.detach().numpy()
+        self._touch(np.zeros(1, np.int64), "net", "net_moment")
+
+    def _row_step(self, name: str, rows: np.ndarray, gradient: np.ndarray, at: int, rate: float) -> None:
+        """Move rows of a table against their gradient, each by its own count of steps."""
+        moment = self.tables["item_moment"]
+        width = gradient.shape[1]
+        clock = moment.shape[1] - 2 + (at > 0)
+        kept = moment[rows]
+        m, v = kept[:, at : at + width], kept[:, at + width : at + 2 * width]
+        m += (1 - BETA1) * (gradient - m)
+        v += (1 - BETA2) * (gradient * gradient - v)
+        kept[:, clock] += 1
+        n = kept[:, clock, None]
+        delta = (m / (1 - BETA1**n)) / (np.sqrt(v / (1 - BETA2**n)) + 1e-8)
+        values = self.tables[name][rows]
+        values[:, :width] *= 1 - rate * self.settings.weight_decay
+        values[:, :width] -= rate * delta
+        self.tables[name][rows] = values
+        moment[rows] = kept
+        self._touch(rows, name, "item_moment")
+
+    def remember(
+        self, user: np.ndarray, item: np.ndarray, t: np.ndarray, kind: np.ndarray, value: np.ndarray
+    ) -> None:
+        """Let a batch of events reach the memory of its users and items.
+
+        Shapes:
+            - user, item: int32 [n]; t: int64 [n] ms; kind: int8 [n]; value: float32 [n]
+        """
+        with torch.no_grad():
+            users, items = self.memory.update(user, item, t, kind, value, self.w)
+        self._touch(users, "user_memory", "user_before", "user_message", "user_time", "user_last")
+        self._touch(items, "item_memory", "item_time")
