@@ -139,9 +139,8 @@ def find(
     try:
         return _named(KNOWN[0], env, online, say, watch)
     except BadConfig as exc:
-        return _made(
-            f"no data set at hand ({exc.__cause__ or exc}): showing a generated stream, --data PATH shows yours"
-        )
+        say(f"{exc.__cause__ or exc}")
+        return _made("generated events, as no data set is at hand; --data PATH shows yours")
 
 
 def cache(env: Mapping[str, str]) -> Path:

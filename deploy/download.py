@@ -35,7 +35,7 @@ def fetch(
     *,
     sha256: str | None,
     size: int = 0,
-    timeout_s: float = 10.0,
+    timeout_s: float = 6.0,
     progress: Progress = _silent,
 ) -> bool:
     """Download `url` to `target`.

@@ -89,7 +89,7 @@ def sparkline(values: Sequence[float], width: int) -> str:
 def _panel(body: RenderableType, title: str, width: int, height: int | None = None) -> Panel:
     return Panel(
         body,
-        title=Text(f" {title} ", style="bold"),
+        title=Text(title, style="bold"),
         title_align="left",
         width=width,
         height=height,

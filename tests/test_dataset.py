@@ -198,11 +198,13 @@ def test_a_known_name_that_is_nowhere_is_an_error_that_says_where_it_was_looked_
 
 
 def test_with_nothing_at_hand_a_generated_stream_stands_in_and_says_so(tmp_path: Path) -> None:
-    found = dataset.find(env={"HOME": str(tmp_path)}, online=False)
+    said: list[str] = []
+    found = dataset.find(env={"HOME": str(tmp_path)}, online=False, say=said.append)
     first = next(found.events())
 
     assert (found.name, found.path) == ("generated", None)
-    assert "showing a generated stream" in found.note
+    assert "generated events, as no data set is at hand" in found.note
+    assert "not in $RIVERWALK_DATA" in said[0]
     assert first.item in found.titles
 
 
