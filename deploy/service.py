@@ -251,7 +251,9 @@ def _embedded_broker(topic: str, dead_letter: str) -> Broker:
 
 
 def _compiled() -> bool:
-    """Whether compiled kernels lie beside the modules they belong to."""
+    """Whether compiled kernels lie where numba looks for them."""
     import state
 
-    return any(Path(place).glob("__pycache__/*.nbi") for place in state.__path__)
+    place = os.environ.get("NUMBA_CACHE_DIR")
+    folders = [Path(place)] if place else [Path(one, "__pycache__") for one in state.__path__]
+    return any(True for one in folders for _ in one.rglob("*.nbi"))
