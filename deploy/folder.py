@@ -12,6 +12,7 @@ from state.error import BadStore
 
 SHARED_MEMORY = Path("/dev/shm")
 LOCK = "lock"
+TABLE, METRIC = "table", "metric"
 
 
 class Lock:
@@ -49,7 +50,7 @@ class Lock:
 
 
 def live(folder: Path, base: str) -> Path:
-    """An empty folder for the shared tables of the instance with this state folder.
+    """A new folder for what the processes of an instance share: `table` for its tables, `metric` for its figures.
 
     Args:
         folder: The state folder, absolute, whose lock the caller holds.
@@ -66,6 +67,8 @@ def live(folder: Path, base: str) -> Path:
             raise BadConfig(f"{path}: belongs to someone else; choose another place with state.live")
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir(mode=stat.S_IRWXU)
+        path.joinpath(TABLE).mkdir()
+        path.joinpath(METRIC).mkdir()
     except OSError as exc:
         raise BadConfig(
             f"{path}: cannot be made ({exc.strerror}); choose another place with state.live"

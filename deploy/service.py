@@ -152,7 +152,7 @@ class Service:
             self._broker = _embedded_broker(kafka.topic, kafka.dead_letter)
             kafka = msgspec.structs.replace(kafka, address=self._broker.address)
         self._shared = folder.live(root, state.live)
-        state = msgspec.structs.replace(state, folder=str(root), live=str(self._shared))
+        state = msgspec.structs.replace(state, folder=str(root), live=str(self._shared / folder.TABLE))
         self.config = msgspec.structs.replace(self.config, state=state, serve=serve, kafka=kafka)
         self._say(f"broker {kafka.address}{' (embedded)' if self._broker else ''}, topic {kafka.topic}")
         self._say(f"state {root}")

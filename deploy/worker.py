@@ -19,13 +19,13 @@ import msgspec
 from deploy import log
 from deploy.child import DISK_FULL, Message
 from deploy.config import BadConfig, Config, decode
+from deploy.folder import METRIC
 from state.error import BadStore
 from stream import metric
 from stream.error import BadSource
 
 Job = Callable[[Config, threading.Event, Callable[[str], None]], None]
 NAMED = (BadConfig, BadStore, BadSource)
-METRICS = "metric"  # the folder in `state.live` where the processes of an instance meet their figures
 INGEST_NICE = 10  # answers come first: ingest takes what the servers leave
 PR_SET_PDEATHSIG = 1
 
@@ -48,7 +48,7 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
         config = decode(_first_line())
         threading.Thread(target=_watch_stdin, daemon=True).start()
         log.setup(config.log.level, config.log.format, role)
-        metric.setup(Path(config.state.live) / METRICS)
+        metric.setup(Path(config.state.live).parent / METRIC)
         if role == "ingest":
             os.nice(INGEST_NICE)
         if role == "ingest" and lives > 0:

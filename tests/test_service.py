@@ -17,9 +17,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from deploy.child import DISK_FULL, Patience
 from deploy.config import BadConfig, Config, Kafka, Serve, State, encode
-from deploy.folder import live
+from deploy.folder import METRIC, live
 from deploy.service import DRAIN_S, BadService, Service
-from deploy.worker import METRICS
 from state.error import BadStore
 from stream.error import BadSource
 
@@ -98,7 +97,7 @@ def supervisor(tmp_path: Path) -> Iterator[Process]:
 def restarts(config: Config) -> float:
     """What the metrics of an instance say about restarts of ingest."""
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(Path(config.state.live, METRICS)))
+    MultiProcessCollector(registry, path=str(Path(config.state.live).parent / METRIC))
     return registry.get_sample_value("riverwalk_ingest_restarts_total") or 0.0
 
 
@@ -155,8 +154,8 @@ def test_a_killed_server_is_started_again_on_the_same_port(instance: Instance) -
 def test_a_clean_end_lets_ingest_save_and_clears_the_shared_tables(tmp_path: Path) -> None:
     it = Instance(settings(tmp_path))
     it.service.start()
-    shared = Path(it.service.config.state.live)
-    assert shared.is_dir()
+    shared = Path(it.service.config.state.live).parent
+    assert shared.joinpath(METRIC).is_dir()
 
     it.service.close()
 
