@@ -62,19 +62,14 @@ class Decay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How fast counts fade: half-lives as multiples of the pace; a pace of 0 is the stream's own."""
 
     pace_seconds: NotBelow = 0.0
-    half_lives: Annotated[tuple[Above, ...], msgspec.Meta(min_length=1, max_length=8)] = (
-        1.0,
-        8.0,
-        64.0,
-        512.0,
-    )
+    half_lives: tuple[Above, Above, Above, Above, Above] = (0.03, 0.2, 1.0, 5.0, 36.0)
 
 
 class Graph(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which items count as taken together, and how edges of the co-watch graph fade and age."""
 
     window_hours: Above = 24.0
-    half_life_paces: Above = 512.0
+    half_life_paces: Above = 36.0
     aging_month_days: Above = 30.0
     aging_share: Share = 0.1
 

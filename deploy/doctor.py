@@ -36,6 +36,7 @@ PACKAGES = (
     "uvloop",
 )
 SIGNS = {"ok": "✓", "note": "!", "broken": "✗"}
+STORE = "store"
 LIVE_MIB = 512
 STATE_MIB = 1024
 MEMORY_MIB = 2048
@@ -90,8 +91,14 @@ def _python() -> Finding:
 
 def _packages() -> Iterator[Finding]:
     """Each package is imported in a process of its own, so that a crash in one is a finding too."""
-    for name in PACKAGES:
-        module = name.replace("-", "_")
+    modules = {name: name.replace("-", "_") for name in PACKAGES}
+    trials = {
+        name: subprocess.Popen([sys.executable, "-c", f"import {module}"], stderr=subprocess.PIPE)
+        for name, module in modules.items()
+        if not name.startswith("torch") and find_spec(module) is not None  # torch alone takes seconds
+    }
+    errors = {name: trial.communicate()[1].decode(errors="replace") for name, trial in trials.items()}
+    for name, module in modules.items():
         try:
             found = version(name)
         except PackageNotFoundError:
@@ -99,19 +106,11 @@ def _packages() -> Iterator[Finding]:
                 name, "broken", "not installed", "pip install riverwalk, in an environment of its own"
             )
             continue
-        if name.startswith("torch"):
-            good = find_spec(module) is not None
-            error = "its module is missing"
+        if find_spec(module) is None or (name in trials and trials[name].returncode != 0):
+            error = errors.get(name, "").strip().rpartition("\n")[2] or "its module does not load"
+            yield Finding(name, "broken", error, f"pip install --force-reinstall {name}=={found}")
         else:
-            done = subprocess.run(
-                [sys.executable, "-c", f"import {module}"], capture_output=True, check=False
-            )
-            good, error = (
-                done.returncode == 0,
-                done.stderr.decode(errors="replace").strip().rpartition("\n")[2],
-            )
-        state: Literal["ok", "broken"] = "ok" if good else "broken"
-        yield Finding(name, state, found if good else error, f"pip install --force-reinstall {name}=={found}")
+            yield Finding(name, "ok", found)
 
 
 def _processor() -> Finding:
@@ -154,7 +153,7 @@ def _state_folder(root: Path) -> Iterator[Finding]:
         "state folder", room, f"{root}, {free:,} MiB free", f"{STATE_MIB:,} MiB are wanted; {advice}"
     )
     if root.exists():
-        yield _lock(root)
+        yield _remembered(root)
     milliseconds = _fsync_ms(parent)
     speed: Literal["ok", "note"] = "ok" if milliseconds <= SLOW_FSYNC_MS else "note"
     yield Finding(
@@ -162,12 +161,24 @@ def _state_folder(root: Path) -> Iterator[Finding]:
     )
 
 
-def _lock(root: Path) -> Finding:
+def _remembered(root: Path) -> Finding:
+    """Whether the folder is free, and holds what this program reads."""
     try:
-        folder.Lock(root, "riverwalk doctor").close()
+        lock = folder.Lock(root, "riverwalk doctor")
     except BadStore as exc:
-        return Finding("state lock", "note", str(exc), "an instance is running here, which may be right")
-    return Finding("state lock", "ok", "free")
+        return Finding("state", "note", str(exc), "an instance is running here, which may be right")
+    try:
+        if not (root / STORE).exists():
+            return Finding("state", "ok", "nothing remembered yet")
+        from state.store import Store
+
+        Store(root / STORE).close()
+    except BadStore as exc:
+        what, _, advice = str(exc).partition(";")
+        return Finding("state", "broken", what, advice.strip())
+    finally:
+        lock.close()
+    return Finding("state", "ok", "can be read")
 
 
 def _fsync_ms(place: Path) -> float:

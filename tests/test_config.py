@@ -12,7 +12,9 @@ from deploy.setting import MASK, NAMES, get, load, masked, strangers, variable
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "riverwalk.toml"
-    path.write_text('[serve]\nport = 1000\n[kafka]\ntopic = "clicks"\n[decay]\nhalf_lives = [1, 10.5]\n')
+    path.write_text(
+        '[serve]\nport = 1000\n[kafka]\ntopic = "clicks"\n[decay]\nhalf_lives = [1, 2, 3, 4, 10.5]\n'
+    )
     return path
 
 
@@ -82,7 +84,7 @@ def test_every_setting_can_be_given_in_the_environment(name: str) -> None:
         ("[kafka]\ntopic = 'a b'", r"kafka\.topic"),
         ("[kafka]\non_gap = 'ignore'", r"kafka\.on_gap = 'ignore' \(file .*\): one of stop, skip is wanted"),
         ("[decay]\nhalf_lives = []", r"decay\.half_lives"),
-        ("[decay]\nhalf_lives = [0]", r"decay\.half_lives"),
+        ("[decay]\nhalf_lives = [0, 1, 2, 3, 4]", r"decay\.half_lives"),
         ("[serve]\nport = 5\nhttp_port = 5", r"both 5; choose two different ports"),
         ("[serve]\ntls_cert = 'x'", r"belong together"),
         ("[kafka]\ntopic = 'a'\ndead_letter = 'a'", r"choose two topics"),

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import zlib
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from deploy.config import Config, Kafka, Serve, State
 from deploy.doctor import Finding, examine, report
 from deploy.folder import Lock
+from state.store import Store
 
 
 def config(folder: Path, port: int = 0, kafka: str = "") -> Config:
@@ -53,11 +55,27 @@ def test_a_broker_without_a_port_is_told_how_to_write_it(tmp_path: Path) -> None
 
 def test_a_folder_in_use_is_a_note_naming_the_holder(tmp_path: Path) -> None:
     lock = Lock(tmp_path, "riverwalk, process 5")
-    found = by_name(config(tmp_path))["state lock"]
+    found = by_name(config(tmp_path))["state"]
     lock.close()
 
     assert found.state == "note"
     assert "in use by riverwalk, process 5" in found.found
+
+
+def test_a_store_in_another_format_is_broken_and_one_of_ours_is_not(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    store.close()
+    assert by_name(config(tmp_path))["state"].state == "ok"
+
+    store = Store(tmp_path / "store")
+    value = b"999"
+    store.db[b"meta\0format"] = zlib.crc32(value).to_bytes(4, "little") + value
+    store.close()
+    found = by_name(config(tmp_path))["state"]
+
+    assert found.state == "broken"
+    assert "format 999" in found.found
+    assert "restore a backup" in found.advice
 
 
 def test_a_program_reads_one_object(capsys: pytest.CaptureFixture[str]) -> None:
