@@ -45,6 +45,14 @@ class Store:
 
     def __init__(self, folder: Path, *, sync: bool = True) -> None:
         self.folder = folder
+        self.loaded = False  # whether names in memory are on the disk
+        self._open()
+        self.synced, self.loose = WriteOptions(), WriteOptions()
+        self.synced.sync = True
+        self.sync = sync
+        self._check_format()
+
+    def _open(self) -> None:
         options = Options(raw_mode=True)
         options.create_if_missing(True)
         options.set_write_buffer_size(64 << 20)
@@ -52,14 +60,21 @@ class Store:
         options.set_max_background_jobs(2)
         options.set_keep_log_file_num(3)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self.db = Rdict(str(folder), options)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.db = Rdict(str(self.folder), options)
         except Exception as exc:
-            raise BadStore(f"{folder}: cannot be opened ({exc}); is another riverwalk using it?") from exc
-        self.synced, self.loose = WriteOptions(), WriteOptions()
-        self.synced.sync = True
-        self.sync = sync
-        self._check_format()
+            raise BadStore(
+                f"{self.folder}: cannot be opened ({exc}); is another riverwalk using it?"
+            ) from exc
+
+    def reopen(self) -> None:
+        """Open the database again: after a write failed RocksDB takes no more.
+
+        Raises:
+            BadStore: It cannot be opened.
+        """
+        self.db.close()
+        self._open()
 
     def _check_format(self) -> None:
         found = self.meta("format")
@@ -71,7 +86,7 @@ class Store:
                 "restore a backup of this format or replay the topic into an empty folder"
             )
 
-    def _open(self, key: bytes, value: bytes) -> bytes:
+    def _unseal(self, key: bytes, value: bytes) -> bytes:
         data = value[4:]
         if zlib.crc32(data).to_bytes(4, "little") != value[:4]:
             raise BadStore(
@@ -84,13 +99,13 @@ class Store:
         """Return a fact kept beside the tables, None when missing."""
         key = b"meta\0" + name.encode()
         value = self.db.get(key)
-        return None if value is None else json.loads(self._open(key, value))
+        return None if value is None else json.loads(self._unseal(key, value))
 
     def _scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         for key, value in self.db.items(from_key=prefix):
             if not key.startswith(prefix):
                 return
-            yield key, self._open(key, value)
+            yield key, self._unseal(key, value)
 
     def offsets(self, topic: str, kind: str = "offset") -> dict[int, int]:
         """Return the next offset to read of each partition of `topic`."""
@@ -115,6 +130,7 @@ class Store:
                     )
         for table in tables:
             self._load_table(table)
+        self.loaded = True
 
     def _load_table(self, table: Table) -> None:
         rows: list[int] = []

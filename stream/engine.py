@@ -1,10 +1,12 @@
 """The engine: what the stream teaches, and what a request is told.
 
-`learn` and `recommend` read as two straight lines.  There is no thread, no socket and no clock in here.
+`learn` and `recommend` read as two straight lines.  There is no thread, no socket and no wall
+clock in here (only a stopwatch for the metrics).
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -48,7 +50,13 @@ class Engine:
         if generation.write:
             self.buffers: list[Sample] = []
             self.turn = -1
-            self.named = (0, 0)
+            self.named = (
+                (len(generation.users), len(generation.items))
+                if store is not None and store.loaded
+                else (0, 0)
+            )
+            self.seconds: dict[str, float] = {}
+            self.visible_at = 0.0
             self._next_buffer()
         else:
             k = generation.tgn.history
@@ -68,7 +76,9 @@ class Engine:
         Raises:
             BadStore: The save failed; tables are ahead of the store until a later save succeeds.
         """
+        began = time.perf_counter()
         events, pick = self._rows(batch, teach)
+        named = time.perf_counter()
         users, items, t, kind, _ = events
         world = self.generation.world
         learn(
@@ -89,10 +99,18 @@ class Engine:
         world.world.touch(np.zeros(1, np.int32))
         for partition, offset in batch.ends.items():
             self.generation.status["applied"][partition] = offset
+        self.visible_at = time.perf_counter()
         self.run.append(events)
         if self.sampled >= STEP or sum(part[0].shape[0] for part in self.run) >= 4 * self.samples:
             self.hand(teach)
+        taught = time.perf_counter()
         self.save(batch.ends)
+        self.seconds = {
+            "ids": named - began,
+            "state": self.visible_at - named,
+            "tgn": taught - self.visible_at,
+            "store": time.perf_counter() - taught,
+        }
 
     def hand(self, teach: Callable[[Job], object]) -> None:
         """Hand over what was sampled so far."""
@@ -100,6 +118,42 @@ class Engine:
             columns = [np.concatenate(column) for column in zip(*self.run, strict=True)]
             teach(Job(self.sample, self.sampled, *columns, items=int(self.state.world[0]["items"])))
             self._next_buffer()
+
+    def warm(self) -> None:
+        """Compile the kernels of the learning line before the first event."""
+        none = np.zeros(0, np.int32)
+        times, kinds = np.zeros(0, np.int64), np.zeros(0, np.int8)
+        world = self.generation.world
+        learn(
+            self.state,
+            world.marks,
+            self.scratch,
+            none,
+            none,
+            times,
+            kinds,
+            NO_ENDS,
+            none,
+            True,
+            False,
+            True,
+            self.sample,
+        )
+
+    def retry(self, ends: dict[int, int]) -> None:
+        """Open the store anew after a save failed, and save again.
+
+        Raises:
+            BadStore: It still fails.
+        """
+        if self.store is not None:
+            self.store.reopen()
+            self.save(ends)
+
+    def flush(self) -> None:
+        """Wait until everything saved is on the disk."""
+        if self.store is not None:
+            self.store.flush()
 
     def save(self, ends: dict[int, int]) -> None:
         """Save what changed since the last save, with the offsets to read on from."""

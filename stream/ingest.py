@@ -12,7 +12,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
-import numpy as np
 import structlog
 
 from state.error import BadStore
@@ -50,6 +49,7 @@ class Ingest:
     Args:
         clock: The wall clock in milliseconds; far-future events are judged by it.
         save_seconds: How often learned rows are saved.
+        sync_seconds: How often the disk is waited for, None when every save does.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class Ingest:
         limit: int = 16_384,
         wait_s: float = 0.01,
         save_seconds: float = 10.0,
+        sync_seconds: float | None = None,
     ) -> None:
         self.engine, self.learning, self.source, self.letters = engine, learning, source, letters
         self.clock, self.limit, self.wait_s, self.save_seconds = clock, limit, wait_s, save_seconds
@@ -70,7 +71,14 @@ class Ingest:
         self.waiting: deque[Future[object]] = deque()
         self.status = engine.generation.status
         self.ends: dict[int, int] = {}
-        self.saved_learning = self.gauged = time.monotonic()
+        self.sync_seconds = sync_seconds
+        self.saved_learning = self.gauged = self.synced = time.monotonic()
+        self.goal: dict[int, int] | None = None
+        self.deadline = 0.0
+
+    def publish_at(self, goal: dict[int, int], deadline: float) -> None:
+        """Let readers switch to this generation once it has applied `goal`, or at `deadline` (monotonic)."""
+        self.goal, self.deadline = goal, deadline
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Go on until `stop`; then drain what was read, save, and return."""
@@ -81,24 +89,34 @@ class Ingest:
             while self.waiting:
                 self.waiting.popleft().result()
             self._save_learned()
+            self.engine.flush()
         finally:
             self.pool.shutdown(wait=True, cancel_futures=True)
 
     def step(self, stop: Callable[[], bool]) -> int:
         """Read once and apply what came; return how many records that were."""
         records = self.source.poll(self.limit, self.wait_s)
-        begin = time.perf_counter()
         if records:
             batch, rejected = decode_batch(records, self.clock())
             self._reject(rejected)
             self._learn(batch, stop)
             self.source.commit(batch.ends)
             self.ends.update(batch.ends)
-            metric.batch_seconds("all", time.perf_counter() - begin)
             metric.events(batch.size)
+            for name, seconds in self.engine.seconds.items():
+                metric.batch_seconds(name, seconds)
+            if batch.size:
+                late_ms = self.clock() - 1000 * (time.perf_counter() - self.engine.visible_at)
+                metric.freshness(max(0.0, late_ms - int(batch.produced[0])) / 1000)
         else:
             self.engine.hand(self._teach)
         now = time.monotonic()
+        if self.goal is not None and (now > self.deadline or self._reached(self.goal)):
+            self.engine.generation.publish()
+            self.goal = None
+        if self.sync_seconds is not None and now - self.synced > self.sync_seconds:
+            self.synced = now
+            self.engine.flush()
         if self.learning is not None and now - self.saved_learning > self.save_seconds:
             self.saved_learning = now
             self._enqueue(self._save_learned)
@@ -107,6 +125,9 @@ class Ingest:
             self.status["lag"] = self.source.lag()
             self._gauge()
         return len(records)
+
+    def _reached(self, goal: dict[int, int]) -> bool:
+        return all(self.status["applied"][partition] >= offset for partition, offset in goal.items())
 
     def _reject(self, rejected: list[Rejected]) -> None:
         """Put bad records in the dead-letter topic before their offsets are saved."""
@@ -183,8 +204,3 @@ class Ingest:
             (generation.world.seen, int(world["blocks"])),
         ):
             metric.table(table.name, rows, rows * table.row_bytes)
-
-
-def freshness(batch: Batch, now_ms: int) -> np.ndarray:
-    """Return for each event the seconds from being produced to being visible in an answer."""
-    return (now_ms - batch.produced) / 1000.0

@@ -68,6 +68,17 @@ def ensure_topic(address: str, topic: str, partitions: int = 1, extra: Extra | N
     return partitions
 
 
+def identity(address: str, topic: str, extra: Extra | None = None) -> str:
+    """The name offsets of a topic are kept under: the embedded broker's topic is another one in every life."""
+    try:
+        cluster = str(AdminClient(_settings(address, extra)).list_topics(timeout=_ASK_S).cluster_id)
+    except KafkaException as exc:
+        raise BadSource(
+            f"{address}: no answer from the broker ({exc.args[0].str()}); start it, or correct kafka.address"
+        ) from exc
+    return f"{topic}@{cluster}/{address}" if cluster.startswith(_MOCK) else topic
+
+
 def _settings(address: str, extra: Extra | None, **more: Any) -> dict[str, Any]:
     return {"bootstrap.servers": address, **_COMMON, **more, **(extra or {})}
 

@@ -1,0 +1,162 @@
+"""The work of the two child processes: ingest writes, serve answers.
+
+Ingest loads torch and everything learned; serve imports neither this side's engine room nor torch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+from deploy.config import Config
+from state.record import GraphSettings
+from stream.generation import Generation, Limits, current
+from tgn.layout import TgnSettings
+
+TABLES = "tables"  # the folder in `state.live` where generations lie
+SWITCH_SECONDS = 30.0  # readers switch to a new generation after so long even if it is still behind
+
+
+def graph_settings(config: Config) -> GraphSettings:
+    """Return how counts decay and edges live."""
+    return GraphSettings(
+        pace_seconds=config.decay.pace_seconds,
+        half_lives=config.decay.half_lives,
+        edge_half_life=config.graph.half_life_paces,
+        window_hours=config.graph.window_hours,
+        aging_month_days=config.graph.aging_month_days,
+        aging_share=config.graph.aging_share,
+    )
+
+
+def tgn_settings(config: Config) -> TgnSettings:
+    """Return the sizes of what is learned."""
+    return TgnSettings(seed=config.learn.seed)
+
+
+def limits(config: Config) -> Limits:
+    """Return the ceilings of the tables."""
+    return Limits(max_users=config.state.max_users, max_items=config.state.max_items)
+
+
+def clock_ms() -> int:
+    """Return the wall clock in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
+    """Load what is remembered, then read, learn and save until `stop`."""
+    import torch
+
+    from state.store import Store
+    from stream.engine import Engine
+    from stream.ingest import Ingest
+    from stream.kafka import DeadLetter, Source, identity
+    from stream.learning import Learning
+
+    torch.set_num_threads(1)
+    begin = time.monotonic()
+    live = Path(config.state.live) / TABLES
+    live.mkdir(parents=True, exist_ok=True)
+    before = current(live)
+    store = Store(Path(config.state.folder) / "store", sync=config.state.sync == "batch")
+    generation = Generation(
+        graph_settings(config), tgn_settings(config), limits(config), live=live, number=before + 1
+    )
+    topic = identity(config.kafka.address, config.kafka.topic, config.kafka.options)
+    store.load([*generation.world.tables, *generation.learned.values()], [generation.users, generation.items])
+    offsets = store.offsets(topic)
+    engine = Engine(generation, store=store, topic=topic, samples=config.learn.events_per_batch)
+    learning = Learning(generation, seed=config.learn.seed) if config.learn.enabled else None
+    engine.warm()
+    source = Source(
+        config.kafka.address,
+        config.kafka.topic,
+        offsets,
+        on_gap=config.kafka.on_gap,
+        start=config.kafka.start,
+        extra=config.kafka.options,
+    )
+    letters = DeadLetter(
+        config.kafka.address, config.kafka.dead_letter, origin=config.kafka.topic, extra=config.kafka.options
+    )
+    loop = Ingest(
+        engine,
+        learning,
+        source,
+        letters,
+        clock=clock_ms,
+        limit=config.batch.events,
+        wait_s=config.batch.wait_ms / 1000,
+        save_seconds=config.learn.save_seconds,
+        sync_seconds=config.state.sync_seconds if config.state.sync == "interval" else None,
+    )
+    for partition, offset in offsets.items():
+        generation.status["applied"][partition] = generation.status["saved"][partition] = offset
+    generation.status["ready"] = 1
+    if before:
+        loop.publish_at(_goal(config, live, before), time.monotonic() + SWITCH_SECONDS)
+    else:
+        generation.publish()
+    ready(
+        f"ready in {time.monotonic() - begin:.1f} s: {len(generation.users):,} users, "
+        f"{len(generation.items) - 1:,} items, {int(engine.state.world[0]['events']):,} events remembered"
+    )
+    try:
+        loop.run(stop.is_set)
+    finally:
+        source.close()
+        letters.close()
+        store.close()
+
+
+def _goal(config: Config, live: Path, number: int) -> dict[int, int]:
+    """Return the offsets readers can see in an old generation: a new one takes over when it has reached them."""
+    old = Generation(
+        graph_settings(config), tgn_settings(config), limits(config), live=live, number=number, write=False
+    )
+    applied = old.status["applied"]
+    return {p: int(applied[p]) for p in range(applied.shape[0]) if applied[p]}
+
+
+def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
+    """Answer requests until `stop`."""
+    import uvloop
+
+    uvloop.run(_serve(config, stop, ready))
+
+
+async def _serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
+    from stream import http, metric, server
+    from stream.kafka import Sink
+    from stream.reader import Reader
+
+    begin = time.monotonic()
+    sink = Sink(config.kafka.address, config.kafka.topic, extra=config.kafka.options)
+    reader = Reader(
+        graph_settings(config),
+        tgn_settings(config),
+        limits(config),
+        Path(config.state.live) / TABLES,
+        publisher=sink,
+        ready_lag=config.serve.ready_lag,
+        version=version("riverwalk"),
+    )
+    reader.warm()
+    s = config.serve
+    socket = await server.serve(reader, s)
+    page = await http.serve(reader, s.host, s.http_port)
+    ready(f"ready in {time.monotonic() - begin:.1f} s")
+    try:
+        while not stop.is_set():
+            reader.tick()
+            metric.ready(reader.ready()[0])
+            await asyncio.sleep(0.05)
+    finally:
+        socket.close()
+        page.close()
+        sink.close()
