@@ -106,20 +106,17 @@ def stop(folder: Path) -> bool:
     """End the broker of a folder and wait until it has; whether there was one."""
     folder = folder.expanduser().absolute()
     pid = _pid(folder)
-    if pid is None:
-        (folder / "kafka.pid").unlink(missing_ok=True)
-        return False
-    os.kill(pid, signal.SIGTERM)
-    limit = time.monotonic() + STOP_S
-    killed = False
-    while _pid(folder) is not None:
-        if time.monotonic() > limit and not killed:
-            os.kill(pid, signal.SIGKILL)
-            killed = True
-        time.sleep(0.05)
+    if pid is not None:
+        os.kill(pid, signal.SIGTERM)
+        limit = time.monotonic() + STOP_S
+        while _pid(folder) is not None:
+            if time.monotonic() > limit:
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
     (folder / "kafka.pid").unlink(missing_ok=True)
-    _children.pop(folder, None)
-    return True
+    if folder in _children:
+        _children.pop(folder).wait()
+    return pid is not None
 
 
 def running(folder: Path) -> bool:

@@ -1,0 +1,25 @@
+"""What several test files share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from deploy import kafka
+from deploy.config import BadConfig
+
+
+@pytest.fixture(scope="session")
+def kafka_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Apache Kafka for the tests marked `kafka`; they are skipped, with the reason, where none can run."""
+    gone = kafka.missing()
+    if gone:
+        pytest.skip(
+            f"NO REAL KAFKA: {' and '.join(gone)} not found, nothing was tested against a real broker"
+        )
+    try:
+        kafka.fetch()
+    except BadConfig as exc:
+        pytest.skip(f"NO REAL KAFKA: {exc}")
+    folder = tmp_path_factory.mktemp("kafka")
+    yield kafka.start(folder, 0)
+    kafka.stop(folder)
