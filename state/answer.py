@@ -8,7 +8,7 @@ from numba import njit
 from state.board import leaders
 from state.candidate import close, gather, open_user, put
 from state.feature import describe
-from state.record import POPULAR, RISING, START, TOTAL, Scratch, State
+from state.record import BOARD, POPULAR, RISING, START, TOTAL, Scratch, State
 from state.sample import past
 from state.update import decay
 from state.walk import push, top, visits
@@ -49,7 +49,7 @@ def fill(state: State, scratch: Scratch, u: int, own: bool, out: np.ndarray, n: 
         scratch.where[out[c]] = c + 1
     room = out[:k]
     for b in (POPULAR, RISING, TOTAL):
-        m = leaders(state.boards[b], scratch.pick)
+        m = leaders(state.boards[b], scratch.pick, BOARD)
         for c in range(m):
             n = put(scratch, room, n, scratch.pick[c], own)
     row = state.world[0].items - 1
@@ -81,7 +81,7 @@ def similar(state: State, scratch: Scratch, row: int, out: np.ndarray, weight: n
 @njit(nogil=True, cache=True)
 def trending(state: State, t: int, out: np.ndarray, weight: np.ndarray) -> int:
     """Write the rising items and their decayed counts as of `t`, best first; return how many."""
-    n = leaders(state.boards[RISING], out)
+    n = leaders(state.boards[RISING], out, min(out.shape[0], BOARD))
     half = state.rates[0].pop[1] * state.world[0].pace
     for c in range(n):
         item = state.items[out[c]]

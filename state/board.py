@@ -77,10 +77,18 @@ def rescore(boards: np.ndarray, b: int, items: np.ndarray, column: int, t0: int,
 
 
 @njit(nogil=True, cache=True)
-def leaders(board: np.ndarray, out: np.ndarray) -> int:
-    """Write the rows of a board's items into `out`, best first; return how many."""
-    order = np.argsort(-board.score[: board.n], kind="mergesort")
-    n = min(out.shape[0], order.shape[0])
-    for k in range(n):
-        out[k] = board.item[order[k]]
+def leaders(board: np.ndarray, out: np.ndarray, limit: int) -> int:
+    """Write the rows of a board's first `limit` items into `out`, best first; return how many."""
+    kept = np.empty(BOARD)
+    n = 0
+    for k in range(board.n):
+        value = board.score[k]
+        if n == limit and value <= kept[n - 1]:
+            continue
+        at = n if n < limit else limit - 1
+        while at > 0 and kept[at - 1] < value:
+            out[at], kept[at] = out[at - 1], kept[at - 1]
+            at -= 1
+        out[at], kept[at] = board.item[k], value
+        n = min(n + 1, limit)
     return n

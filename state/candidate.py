@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from state.board import leaders
-from state.record import BLOCK, FIRST, HISTORY, POPULAR, RISING, START, Scratch, State
+from state.record import BLOCK, BOARD, FIRST, HISTORY, POPULAR, RISING, START, Scratch, State
 from state.walk import neighbours, push, seeds, top, visits
 
 CANDIDATES = 112  # at most, for one request
@@ -110,7 +110,7 @@ def gather(state: State, scratch: Scratch, u: int, t: int, own: bool, out: np.nd
         edge = state.edges[state.users[u].item[0]]
         n = _put_all(scratch, out, n, edge.next, edge.nexts, edge.nexts, own)
     for b, limit in ((FIRST, FIRSTS), (RISING, RISE), (POPULAR, POP)):
-        m = leaders(state.boards[b], scratch.pick)
+        m = leaders(state.boards[b], scratch.pick, min(2 * limit, BOARD))
         n = _put_all(scratch, out, n, scratch.pick, m, limit, own)
     row = world.items - 1
     stop = min(out.shape[0], n + NEWEST)

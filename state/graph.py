@@ -15,6 +15,7 @@ from numba import njit
 from state.record import NEXT, SLOTS, Marks, State
 from state.table import mark
 
+LN2 = 0.6931471805599453
 LIFT = 40.0  # half-lives a row's weights may be inflated by
 
 
@@ -27,7 +28,7 @@ def _lift(edge: np.ndarray, t: int, half: float) -> float:
         return 1.0
     power = (t - edge.t0) / edge.half
     if power > LIFT or abs(edge.half - half) > 0.05 * half:
-        down = np.float32(2.0 ** (-power))
+        down = np.float32(np.exp(-LN2 * power))
         edge.total *= down
         edge.next_total *= down
         for k in range(edge.slots):
@@ -37,7 +38,7 @@ def _lift(edge: np.ndarray, t: int, half: float) -> float:
         edge.t0 = t
         edge.half = half
         return 1.0
-    return 2.0 ** max(power, -LIFT)
+    return np.exp(LN2 * max(power, -LIFT))
 
 
 @njit(nogil=True, cache=True)

@@ -28,13 +28,14 @@ from state.record import (
 from state.seen import add, has
 from state.table import mark
 
+LN2 = 0.6931471805599453
 DISLIKE, IMPRESSION = 3, 6  # event type codes that are no interest
 
 
 @njit(nogil=True, cache=True)
 def decay(gap: float, half: float) -> float:
     """Return what is left of 1 after `gap`; late events (a negative gap) keep 1."""
-    return 2.0 ** (-gap / half) if gap > 0 else 1.0
+    return np.exp(-LN2 * gap / half) if gap > 0 else 1.0
 
 
 @njit(nogil=True, cache=True)
@@ -46,7 +47,7 @@ def fade_item(item: np.ndarray, t: int, state: State) -> float:
     if gap <= 0 or item.n == 0:
         return 1.0
     for h in range(HALF):
-        left = np.float32(2.0 ** (-gap / (rates.pop[h] * pace)))
+        left = np.float32(np.exp(-LN2 * gap / (rates.pop[h] * pace)))
         item.pop[h] *= left
         if h >= HALF - FRESH:
             item.fresh[h - 1] *= left
@@ -61,7 +62,7 @@ def _fade_world(state: State, t: int) -> None:
     gap = t - world.tot_t
     if gap > 0:
         for h in range(HALF):
-            left = 2.0 ** (-gap / (rates.pop[h] * world.pace))
+            left = np.exp(-LN2 * gap / (rates.pop[h] * world.pace))
             world.tot[h] *= left
             if h >= HALF - FRESH:
                 world.ftot[h - 1] *= left
@@ -177,9 +178,9 @@ def _count(state: State, marks: Marks, row: int, u: int, t: int, first: bool, sw
     fade_item(item, t, state)
     late = item.last_t - t
     for h in range(HALF):
-        one = 1.0 if late <= 0 else 2.0 ** (-late / (rates.pop[h] * world.pace))
+        one = 1.0 if late <= 0 else np.exp(-LN2 * late / (rates.pop[h] * world.pace))
         behind = world.tot_t - t
-        all_ = 1.0 if behind <= 0 else 2.0 ** (-behind / (rates.pop[h] * world.pace))
+        all_ = 1.0 if behind <= 0 else np.exp(-LN2 * behind / (rates.pop[h] * world.pace))
         item.pop[h] += np.float32(one)
         world.tot[h] += all_
         if h > 0 and first:

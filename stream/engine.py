@@ -21,7 +21,7 @@ from stream.generation import Generation
 from stream.job import Job
 from stream.request import Answer, Recommend
 from stream.status import RANKERS
-from tgn.forward import inputs, logits
+from tgn.forward import logits, row_inputs
 from tgn.vector import Twin
 
 RESERVED = "riverwalk:"  # ids the program keeps for itself: the start node, the canary
@@ -216,7 +216,9 @@ class Engine:
         order = np.argsort(-score, kind="stable")[: request.k]
         rows = np.zeros(request.k, np.int32)
         rows[: order.shape[0]] = self.cand[order]
-        m = fill(state, self.scratch, u, request.include_seen, rows, order.shape[0], request.k)
+        m = order.shape[0]
+        if m < request.k:
+            m = fill(state, self.scratch, u, request.include_seen, rows, m, request.k)
         scores = score[order].astype(np.float64).tolist()
         low = scores[-1] if scores else 0.0
         scores += [low - 1.0 - place for place in range(m - order.shape[0])]
@@ -233,8 +235,8 @@ class Engine:
             return x[:, NAMES.index("pop_3")]
         if ranker == "riverwalk" and n:
             score, known = self.twin.score(self.hist, self.age, u, self.cand[:n])
-            learned = logits(x, inputs(score, known, np.ones(n, bool)), self.weights)
-            if np.isfinite(learned).all() and self.weights.any():
+            learned: np.ndarray = logits(x, row_inputs(score, known), self.weights)
+            if np.isfinite(learned.sum()):
                 return learned
         return x[:, 0] * 4
 

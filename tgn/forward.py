@@ -10,6 +10,7 @@ The weights of the network lie one after another in one float32 row:
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 HIDDEN = 64
 SCORES = 3  # inputs from the temporal graph network: centred score, log-softmax, known
@@ -46,6 +47,36 @@ def inputs(score: np.ndarray, known: np.ndarray, valid: np.ndarray) -> np.ndarra
     mass = np.where(use, np.exp(np.minimum(centred - peak, 0.0)), 0.0).sum(-1, keepdims=True)
     soft = np.where(use, np.maximum(centred - peak - np.log(np.maximum(mass, 1e-30)), -10.0), -10.0)
     return np.stack([centred / 4, soft / 5 + 1, use], axis=-1).astype(np.float32)
+
+
+@njit(nogil=True, cache=True)
+def row_inputs(score: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return `inputs` for one request whose candidates are all valid.
+
+    Shapes:
+        - score: float32 [C]; known: bool [C]
+        - output: float32 [C, 3]
+    """
+    n = score.shape[0]
+    out = np.zeros((n, SCORES), np.float32)
+    count, total, peak, mass = 0, 0.0, -np.inf, 0.0
+    for c in range(n):
+        if known[c] and np.isfinite(score[c]):
+            count += 1
+            total += score[c]
+            peak = max(peak, np.float64(score[c]))
+    mean = total / max(count, 1)
+    for c in range(n):
+        if known[c] and np.isfinite(score[c]):
+            mass += np.exp(score[c] - peak)
+    for c in range(n):
+        if known[c] and np.isfinite(score[c]):
+            out[c, 0] = (score[c] - mean) / 4
+            out[c, 1] = max(score[c] - peak - np.log(max(mass, 1e-30)), -10.0) / 5 + 1
+            out[c, 2] = 1
+        else:
+            out[c, 1] = -1
+    return out
 
 
 def logits(x: np.ndarray, tgn: np.ndarray, row: np.ndarray) -> np.ndarray:
