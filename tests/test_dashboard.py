@@ -100,11 +100,11 @@ class Instance:
         assert self.process.stdout is not None
         self.output = self.process.stdout
         text = ""
-        for line in self.output:
+        while "/metrics" not in text and (line := self.output.readline()):
             text += line.decode()
-            if "/metrics" in text:
-                break
-        assert "/metrics" in text, text + (folder / "log").read_text()
+        if "/metrics" not in text:
+            self.close()
+            pytest.fail(text + (folder / "log").read_text())
         self.broker = re.search(r"^broker (\S+)", text, re.MULTILINE)[1]  # type: ignore[index]
         self.port = int(re.search(r"-p (\d+)", text)[1])  # type: ignore[index]
         self.http = re.search(r"http://([\d.]+:\d+)/", text)[1]  # type: ignore[index]
