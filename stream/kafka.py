@@ -29,7 +29,6 @@ from stream.letter import WAIT_S, Letters
 from stream.pace import Pace
 from stream.place import Places
 
-GROUP: Final = "riverwalk"
 _ASK_S: Final = 10.0  # how long a question to the broker may take
 _MOCK: Final = "mockCluster"  # how the embedded broker's cluster id begins
 _COMMON: Final = {"log_level": 2, "socket.keepalive.enable": True}  # errors come back as values
@@ -60,7 +59,8 @@ def ensure_topic(address: str, topic: str, partitions: int = 1, extra: Extra | N
         if topic in about.topics:
             return len(about.topics[topic].partitions)
         if str(about.cluster_id).startswith(_MOCK):
-            return _touch(Producer(_settings(address, extra)), topic)
+            about = Producer(_settings(address, extra)).list_topics(topic, timeout=_ASK_S)
+            return len(about.topics[topic].partitions)
         client.create_topics([NewTopic(topic, partitions)], request_timeout=_ASK_S)[topic].result(2 * _ASK_S)
     except KafkaException as exc:
         if exc.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
@@ -70,12 +70,8 @@ def ensure_topic(address: str, topic: str, partitions: int = 1, extra: Extra | N
 
 def identity(address: str, topic: str, extra: Extra | None = None) -> str:
     """The name offsets of a topic are kept under: the embedded broker's topic is another one in every life."""
-    try:
-        cluster = str(AdminClient(_settings(address, extra)).list_topics(timeout=_ASK_S).cluster_id)
-    except KafkaException as exc:
-        raise BadSource(
-            f"{address}: no answer from the broker ({exc.args[0].str()}); start it, or correct kafka.address"
-        ) from exc
+    client = AdminClient(_settings(address, extra))
+    cluster = str(_ask(address, client.list_topics, timeout=_ASK_S).cluster_id)
     return f"{topic}@{cluster}/{address}" if cluster.startswith(_MOCK) else topic
 
 
@@ -83,8 +79,12 @@ def _settings(address: str, extra: Extra | None, **more: Any) -> dict[str, Any]:
     return {"bootstrap.servers": address, **_COMMON, **more, **(extra or {})}
 
 
-def _touch(client: Producer, topic: str) -> int:
-    return len(client.list_topics(topic, timeout=_ASK_S).topics[topic].partitions)
+def _ask(address: str, question: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    try:
+        return question(*args, **options)
+    except KafkaException as exc:
+        why = f"no answer from the broker ({exc.args[0].str()})"
+        raise BadSource(f"{address}: {why}; start it, or correct kafka.address") from exc
 
 
 class EmbeddedBroker:
@@ -95,7 +95,7 @@ class EmbeddedBroker:
         broker = next(iter(self._client.list_topics(timeout=_ASK_S).brokers.values()))
         self.address = f"{broker.host}:{broker.port}"
         for topic in topics:
-            _touch(self._client, topic)
+            self._client.list_topics(topic, timeout=_ASK_S)  # asking makes it
 
     def close(self) -> None:
         """End the broker and forget what it held."""
@@ -105,24 +105,22 @@ class EmbeddedBroker:
 class Source:
     """Reads the records of a topic, every partition, from given offsets on.  One thread uses it.
 
+    No broker, no topic, or a gap with on_gap="stop" is a BadSource.
+
     Args:
         address: host:port of the broker, several with commas.
         topic: Must exist.
-        offsets: Partition -> next offset to read, as the store knows them.  A partition left out begins at its
-            earliest record.
+        offsets: Partition -> next offset to read; a partition left out begins at its earliest record.
         on_gap: What to do when the broker no longer holds the offset that comes next: "stop" or "skip".
         start: Where to begin when `offsets` is empty: "earliest" or "latest".
         group: The name under which `commit` tells others how far we are.
         refresh_s: How often to look for new partitions.
         extra: More settings of the client.
-
-    Raises:
-        BadSource: no broker, no topic, or a gap with on_gap="stop".
     """
 
     def __init__(
         self, address: str, topic: str, offsets: Mapping[int, int], *, on_gap: str = "stop",
-        start: str = "earliest", group: str = GROUP, refresh_s: float = 30.0, extra: Extra | None = None,
+        start: str = "earliest", group: str = "riverwalk", refresh_s: float = 30.0, extra: Extra | None = None,
     ) -> None:  # fmt: skip
         self._address, self._topic = address, topic
         self._refresh_s, self._refresh_at = refresh_s, time.monotonic() + refresh_s
@@ -130,7 +128,7 @@ class Source:
         settings = _settings(address, extra, **{**_READER, "group.id": group})
         self._client = Consumer(settings)
         try:
-            if self._ask(self._client.list_topics, timeout=_ASK_S).cluster_id.startswith(_MOCK):
+            if _ask(self._address, self._client.list_topics, timeout=_ASK_S).cluster_id.startswith(_MOCK):
                 self._client.close()
                 self._client = Consumer({**settings, "fetch.wait.max.ms": 5})
             self.places.begin({partition: self._bounds(partition) for partition in self._partitions()})
@@ -194,7 +192,7 @@ class Source:
                 self._assign()
 
     def _partitions(self) -> set[int]:
-        about = self._ask(self._client.list_topics, self._topic, timeout=_ASK_S).topics[self._topic]
+        about = _ask(self._address, self._client.list_topics, self._topic, timeout=_ASK_S).topics[self._topic]
         if about.error is not None:
             why = f"topic {self._topic} cannot be read ({about.error.str()})"
             raise BadSource(f"{self._address}: {why}; make it, or correct kafka.topic")
@@ -202,15 +200,8 @@ class Source:
 
     def _bounds(self, partition: int) -> tuple[int, int]:
         place = TopicPartition(self._topic, partition)
-        low, high = self._ask(self._client.get_watermark_offsets, place, timeout=_ASK_S)
+        low, high = _ask(self._address, self._client.get_watermark_offsets, place, timeout=_ASK_S)
         return low, high
-
-    def _ask(self, question: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        try:
-            return question(*args, **options)
-        except KafkaException as exc:
-            why = f"no answer from the broker ({exc.args[0].str()})"
-            raise BadSource(f"{self._address}: {why}; start it, or correct kafka.address") from exc
 
     def _settle(self, message: Any, error: KafkaError) -> None:
         """Go on after what a poll brought instead of a record, or raise BadSource."""
@@ -228,7 +219,6 @@ class Sink:
     """Writes records to a topic.  Without `publish` one thread uses it.
 
     Args:
-        address, topic: Where to.
         ahead: How many records to be ahead of the reader at most, for a broker that forgets; 0 does not wait.
         applied: Partition -> the next offset its reader has not read, for `ahead`.
         partition: The partition for all records; left out, records of one key share one.

@@ -11,7 +11,7 @@ from topic import PLAIN, TopicSuite, read
 from stream import kafka
 from stream.batch import Record
 from stream.error import BadSource
-from stream.kafka import DeadLetter, EmbeddedBroker, Sink, Source, ensure_topic, ready
+from stream.kafka import DeadLetter, EmbeddedBroker, Sink, Source, ensure_topic, identity, ready
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,14 @@ def test_the_embedded_broker_has_its_topics(broker):
     assert ready(broker.address)
     assert ensure_topic(broker.address, "events") == 4
     assert Source(broker.address, "events.dead", {}).lag() == 0
+
+
+def test_the_topic_of_an_embedded_broker_is_another_one_in_every_life(broker):
+    other = EmbeddedBroker(["events"])
+
+    assert identity(broker.address, "events") == identity(broker.address, "events")
+    assert identity(broker.address, "events") != identity(other.address, "events")
+    other.close()
 
 
 def test_a_closed_broker_is_gone():

@@ -13,7 +13,7 @@ from topic import TopicSuite, read, until
 
 from deploy import kafka
 from deploy.config import BadConfig
-from stream.kafka import Sink, Source, ensure_topic, ready
+from stream.kafka import Sink, Source, ensure_topic, identity, ready
 
 pytestmark = pytest.mark.kafka
 
@@ -37,6 +37,7 @@ class TestReal(TopicSuite):
     def test_a_topic_has_the_partitions_it_was_made_with(self, address: str) -> None:
         name = f"t-{uuid.uuid4().hex[:12]}"
 
+        assert identity(address, name) == name
         assert ensure_topic(address, name, 3) == 3
         assert ensure_topic(address, name, 1) == 3
 
