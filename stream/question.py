@@ -12,24 +12,23 @@ takes longer than TIMEOUT (1 s unless told), the reply is an error that says how
 the question may be asked again.
 """
 
-import math
 import re
-from collections.abc import Awaitable
+from collections.abc import Coroutine
+from typing import Any
 
 import msgspec
 
+from stream.argument import count, name, number, place, short, text, timeout
 from stream.error import BadEvent, BadRequest
-from stream.event import MAX_ID_BYTES, Event, decode
-from stream.request import MAX_K, Answer, Recommend
+from stream.event import Event, decode
+from stream.request import Answer, Recommend
 from stream.resp import Reply
 from stream.session import Session
 
-MAX_TIMEOUT_MS = 60_000
 OPTIONS = "WITHSCORES, WITHREASONS, INCLUDESEEN, AFTER partition:offset [TIMEOUT ms]"
-_PLACE = re.compile(rb"(\d{1,9}):(\d{1,18})")
 
 
-def recommend(session: Session, args: list[bytes]) -> Reply | Awaitable[Reply]:
+def recommend(session: Session, args: list[bytes]) -> Reply | Coroutine[Any, Any, Reply]:
     """Items for a user, best first."""
     request = recommendation(args)
     if request.after is None:
@@ -38,9 +37,8 @@ def recommend(session: Session, args: list[bytes]) -> Reply | Awaitable[Reply]:
 
 
 async def _recommend_after(session: Session, request: Recommend) -> Reply:
-    service = session.service
-    session.wait_s = await reach(service.waiting, service.backend, request)
-    return shown(service.backend.recommend(request), request)
+    session.wait_s = await session.service.reach(request)
+    return shown(session.service.backend.recommend(request), request)
 
 
 def similar(session: Session, args: list[bytes]) -> Reply:
@@ -118,7 +116,9 @@ def recommendation(args: list[bytes]) -> Recommend:
             at += 1
             limited = True
         else:
-            raise BadRequest(f"{short(args[at - 1])} is no option here; options, each once, are {OPTIONS}")
+            raise BadRequest(
+                f"{short(args[at - 1])} is no option here; wanted [k] and, each once, of {OPTIONS}"
+            )
     if limited and request.after is None:
         raise BadRequest("TIMEOUT goes with AFTER partition:offset")
     return request

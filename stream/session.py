@@ -1,18 +1,34 @@
 """What is known of a service and of each client that talks to it; plain values, no socket."""
 
+import asyncio
 import hmac
+import itertools
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
 
-from stream.request import Backend
+from stream.error import BadRequest
+from stream.request import Backend, Recommend
 from stream.wait import Waiting
 
 LOGIN_TRIES = 5  # wrong passwords before a client is hung up on
 
 
+class Late(BadRequest):
+    """The event that a request waits for is not applied in time; the request may be sent again."""
+
+
 def wall_clock_ms() -> int:
     """Milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+class Client(Protocol):
+    """A connection, as far as the service ends it."""
+
+    def finish(self) -> None: ...
+    def abort(self) -> None: ...
 
 
 class Service:
@@ -41,15 +57,55 @@ class Service:
         self.max_clients = max_clients
         self.clock = clock
         self.waiting = Waiting(backend.applied)
-        self.clients: set[object] = set()
+        self.clients: set[Client] = set()
+        self.empty = asyncio.Event()  # set when the last client has gone
         self.accepted = 0  # connections over the server's life, and below what became of some
         self.answered = 0
         self.refused = 0
         self.dropped = 0
+        self.numbers = itertools.count(1)
+
+    def leave(self, client: Client) -> None:
+        """A client has gone."""
+        self.clients.discard(client)
+        if not self.clients:
+            self.empty.set()
+
+    async def drain(self, grace_s: float) -> None:
+        """Let every client have the replies that are under way, for so long at most, and hang up."""
+        self.empty.clear()
+        for client in list(self.clients):
+            client.finish()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                while self.clients:
+                    await self.empty.wait()
+                    self.empty.clear()
+        for client in list(self.clients):
+            client.abort()
 
     def opens(self, password: bytes) -> bool:
         """Whether this is the password; takes as long whatever is wrong with it."""
         return hmac.compare_digest(password, self.password)
+
+    async def reach(self, request: Recommend) -> float:
+        """Wait for the event a request comes after; how many seconds that took.
+
+        Raises:
+            Late: It takes longer than the request allows.
+        """
+        if request.after is None:
+            return 0.0
+        began = time.perf_counter()
+        partition, offset = request.after
+        if not await self.waiting.reach(partition, offset, request.timeout_ms):
+            applied = self.backend.applied(partition)
+            known = f"applied up to offset {applied - 1}" if applied else "not applied at all yet"
+            raise Late(
+                f"event {partition}:{offset} is not applied after {request.timeout_ms} ms; "
+                f"partition {partition} is {known}; ask again or with a longer TIMEOUT"
+            )
+        return time.perf_counter() - began
 
 
 class Session:

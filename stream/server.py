@@ -1,0 +1,218 @@
+"""The server: listens on TCP, TLS and a Unix socket, keeps the backend up to date, and ends in order."""
+
+import asyncio
+import errno
+import gc
+import os
+import resource
+import socket
+import ssl
+import stat
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+import structlog
+import uvloop
+
+from stream import http, metric
+from stream.line import Line
+from stream.request import Backend
+from stream.session import Service, wall_clock_ms
+
+log = structlog.get_logger()
+
+TICK_S: Final = 0.05
+TICKS_A_LOOK: Final = 10  # ticks between two looks at whether the backend is ready
+GRACE_S: Final = 3.0  # for replies under way when the server ends
+OWN_FILES: Final = 128  # descriptors beside those of clients
+
+
+class Server:
+    """Listening sockets and their clients.  `port` is the TCP port in use."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.port = 0
+        self.unix = ""
+        self._listening: list[asyncio.Server] = []
+        self._ticker: asyncio.Task[None] | None = None
+
+    async def listen(
+        self, host: str, port: int, tls: ssl.SSLContext | None, make: Callable[[], Line]
+    ) -> None:
+        """Listen on TCP; with `tls`, on TLS alone."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(make, host, port, ssl=tls, backlog=512)
+        self._listening.append(server)
+        self.port = server.sockets[0].getsockname()[1]
+
+    async def listen_unix(self, path: str, make: Callable[[], Line]) -> None:
+        """Listen on a Unix socket that its owner alone may use."""
+        _sweep(path)
+        line = socket.socket(socket.AF_UNIX)
+        try:
+            line.bind(path)
+            os.chmod(path, stat.S_IRUSR | stat.S_IWUSR)
+            server = await asyncio.get_running_loop().create_unix_server(make, sock=line, backlog=512)
+        except BaseException:
+            line.close()
+            raise
+        self._listening.append(server)
+        self.unix = path
+
+    def tick(self) -> None:
+        """Begin to keep the backend and the metrics up to date."""
+        self._ticker = asyncio.get_running_loop().create_task(self._tick())
+
+    async def _tick(self) -> None:
+        backend, turn, told = self.service.backend, 0, ""
+        while True:
+            try:
+                backend.tick()
+                if turn % TICKS_A_LOOK == 0:
+                    metric.ready(backend.ready()[0])
+                told = ""
+            except Exception as exc:  # whatever it is, clients still get the answers there are
+                if told != repr(exc):
+                    log.exception("the state could not be brought up to date; the next try is at once")
+                told = repr(exc)
+            metric.flush()
+            turn += 1
+            await asyncio.sleep(TICK_S)
+
+    async def close(self, grace_s: float = GRACE_S) -> None:
+        """Take no more clients, let replies under way be sent, hang up."""
+        for server in self._listening:
+            server.close()
+        await self.service.drain(grace_s)
+        for server in self._listening:
+            await server.wait_closed()
+        if self._ticker is not None:
+            self._ticker.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._ticker
+        metric.flush()
+        if self.unix:
+            with suppress(FileNotFoundError):
+                os.unlink(self.unix)
+
+
+async def serve(
+    backend: Backend,
+    host: str = "127.0.0.1",
+    port: int = 7878,
+    *,
+    password: str | None = None,
+    unix: str | None = None,
+    tls: ssl.SSLContext | None = None,
+    max_clients: int = 1024,
+    version: str = "",
+    slow_s: float = 5.0,
+    login_s: float = 30.0,
+    clock: Callable[[], int] = wall_clock_ms,
+) -> Server:
+    """Start to answer clients; port 0 picks a free one.
+
+    Args:
+        backend: What answers; it is asked from this loop's thread alone.
+        password: What AUTH wants; without one, clients of other machines are refused.
+        unix: Path of a Unix socket to listen on as well.
+        tls: Makes the TCP port speak TLS (`context` makes one).
+        slow_s: Seconds that 256 KiB of replies may wait for a client to take them before it is dropped.
+        login_s: Seconds within which a client has to give the password.
+        clock: Wall clock in milliseconds, for events that come without a time.
+    """
+    service = Service(backend, password=password or "", version=version, max_clients=max_clients, clock=clock)
+
+    def make() -> Line:
+        return Line(service, slow_s=slow_s, login_s=login_s)
+
+    server = Server(service)
+    try:
+        await server.listen(host, port, tls, make)
+        if unix:
+            await server.listen_unix(unix, make)
+    except BaseException:
+        await server.close(0.0)
+        raise
+    server.tick()
+    return server
+
+
+def context(cert: str, key: str) -> ssl.SSLContext:
+    """What TLS needs, from PEM files; raises OSError (ssl.SSLError is one) when they cannot be used."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.load_cert_chain(cert, key or None)
+    return made
+
+
+def run(
+    backend: Backend,
+    *,
+    stop: threading.Event,
+    ready: Callable[[int, int], None],
+    host: str = "127.0.0.1",
+    port: int = 7878,
+    http_port: int = 7879,
+    tls: ssl.SSLContext | None = None,
+    max_clients: int = 1024,
+    **options: Any,
+) -> None:
+    """Be the serving process: socket and HTTP on uvloop until `stop` is set, then end in order.
+
+    Args:
+        ready: Called once with both ports in use, when clients can connect.
+        options: `password`, `unix`, `version` and the rest of `serve`'s.
+    """
+    clients = _room_for(max_clients)
+
+    async def live() -> None:
+        server = await serve(backend, host, port, tls=tls, max_clients=clients, **options)
+        try:
+            site = await http.serve(server.service, host, http_port, socket_port=server.port, tls=tls)
+            try:
+                gc.collect()
+                gc.freeze()  # what is here now stays; the collector need not look at it again
+                ready(server.port, site.port)
+                while not stop.is_set():
+                    await asyncio.sleep(TICK_S)
+            finally:
+                await site.close()
+        finally:
+            await server.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(live())
+
+
+def _room_for(clients: int) -> int:
+    """How many clients there are file descriptors for, after asking the system for as many as are wanted."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * clients + OWN_FILES  # socket and HTTP
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        if soft < wanted:
+            clients = max(1, (soft - OWN_FILES) // 2)
+            log.warning("fewer clients are taken: the system allows too few open files", max_clients=clients)
+    return clients
+
+
+def _sweep(path: str) -> None:
+    """Remove the socket a killed server left behind; one that somebody listens on stays."""
+    if not os.path.lexists(path):
+        return
+    if not stat.S_ISSOCK(os.lstat(path).st_mode):
+        raise FileExistsError(
+            errno.EEXIST, "is no socket and stays where it is; choose another serve.unix", path
+        )
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            os.unlink(path)
+            return
+    raise OSError(errno.EADDRINUSE, "another server listens there; choose another serve.unix", path)

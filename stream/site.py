@@ -1,0 +1,247 @@
+"""What is asked over HTTP and what is replied; questions only, nothing is changed by them.
+
+    GET /recommend/{user}   ?k= &include_seen=true &after=partition:offset &timeout=ms
+    GET /similar/{item}     ?k=
+    GET /trending           ?k=
+    GET /explain/{user}/{item}
+    GET /health/live        200 while the process lives
+    GET /health/ready       200 when answers are fresh enough to be used, else 503
+    GET /metrics            of all processes of the instance, for Prometheus
+    GET /                   a page to look around
+
+Health is told to everyone.  Without a password everything else is for this machine alone, under its own names: a
+page of another site that has its name point here gets nothing.  With one, metrics are told to everyone, as they name
+no user and no item, and the rest wants the password: `curl -u default:PASSWORD`.
+"""
+
+import asyncio
+import base64
+import binascii
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+import msgspec
+import structlog
+
+from stream import argument, metric
+from stream.address import is_loopback
+from stream.error import BadRequest
+from stream.page import POLICY, page
+from stream.request import Answer, Recommend
+from stream.session import Late, Service
+
+log = structlog.get_logger()
+
+JSON: Final = "application/json"
+METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
+YES: Final = {"true": True, "1": True, "yes": True, "": True, "false": False, "0": False, "no": False}
+
+
+class Question(NamedTuple):
+    """A request as it came: the path and what follows the `?`, the headers that matter, who asks."""
+
+    method: str
+    target: str
+    host: str = ""
+    login: str = ""
+    local: bool = True
+
+
+class Page(NamedTuple):
+    """A reply."""
+
+    status: int
+    body: bytes
+    kind: str = JSON
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Missing(BadRequest):
+    """There is nothing of that name."""
+
+
+Asked = Callable[[list[str], dict[str, str]], Coroutine[Any, Any, Any]]
+
+
+class Site:
+    """Answers questions from the backend of a service.
+
+    Args:
+        port: Of the socket, as the page tells it.
+    """
+
+    def __init__(self, service: Service, port: int = 7878) -> None:
+        self._service = service
+        self._backend = service.backend
+        self._page = page(port)
+        self._routes: dict[tuple[str, int], Asked] = {
+            ("recommend", 1): self._recommend,
+            ("similar", 1): self._similar,
+            ("trending", 0): self._trending,
+            ("explain", 2): self._explain,
+        }
+
+    async def answer(self, question: Question) -> Page:
+        """The reply to a question; what goes wrong is a reply, too."""
+        if question.method not in ("GET", "HEAD"):
+            return _error(405, f"{question.method} is not taken; wanted GET", ("Allow", "GET, HEAD"))
+        path, _, query = question.target.partition("?")
+        if path == "/health/live":
+            return _json(200, {"live": True})
+        if path == "/health/ready":
+            ready, why = self._backend.ready()
+            return _json(200 if ready else 503, {"ready": ready, "reason": why})
+        refusal = self._refusal(question, path)
+        if refusal is not None:
+            return refusal
+        if path == "/":
+            return Page(200, self._page, "text/html; charset=utf-8", (("Content-Security-Policy", POLICY),))
+        if path == "/metrics":
+            metric.flush()
+            return Page(200, await asyncio.to_thread(metric.page), METRICS)
+        return await self._asked(path, query)
+
+    def _refusal(self, question: Question, path: str) -> Page | None:
+        """Why this one may not ask this, if so."""
+        if not self._service.password:
+            if not question.local:
+                return _error(
+                    403,
+                    "no password is set, so only clients on this machine are answered; set serve.password",
+                )
+            if not _own_name(question.host):
+                return _error(
+                    403, f"{question.host[:100]!r} is no name of this machine; ask 127.0.0.1 or localhost"
+                )
+        elif path != "/metrics" and not self._knows_password(question.login):
+            return _error(
+                401, "wanted the password of user default", ("WWW-Authenticate", 'Basic realm="riverwalk"')
+            )
+        return None
+
+    def _knows_password(self, login: str) -> bool:
+        scheme, _, code = login.partition(" ")
+        if scheme.lower() != "basic":
+            return False
+        try:
+            user, _, password = base64.b64decode(code.strip(), validate=True).partition(b":")
+        except binascii.Error:
+            return False
+        return user == b"default" and self._service.opens(password)
+
+    async def _asked(self, path: str, query: str) -> Page:
+        """The reply of a route, counted under its name."""
+        began = time.perf_counter()
+        head, *rest = path.removeprefix("/").split("/")
+        route = self._routes.get((head, len(rest)))
+        if route is None:
+            return _error(404, f"nothing is at {path[:100]!r}; / tells what is")
+        try:
+            parts = [argument.text("path", unquote_to_bytes(part)) for part in rest]
+            reply, result = _json(200, await route(parts, _options(query))), "ok"
+        except BadRequest as exc:
+            reply, result = _error(self._status(exc), str(exc)), "error"
+        except Exception:
+            log.exception("a request failed", path=path)
+            reply, result = (
+                _error(500, "this should not have happened; the server's log says what did"),
+                "failed",
+            )
+        if "after=" not in query:  # the seconds of one that waits are not its own
+            metric.request(f"http_{head}", result, time.perf_counter() - began)
+        self._service.answered += 1
+        return reply
+
+    def _status(self, exc: BadRequest) -> int:
+        if isinstance(exc, Late):
+            return 504
+        if isinstance(exc, Missing):
+            return 404 if self._backend.ready()[0] else 503
+        return 400
+
+    async def _recommend(self, parts: list[str], options: dict[str, str]) -> Any:
+        request = Recommend(
+            argument.name("user", parts[0].encode()),
+            k=_k(options),
+            include_seen=_yes("include_seen", options.pop("include_seen", "no")),
+            with_scores=True,
+            with_reasons=True,
+        )
+        if "after" in options:
+            request.after = argument.place(options.pop("after").encode())
+            request.timeout_ms = argument.timeout(options.pop("timeout", "1000").encode())
+        _all_known(options, "k, include_seen, after, timeout (with after)")
+        await self._service.reach(request)
+        return {"user": request.user, **_listed(self._backend.recommend(request))}
+
+    async def _similar(self, parts: list[str], options: dict[str, str]) -> Any:
+        item, k = argument.name("item", parts[0].encode()), _k(options)
+        _all_known(options, "k")
+        try:
+            return {"item": item, **_listed(self._backend.similar(item, k))}
+        except BadRequest as exc:
+            raise Missing(str(exc)) from exc
+
+    async def _trending(self, parts: list[str], options: dict[str, str]) -> Any:
+        k = _k(options)
+        _all_known(options, "k")
+        return _listed(self._backend.trending(k))
+
+    async def _explain(self, parts: list[str], options: dict[str, str]) -> Any:
+        user, item = argument.name("user", parts[0].encode()), argument.name("item", parts[1].encode())
+        _all_known(options, "none")
+        try:
+            return self._backend.explain(user, item)
+        except BadRequest as exc:
+            raise Missing(str(exc)) from exc
+
+
+def _listed(answer: Answer) -> dict[str, Any]:
+    reasons = answer.reasons or [""] * len(answer.items)
+    rows = [
+        {"item": item, "score": score} | ({"reason": reason} if reason else {})
+        for item, score, reason in zip(answer.items, answer.scores, reasons, strict=True)
+    ]
+    return {"items": rows, "as_of": answer.as_of, "offsets": answer.offsets}
+
+
+def _options(query: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=16, errors="strict")
+    except ValueError as exc:
+        raise BadRequest(f"what follows the ? cannot be read: {exc}") from exc
+    options = dict(pairs)
+    if len(options) < len(pairs):
+        raise BadRequest("an option is given twice")
+    return options
+
+
+def _k(options: dict[str, str]) -> int:
+    return argument.count(options.pop("k", "10").encode())
+
+
+def _yes(what: str, word: str) -> bool:
+    if word.lower() in YES:
+        return YES[word.lower()]
+    raise BadRequest(f"{what} is {word[:64]!r}; wanted true or false")
+
+
+def _all_known(options: dict[str, str], wanted: str) -> None:
+    if options:
+        raise BadRequest(f"{next(iter(options))[:64]!r} is no option here; options are: {wanted}")
+
+
+def _own_name(host: str) -> bool:
+    """Whether a Host header names this machine without asking anybody: an address, localhost, or nothing at all."""
+    bare = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+    return bare in ("", "localhost") or is_loopback(bare.strip("[]"))
+
+
+def _json(status: int, value: Any) -> Page:
+    return Page(status, msgspec.json.encode(value) + b"\n")
+
+
+def _error(status: int, message: str, *headers: tuple[str, str]) -> Page:
+    return Page(status, msgspec.json.encode({"error": message}) + b"\n", JSON, headers)

@@ -1,0 +1,110 @@
+"""A backend whose answers can be said aloud: items i1, i2, i3 … in order, each scored 1 / its number.
+
+Users had nothing but `ann`, who had i1.  Events that are published are numbered by partition (0 for all) and are
+applied when `apply` is called, not before.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvloop
+
+from stream.error import BadRequest, BadSource
+from stream.event import Event
+from stream.request import Answer, Recommend
+from stream.server import Server, serve
+
+NOW_MS = 1_700_000_000_000
+
+
+class Toy:
+    """Implements `request.Backend` over `size` items."""
+
+    def __init__(self, size: int = 1000) -> None:
+        self.items = [f"i{n}" for n in range(1, size + 1)]
+        self.published: list[Event] = []
+        self.next = 0  # offset that is not applied yet
+        self.ticks = 0
+        self.is_ready = True
+        self.broker_lives = True
+        self.asked = asyncio.Event()
+
+    def recommend(self, request: Recommend) -> Answer:
+        self.asked.set()
+        if request.user == "crash":
+            raise ZeroDivisionError("a bug")
+        seen = request.user == "ann" and not request.include_seen
+        items = self.items[1:] if seen else self.items
+        return self.answer(items[: request.k], request.with_reasons)
+
+    def similar(self, item: str, k: int) -> Answer:
+        if item not in self.items:
+            raise BadRequest(f"item {item!r} is not known; wanted an item some event has named")
+        at = self.items.index(item)
+        return self.answer(self.items[at + 1 : at + 1 + k])
+
+    def trending(self, k: int) -> Answer:
+        return self.answer(self.items[:k])
+
+    def explain(self, user: str, item: str) -> dict[str, str]:
+        if item not in self.items:
+            raise BadRequest(f"item {item!r} is not known; wanted an item some event has named")
+        return {"user": user, "item": item, "reason": "popular"}
+
+    def info(self) -> dict[str, str | int | float]:
+        return {"version": "1.2.3", "ready": int(self.is_ready), "applied_events": self.next, "share": 0.5}
+
+    def applied(self, partition: int) -> int:
+        return self.next if partition == 0 else 0
+
+    def ready(self) -> tuple[bool, str]:
+        return self.is_ready, "ready" if self.is_ready else "the state is being loaded"
+
+    async def publish(self, event: Event) -> tuple[int, int]:
+        if not self.broker_lives:
+            raise BadSource("127.0.0.1:9: topic events cannot be written; is the broker up?")
+        self.published.append(event)
+        return 0, len(self.published) - 1
+
+    def tick(self) -> None:
+        self.ticks += 1
+
+    def apply(self, upto: int) -> None:
+        """Have everything before the offset `upto` applied."""
+        self.next = upto
+
+    def answer(self, items: list[str], reasons: bool = False) -> Answer:
+        scores = [1 / int(item[1:]) for item in items]
+        return Answer(items, scores, ["popular"] * len(items) if reasons else [], NOW_MS, {0: self.next})
+
+
+@asynccontextmanager
+async def serving(toy: Toy, **options: Any) -> AsyncIterator[Server]:
+    """A server of the toy on a free port for as long as the block runs."""
+    server = await serve(toy, "127.0.0.1", 0, version="1.2.3", clock=lambda: NOW_MS, **options)
+    try:
+        yield server
+    finally:
+        await server.close(grace_s=1.0)
+
+
+def on_loop(test: Callable[[], Any]) -> None:
+    """Run a test's coroutine as the serving process runs."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(asyncio.wait_for(test(), 30))
+
+
+async def ask(port: int, data: bytes, *, end: bytes | None = None) -> bytes:
+    """What a raw connection replies to bytes, up to the end of the connection or to `end`."""
+    read, write = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        write.write(data)
+        if end is not None:
+            return await read.readuntil(end)
+        write.write_eof()
+        return await read.read()
+    finally:
+        write.close()
+        await write.wait_closed()
