@@ -5,7 +5,6 @@ Ingest loads torch and everything learned; serve imports neither this side's eng
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -125,18 +124,13 @@ def _goal(config: Config, live: Path, number: int) -> dict[int, int]:
 
 def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
     """Answer requests until `stop`."""
-    import uvloop
-
-    uvloop.run(_serve(config, stop, ready))
-
-
-async def _serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
-    from stream import http, metric, server
+    from stream import server
     from stream.kafka import Sink
     from stream.reader import Reader
 
     begin = time.monotonic()
     sink = Sink(config.kafka.address, config.kafka.topic, extra=config.kafka.options)
+    number = version("riverwalk")
     reader = Reader(
         graph_settings(config),
         tgn_settings(config),
@@ -144,19 +138,23 @@ async def _serve(config: Config, stop: threading.Event, ready: Callable[[str], N
         Path(config.state.live) / TABLES,
         publisher=sink,
         ready_lag=config.serve.ready_lag,
-        version=version("riverwalk"),
+        version=number,
     )
     reader.warm()
     s = config.serve
-    socket = await server.serve(reader, s)
-    page = await http.serve(reader, s.host, s.http_port)
-    ready(f"ready in {time.monotonic() - begin:.1f} s")
     try:
-        while not stop.is_set():
-            reader.tick()
-            metric.ready(reader.ready()[0])
-            await asyncio.sleep(0.05)
+        server.run(
+            reader,
+            stop=stop,
+            ready=lambda port, http: ready(f"ready in {time.monotonic() - begin:.1f} s"),
+            host=s.host,
+            port=s.port,
+            http_port=s.http_port,
+            tls=server.context(s.tls_cert, s.tls_key) if s.tls_cert else None,
+            max_clients=s.max_clients,
+            password=s.password or None,
+            unix=s.unix or None,
+            version=number,
+        )
     finally:
-        socket.close()
-        page.close()
         sink.close()

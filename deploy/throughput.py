@@ -1,0 +1,225 @@
+"""How fast a backlog is learned and saved, and how much memory that takes."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+from msgspec.structs import replace
+
+from deploy import bench, kafka
+from deploy.client import Client
+from deploy.config import BadConfig, Config
+from stream.kafka import Sink, ensure_topic
+
+AHEAD = 20_000  # records the producer may be ahead of the embedded broker's reader
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _followed(client: Client, total: int) -> dict[str, float]:
+    """Follow an instance through a backlog; return when which count was saved."""
+    first_time, first, last = 0.0, 0, 0
+    begin = time.perf_counter()
+    while last < total:
+        known = bench.info(client)
+        last = sum(int(value) for name, value in known.items() if name.startswith("saved_"))
+        now = time.perf_counter()
+        if first == 0 and last > 0:
+            first_time, first = now, last
+        if now - begin > 900:
+            raise BadConfig(f"{last} of {total} events saved in 15 minutes")
+        time.sleep(0.02)
+    seconds = time.perf_counter() - first_time
+    return {
+        "events": total - first,
+        "seconds": round(seconds, 2),
+        "events_per_s": round((total - first) / seconds),
+    }
+
+
+def ingest(config: Config) -> bench.Figures:
+    """Measure a backlog of 500 000 events in a real Kafka; start one here when no address is given."""
+    with bench.folder() as place:
+        address = config.kafka.address
+        own = not address
+        if own:
+            missing = kafka.missing()
+            if missing:
+                raise BadConfig(
+                    f"{' and '.join(missing)} missing for a real Kafka; install them, give --kafka host:port, or run bench ingest-embedded"
+                )
+            _say("starting a real Kafka …")
+            address = kafka.start(place / "kafka", 0)
+        try:
+            topic = f"bench-{time.time_ns()}"
+            ensure_topic(address, topic, 1, config.kafka.options)
+            ensure_topic(address, topic + ".dead", 1, config.kafka.options)
+            _say(f"producing {bench.EVENTS:,} events …")
+            sink = Sink(address, topic, extra=config.kafka.options)
+            stream = bench.events(bench.EVENTS)
+            for key, payload in bench.payloads(stream):
+                sink.send(key, payload)
+            sink.flush(120)
+            sink.close()
+            ready = bench.prepared(config, place)
+            ready = replace(
+                ready, kafka=replace(config.kafka, address=address, topic=topic, dead_letter=topic + ".dead")
+            )
+            with open(place / "log", "wb") as log, bench.instance(ready, log) as service:
+                _say("the instance reads, learns and saves …")
+                with Client(service.config.serve) as client:
+                    figures = _followed(client, bench.EVENTS)
+                    known = bench.info(client)
+        finally:
+            if own:
+                kafka.stop(place / "kafka")
+        return {
+            **figures,
+            "unit": "events/s",
+            **_about(known, ready),
+            "broker": "Apache Kafka, real",
+            **_peer(stream, figures["events_per_s"]),
+        }
+
+
+def embedded(config: Config) -> bench.Figures:
+    """Measure 500 000 events through the embedded broker, the producer never too far ahead."""
+    with bench.folder() as place:
+        ready = bench.prepared(config, place)
+        ready = replace(ready, kafka=replace(config.kafka, address=""))
+        stream = bench.events(bench.EVENTS)
+        made = list(bench.payloads(stream))
+        with open(place / "log", "wb") as log, bench.instance(ready, log) as service:
+            with Client(service.config.serve) as client:
+                applied = {"count": 0}
+                sink = Sink(
+                    service.config.kafka.address,
+                    ready.kafka.topic,
+                    ahead=AHEAD,
+                    applied=lambda _: applied["count"],
+                    partition=0,
+                )
+
+                def produce() -> None:
+                    for key, payload in made:
+                        sink.send(key, payload)
+                    sink.flush(60)
+
+                thread = threading.Thread(target=produce, daemon=True)
+                _say("producing, reading, learning and saving …")
+                begin = time.perf_counter()
+                thread.start()
+                while applied["count"] < bench.EVENTS:
+                    applied["count"] = bench.number(bench.info(client), "saved_0")
+                    time.sleep(0.01)
+                seconds = time.perf_counter() - begin
+                thread.join()
+                known = bench.info(client)
+        rate = round(bench.EVENTS / seconds)
+        return {
+            "events": bench.EVENTS, "seconds": round(seconds, 2), "events_per_s": rate, "unit": "events/s",
+            **_about(known, ready), "broker": "embedded, producer paced", **_peer(stream, rate),
+        }  # fmt: skip
+
+
+def _about(known: dict[str, str], config: Config) -> bench.Figures:
+    return {
+        "measured": "from the first save seen to the last: read, decoded, applied, sampled and learned, saved with fsync a batch",
+        "sync": config.state.sync,
+        "users": bench.number(known, "users"),
+        "items": bench.number(known, "items"),
+        "learned_events": bench.number(known, "learned_events"),
+        "live_mrr": {
+            name: float(known[f"live_mrr_{name}"])
+            for name in ("riverwalk", "blend", "own_recency", "popularity")
+        },
+    }
+
+
+def _peer(stream: bench.Columns, rate: float) -> bench.Figures:
+    """Measure PyTorch Geometric's TGNMemory, its update alone, on the same events; the better of two batch sizes."""
+    _say("the same events through PyTorch Geometric's TGNMemory …")
+    import torch
+    from torch_geometric.nn import TGNMemory
+    from torch_geometric.nn.models.tgn import IdentityMessage, LastAggregator
+
+    torch.set_num_threads(2)
+    n = 100_000
+    users = np.unique(np.array(stream.user[:n]), return_inverse=True)[1]
+    items = np.unique(np.array(stream.item[:n]), return_inverse=True)[1] + users.max() + 1
+    source, target = torch.from_numpy(users), torch.from_numpy(items)
+    t = torch.from_numpy(stream.t[:n] - stream.t[0])
+    best = {}
+    for size in (200, 1000):
+        message = torch.ones(n, 1)
+        memory = TGNMemory(int(items.max()) + 1, 1, 100, 100, IdentityMessage(1, 100, 100), LastAggregator())
+        memory.train()
+        memory.reset_state()
+        count = 20_000 if size == 200 else n
+        begin = time.perf_counter()
+        with torch.no_grad():
+            for at in range(0, count, size):
+                rows = slice(at, at + size)
+                memory(torch.cat([source[rows], target[rows]]).unique())
+                memory.update_state(source[rows], target[rows], t[rows], message[rows])
+        best[size] = count / (time.perf_counter() - begin)
+    size = max(best, key=lambda key: best[key])
+    return {
+        "peer": "torch_geometric.nn.TGNMemory, memory update alone, no learning, nothing saved",
+        "peer_batch": size,
+        "peer_events_per_s": round(best[size]),
+        "ratio": round(rate / best[size], 3),
+    }
+
+
+def memory(config: Config) -> bench.Figures:
+    """Measure resident memory after the Wikipedia log, or the generated stream where that is not found."""
+    from deploy.dataset import find
+    from stream.replay import events
+
+    with bench.folder() as place:
+        ready = replace(bench.prepared(config, place), kafka=replace(config.kafka, address=""))
+        ready = replace(
+            ready,
+            state=replace(ready.state, max_users=config.state.max_users, max_items=config.state.max_items),
+        )
+        found = find("wikipedia")
+        count = 0
+        with tempfile.TemporaryFile() as log, bench.instance(ready, log) as service:
+            with Client(service.config.serve) as client:
+                from stream.event import encode
+
+                sink = Sink(
+                    service.config.kafka.address,
+                    ready.kafka.topic,
+                    ahead=AHEAD,
+                    applied=lambda _: bench.number(bench.info(client), "offset_0"),
+                    partition=0,
+                )
+                for event in events(found.path):
+                    sink.send(event.user.encode(), encode(event))
+                    count += 1
+                sink.flush(60)
+                bench.wait_for(client, count)
+                for k in range(200):
+                    client.ask("RECOMMEND", str(k), 20)
+                pids = {role: child.pid for role, child in service.children.items()}
+                figures = {role: round(bench.rss_mib(pid), 1) for role, pid in pids.items() if pid}
+                own = {role: round(bench.resident_mib(pid), 1) for role, pid in pids.items() if pid}
+                known = bench.info(client)
+                size = sum(
+                    file.stat().st_size for file in Path(ready.state.folder).rglob("*") if file.is_file()
+                )
+        return {
+            "unit": "MiB", "data": found.name, "events": count, "ingest_rss_mib": figures["ingest"], "reader_rss_mib": figures["serve"],
+            "ingest_pss_mib": own["ingest"], "reader_pss_mib": own["serve"], "store_mib": round(size / 2**20, 1),
+            "users": bench.number(known, "users"), "items": bench.number(known, "items"),
+            "measured": "VmRSS and Pss of both processes after the whole log and 200 requests",
+        }  # fmt: skip
