@@ -7,13 +7,19 @@ the last message as the half-life goes to zero and the mean as it grows.
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import Tensor
-from torch_geometric.nn.aggr import Aggregation
-from torch_geometric.utils import scatter
+
+with warnings.catch_warnings():
+    # PyTorch Geometric scripts a class of its own while it is imported, which PyTorch warns of.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from torch_geometric.nn.aggr import Aggregation
+    from torch_geometric.utils import scatter
 
 
-class TimeDecayed(Aggregation):
+class TimeDecayed(Aggregation):  # type: ignore[misc]
     """Mean of messages weighted by 2 ** (-(newest - t) / half-life).
 
     Args:

@@ -105,4 +105,5 @@ def layout(s: TgnSettings) -> dict[str, tuple[str, np.dtype, tuple[int, ...]]]:
 def bucket(age_ms: np.ndarray) -> np.ndarray:
     """Return log-age buckets int64 of ages in ms: 1.25 times the log of seconds, floored."""
     seconds = np.maximum(age_ms, 0) / 1000.0
-    return np.minimum((1.25 * np.log1p(seconds)).astype(np.int64), BUCKETS - 1)
+    out: np.ndarray = np.minimum((1.25 * np.log1p(seconds)).astype(np.int64), BUCKETS - 1)
+    return out

@@ -27,13 +27,14 @@ def start_vectors(rows: np.ndarray, dim: int, seed: int) -> np.ndarray:
     """Return first vectors of item rows, float32 [n, dim], from (seed, row) alone."""
     with np.errstate(over="ignore"):
         place = rows.astype(np.uint64)[:, None] * np.uint64(2 * dim) + np.arange(2 * dim, dtype=np.uint64)
-        z = (place + np.uint64(seed + 1)) * np.uint64(0x9E3779B97F4A7C15)
+        z: np.ndarray = (place + np.uint64(seed + 1)) * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         z = z ^ (z >> np.uint64(31))
     u = ((z >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
     normal = np.sqrt(-2 * np.log(u[:, :dim])) * np.cos(2 * np.pi * u[:, dim:])
-    return (0.1 * normal).astype(np.float32)
+    vectors: np.ndarray = (0.1 * normal).astype(np.float32)
+    return vectors
 
 
 class Learner:
@@ -116,13 +117,14 @@ class Learner:
         """
         self._alive(item)
         rows = (hist, age, user, item)
-        batch, n = rows, item.shape[0]
+        n = item.shape[0]
+        batch: tuple[np.ndarray, ...] = rows
         if self.past and self.settings.replay:
             draw = self.rng.integers(0, len(self.past), self.settings.replay)
             batch = tuple(
                 np.concatenate(parts) for parts in zip(rows, *(self.past[k] for k in draw), strict=True)
             )
-        loss = self._step(*batch, fresh=n)
+        loss = self._step(batch[0], batch[1], batch[2], batch[3], fresh=n)
         self._keep(rows)
         return loss
 

@@ -25,7 +25,8 @@ def age_code(age_ms: np.ndarray) -> np.ndarray:
     A float32 cosine of milliseconds is noise after a day.
     """
     phase = (np.maximum(age_ms, 0) / 1000.0)[:, None] * FREQUENCY
-    return np.cos(phase).astype(np.float32)
+    code: np.ndarray = np.cos(phase).astype(np.float32)
+    return code
 
 
 def messages(other: np.ndarray, age_ms: np.ndarray, kind: np.ndarray, value: np.ndarray) -> np.ndarray:
