@@ -16,7 +16,7 @@ from deploy.config import Serve
 
 NAME = "riverwalk:canary"
 EVERY_S = 0.2
-KEPT = 150  # samples, half a minute
+WINDOW_S = 20.0  # what percentiles look back on
 LONGEST_MS = 5_000
 
 
@@ -26,7 +26,7 @@ class Canary:
     def __init__(self, serve: Serve, every_s: float = EVERY_S) -> None:
         self._serve = serve
         self._every_s = every_s
-        self._samples: deque[float] = deque(maxlen=KEPT)
+        self._samples: deque[tuple[float, float]] = deque(maxlen=1_000)  # (when, milliseconds)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._fly, name="canary", daemon=True)
         self.flown = 0
@@ -43,8 +43,9 @@ class Canary:
         self._thread.join(timeout=LONGEST_MS / 1000 + 1)
 
     def percentile_ms(self, share: float) -> float | None:
-        """The freshness that this share of the last samples stays below; None before the first."""
-        samples = sorted(self._samples)
+        """The freshness that this share of the last samples stays below; None without any."""
+        since = time.monotonic() - WINDOW_S
+        samples = sorted(fresh for when, fresh in list(self._samples) if when > since)
         return samples[min(len(samples) - 1, int(share * len(samples)))] if samples else None
 
     def _fly(self) -> None:
@@ -54,7 +55,7 @@ class Canary:
                 continue
             try:
                 client = client or Client(self._serve, timeout_s=LONGEST_MS / 1000 + 1)
-                self._samples.append(self._once(client))
+                self._samples.append((time.monotonic(), self._once(client)))
                 self.flown += 1
             except BadAnswer:  # ingest starts again, or the instance ends
                 self.lost += 1

@@ -5,6 +5,7 @@
 What is shown is read as any user could read it: INFO and RECOMMEND over the socket, /metrics over HTTP.
 """
 
+import shlex
 import signal
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
+from urllib.parse import quote
 
 import msgspec
 from rich.console import Console
@@ -75,7 +77,9 @@ def run(
                 (_screen if console.is_terminal and not plain else _lines)(show, service, console, until)
                 if time.monotonic() < until:
                     console.print(
-                        tips(service.config, show.follow.user, found), highlight=False, soft_wrap=True
+                        tips(service.config, show.follow.user, show.follow.item),
+                        highlight=False,
+                        soft_wrap=True,
                     )
                     service.wait(until - time.monotonic())
         except KeyboardInterrupt:
@@ -168,20 +172,21 @@ class Show:
             self.failure = exc
 
 
-def tips(config: Config, user: str, found: Dataset) -> str:
+def tips(config: Config, user: str, item: str) -> str:
     """What to try on the instance that keeps serving."""
     serve = config.serve
     http = f"http://{serve.host}:{serve.http_port}"
-    item = next(iter(found.titles), "ITEM")
+    cli = f"redis-cli -p {serve.port}"
     return "\n".join(
         (
             "",
             "Everything is produced; the instance keeps serving. Try in another terminal:",
             "",
-            f"  redis-cli -p {serve.port} RECOMMEND {user} 5 WITHREASONS",
-            f"  redis-cli -p {serve.port} TRENDING 5",
-            f"  redis-cli -p {serve.port} SIMILAR {item} 5",
-            f"  curl {http}/recommend/{user}?k=5",
+            f"  {cli} RECOMMEND {shlex.quote(user)} 5 WITHREASONS",
+            f"  {cli} SIMILAR {shlex.quote(item)} 5",
+            f"  {cli} TRENDING 5",
+            f"  curl '{http}/recommend/{quote(user, safe='')}?k=5'",
+            "",
             f"  {http}/metrics   for Prometheus",
             f"  {http}/          a page to look around",
             "",

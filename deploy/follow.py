@@ -10,6 +10,7 @@ from deploy.client import BadAnswer
 from deploy.gauge import Gauge
 from stream.event import Event
 
+BECAUSE = "because of "
 SLICES = 60  # parts of the stream a lively user is seen in
 
 
@@ -56,6 +57,7 @@ class Follow:
         self.changes = 0  # times the recommendations were other than before
         self.picks: list[Pick] = []
         self._titles = titles
+        self.item = ""  # taken last
         self._taken: deque[Taken] = deque(maxlen=3)
         self._lock = threading.Lock()
         self._items: list[str] = []
@@ -67,6 +69,7 @@ class Follow:
         if event.user == self.user:
             with self._lock:
                 self._taken.append(Taken(self.title(event.item), event.t))
+                self.item = event.item
                 self.seen += 1
 
     def taken(self) -> list[Taken]:
@@ -95,14 +98,15 @@ class Follow:
         ]
 
     def title(self, item: str) -> str:
-        """What an item is called, without shouting."""
+        """What an item is called, without shouting; its id when it has no title."""
         title = self._titles.get(item, item)
-        return title.capitalize() if title.isupper() and " " in title else title
+        loud = sum(letter.isupper() for letter in title) > sum(letter.islower() for letter in title)
+        return title.capitalize() if loud and item in self._titles else title
 
     def readable(self, reason: str) -> str:
-        """A reason with the item it names, if any, by its title."""
-        head, colon, item = reason.rpartition(" ")
-        return f"{head}{colon}{self.title(item)}" if item in self._titles else reason
+        """A reason in short: the title of the item that led here, if it is one."""
+        item = reason.removeprefix(BECAUSE)
+        return self.title(item) if item != reason else reason
 
     def _moved(self, item: str, place: int) -> int | None:
         if not self._before:

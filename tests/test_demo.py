@@ -1,13 +1,19 @@
 """What the demo shows: the picture from a snapshot, the followed user, what is read from an instance."""
 
 import io
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from deploy import view
 from deploy.config import Config
-from deploy.dataset import Dataset
 from deploy.demo import tips
 from deploy.follow import Follow, Pick, Taken, survey
 from deploy.gauge import Reading, fields
@@ -142,14 +148,14 @@ def test_the_user_who_is_there_from_beginning_to_end_is_followed() -> None:
 
 def test_a_followed_user_keeps_three_items_and_sees_what_moved_since_the_last_event() -> None:
     follow = Follow("ann", {"a": "RED HAT", "b": "BLUE HAT"})
-    follow.note(["a", "b"], ["popular", "taken after a"])
+    follow.note(["a", "b"], ["popular", "because of a"])
     before = list(follow.picks)
     for n, item in enumerate("xyabz"):
         follow.see(Event(user="ann" if item != "z" else "bob", item=item, t=n))
 
     follow.note(["b", "c", "a"], ["popular", "new", "popular"])
 
-    assert before == [Pick("Red hat", "popular", 0), Pick("Blue hat", "taken after Red hat", 0)]
+    assert before == [Pick("Red hat", "popular", 0), Pick("Blue hat", "Red hat", 0)]
     assert [one.title for one in follow.taken()] == ["Blue hat", "Red hat", "y"]
     assert [(pick.title, pick.moved) for pick in follow.picks] == [
         ("Blue hat", 1),
@@ -160,12 +166,74 @@ def test_a_followed_user_keeps_three_items_and_sees_what_moved_since_the_last_ev
 
 
 def test_what_to_try_names_the_ports_the_user_and_a_real_item() -> None:
-    text = tips(Config(), "17841", Dataset("x", None, {"85123A": "White heart"}))
+    text = tips(Config(), "some one", "85123A")
 
     for words in (
-        "redis-cli -p 7878 RECOMMEND 17841 5",
-        "SIMILAR 85123A",
-        "curl",
+        "redis-cli -p 7878 RECOMMEND 'some one' 5",
+        "redis-cli -p 7878 SIMILAR 85123A 5",
+        "curl 'http://127.0.0.1:7879/recommend/some%20one?k=5'",
         "http://127.0.0.1:7879/metrics",
     ):
         assert words in text
+
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a real demo on free ports, in an empty folder, with what it leaves behind kept apart."""
+    begun: list[subprocess.Popen[str]] = []
+    (tmp_path / "left").mkdir()
+
+    def demo(*options: str) -> subprocess.Popen[str]:
+        words = ["demo", "--data", "generated", "--port", "0", "--http-port", "0", *options]
+        begun.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "deploy.main", *words],
+                cwd=tmp_path,
+                env={**os.environ, "TMPDIR": str(tmp_path / "left")},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
+        return begun[-1]
+
+    yield demo
+    for one in begun:
+        if one.poll() is None:
+            one.kill()
+            one.communicate()
+
+
+def test_the_demo_shows_a_changing_instance_ends_by_itself_and_leaves_nothing(
+    start: Start, tmp_path: Path
+) -> None:
+    demo = start("--for", "5s", "--speed", "2000")
+
+    out, _ = demo.communicate(timeout=90)
+
+    lines = [line for line in out.splitlines() if line.startswith("[")]
+    assert demo.returncode == 0, out
+    assert len(lines) >= 2, out
+    assert re.search(r"p50 \d", lines[-1]), out
+    assert int(re.search(r"\] ([\d,]+) of 200,000", lines[-1])[1].replace(",", "")) > 2_000  # type: ignore[index]
+    assert " -> nothing yet" not in lines[-1]
+    assert list((tmp_path / "left").glob("riverwalk*")) == []
+    assert [one.name for one in tmp_path.iterdir()] == ["left"]
+
+
+def test_ctrl_c_ends_the_demo_cleanly(start: Start, tmp_path: Path) -> None:
+    demo = start()
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if line.startswith("["):
+            break
+
+    demo.send_signal(signal.SIGINT)
+    out, _ = demo.communicate(timeout=60)
+
+    assert demo.returncode == 0, out
+    assert "nothing is left behind" in out
+    assert list((tmp_path / "left").glob("riverwalk*")) == []
