@@ -18,6 +18,9 @@ import msgspec
 
 from deploy.config import Config, encode
 
+# Small products are slower on several threads, and each process has its core.
+ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
 WORKER = (sys.executable, "-P", "-m", "deploy.worker")
 DISK_FULL = "DiskFull"
 STDERR = 2
@@ -95,6 +98,7 @@ class Child:
                 stdout=output,
                 stderr=output,
                 pass_fds=(theirs, *keep),
+                env={**dict.fromkeys(ONE_THREAD, "1"), **os.environ},
                 process_group=0,  # Ctrl-C reaches the supervisor alone, which ends its children in order
             )
         finally:

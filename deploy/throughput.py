@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -75,8 +77,9 @@ def ingest(config: Config) -> bench.Figures:
             with open(place / "log", "wb") as log, bench.instance(ready, log) as service:
                 _say("the instance reads, learns and saves …")
                 with Client(service.config.serve) as client:
-                    figures = _followed(client, bench.EVENTS)
+                    figures: bench.Figures = _followed(client, bench.EVENTS)
                     known = bench.info(client)
+                    figures["seconds_by_step"] = _steps(service.config)
         finally:
             if own:
                 kafka.stop(place / "kafka")
@@ -125,8 +128,19 @@ def embedded(config: Config) -> bench.Figures:
         rate = round(bench.EVENTS / seconds)
         return {
             "events": bench.EVENTS, "seconds": round(seconds, 2), "events_per_s": rate, "unit": "events/s",
-            **_about(known, ready), "broker": "embedded, producer paced", **_peer(stream, rate),
+            **_about(known, ready), "broker": "embedded, producer paced in the measuring process", "measured": "from the first record produced to the last one saved: produced, read, decoded, applied, sampled and learned, saved with fsync a batch", **_peer(stream, rate),
         }  # fmt: skip
+
+
+def _steps(config: Config) -> dict[str, float]:
+    """Return the seconds ingest has spent in each step, from its metrics."""
+    page = (
+        urllib.request.urlopen(f"http://127.0.0.1:{config.serve.http_port}/metrics", timeout=10)
+        .read()
+        .decode()
+    )
+    found = re.findall(r'riverwalk_batch_seconds_sum\{step="(\w+)"\} (\S+)', page)
+    return {step: round(float(seconds), 2) for step, seconds in found}
 
 
 def _about(known: dict[str, str], config: Config) -> bench.Figures:

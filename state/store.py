@@ -26,6 +26,7 @@ from state.table import Table
 
 FORMAT = 1
 CHUNK = 8_192  # rows read at a time
+PIECE = 1_024  # learned rows written at a time
 
 
 def _seal(data: bytes) -> bytes:
@@ -173,17 +174,11 @@ class Store:
             BadStore: The disk is full or failing; nothing of this save is there.
         """
         batch = WriteBatch(raw_mode=True)
-        put, crc = batch.put, zlib.crc32
+        put = batch.put
         count = 0
         for table in tables:
             rows = np.sort(table.dirty)
-            prefix = table.name.encode() + b"\0"
-            width = table.row_bytes
-            keys = rows.astype(">u4").tobytes()
-            data = table.bytes[rows].tobytes()
-            for i in range(rows.shape[0]):
-                row = data[i * width : i * width + width]
-                put(prefix + keys[4 * i : 4 * i + 4], crc(row).to_bytes(4, "little") + row)
+            self._put(batch, table, rows)
             count += rows.shape[0]
         for ids, since in names.items():
             prefix = ids.name.encode() + b".id\0"
@@ -202,6 +197,39 @@ class Store:
         for table in tables:
             table.clean()
         return count
+
+    def save_slowly(self, tables: Iterable[Table], topic: str, offsets: dict[int, int]) -> int:
+        """Write changed learned rows in pieces, so that nothing else waits long; the offsets come last.
+
+        A process that dies between two pieces has learned rows of two ages, which learning mends.
+
+        Raises:
+            BadStore: A piece could not be written.
+        """
+        count = 0
+        for table in tables:
+            rows = np.sort(table.dirty)
+            table.clean()
+            for begin in range(0, rows.shape[0], PIECE):
+                batch = WriteBatch(raw_mode=True)
+                self._put(batch, table, rows[begin : begin + PIECE])
+                try:
+                    self.db.write(batch, write_opt=self.loose)
+                except Exception as exc:
+                    table.touch(rows[begin:])
+                    raise BadStore(f"{self.folder}: a save failed ({exc}); free some disk space") from exc
+            count += rows.shape[0]
+        return count + self.save([], {}, topic, offsets, kind="learned")
+
+    def _put(self, batch: WriteBatch, table: Table, rows: np.ndarray) -> None:
+        """Add rows of a table to a batch."""
+        put, crc = batch.put, zlib.crc32
+        prefix, width = table.name.encode() + b"\0", table.row_bytes
+        keys = rows.astype(">u4").tobytes()
+        data = table.bytes[rows].tobytes()
+        for i in range(rows.shape[0]):
+            row = data[i * width : i * width + width]
+            put(prefix + keys[4 * i : 4 * i + 4], crc(row).to_bytes(4, "little") + row)
 
     def rows(self) -> Iterator[tuple[bytes, bytes]]:
         """Return every key and its bytes, for comparing two stores."""

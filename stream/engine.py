@@ -26,7 +26,7 @@ from tgn.vector import Twin
 
 RESERVED = "riverwalk:"  # ids the program keeps for itself: the start node, the canary
 NO_ENDS = np.zeros(0, np.int64)
-BUFFERS = 3  # sample buffers: one being filled, one waiting, one being learned from
+BUFFERS = 5  # sample buffers: one being filled, some waiting, one being learned from
 STEP = 128  # samples that are worth a step
 
 

@@ -24,7 +24,7 @@ from stream.status import RANKERS
 
 log = structlog.get_logger()
 
-AHEAD = 1  # jobs that may wait behind the one being learned from
+AHEAD = 3  # jobs that may wait behind the one being learned from
 RETRY_SECONDS = 2.0
 
 
@@ -181,9 +181,7 @@ class Ingest:
         engine = self.engine
         if engine.store is not None and self.learning is not None:
             try:
-                engine.store.save(
-                    engine.generation.learned.values(), {}, engine.topic, dict(self.ends), kind="learned"
-                )
+                engine.store.save_slowly(engine.generation.learned.values(), engine.topic, dict(self.ends))
             except BadStore as exc:
                 metric.store_error()
                 log.error("learned rows could not be saved; the next try is in some seconds", error=str(exc))
