@@ -135,6 +135,7 @@ def info(session: Session, args: list[bytes]) -> Reply:
             "connected_clients": len(service.clients),
             "maxclients": service.max_clients,
             "blocked_clients": len(service.waiting),
+            "unsent_bytes": sum(one.unsent for one in service.clients),
         },
         "Stats": {
             "total_connections_received": service.accepted,

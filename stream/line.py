@@ -113,6 +113,11 @@ class Line(asyncio.Protocol):
                 waiting.cancel()
         self._service.leave(self)
 
+    @property
+    def unsent(self) -> int:
+        """Bytes of replies that wait for the client to take them."""
+        return self._transport.get_write_buffer_size()
+
     def finish(self) -> None:
         """Hang up after the reply that is under way, if any."""
         self._session.closing = True
@@ -203,8 +208,7 @@ class Line(asyncio.Protocol):
     def _drop(self) -> None:
         if not self._session.closing:
             self._service.dropped += 1
-            waiting = self._transport.get_write_buffer_size()
-            log.warning("a slow client was dropped", client=self._session.address, bytes_waiting=waiting)
+            log.warning("a slow client was dropped", client=self._session.address, unsent_bytes=self.unsent)
         self._transport.abort()
 
     def _hang_up(self) -> None:

@@ -25,8 +25,10 @@ def wall_clock_ms() -> int:
 
 
 class Client(Protocol):
-    """A connection, as far as the service ends it."""
+    """A connection, as far as the service deals with it."""
 
+    @property
+    def unsent(self) -> int: ...
     def finish(self) -> None: ...
     def abort(self) -> None: ...
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import redis.asyncio
 import uvloop
 
 from stream.error import BadRequest, BadSource
@@ -29,10 +30,9 @@ class Toy:
         self.ticks = 0
         self.is_ready = True
         self.broker_lives = True
-        self.asked = asyncio.Event()
+        self.looked = asyncio.Event()  # set once somebody waits for an event
 
     def recommend(self, request: Recommend) -> Answer:
-        self.asked.set()
         if request.user == "crash":
             raise ZeroDivisionError("a bug")
         seen = request.user == "ann" and not request.include_seen
@@ -57,6 +57,7 @@ class Toy:
         return {"version": "1.2.3", "ready": int(self.is_ready), "applied_events": self.next, "share": 0.5}
 
     def applied(self, partition: int) -> int:
+        self.looked.set()
         return self.next if partition == 0 else 0
 
     def ready(self) -> tuple[bool, str]:
@@ -81,13 +82,18 @@ class Toy:
 
 
 @asynccontextmanager
-async def serving(toy: Toy, **options: Any) -> AsyncIterator[Server]:
+async def serving(toy: Toy, host: str = "127.0.0.1", **options: Any) -> AsyncIterator[Server]:
     """A server of the toy on a free port for as long as the block runs."""
-    server = await serve(toy, "127.0.0.1", 0, version="1.2.3", clock=lambda: NOW_MS, **options)
+    server = await serve(toy, host, 0, version="1.2.3", clock=lambda: NOW_MS, **options)
     try:
         yield server
     finally:
         await server.close(grace_s=1.0)
+
+
+def client(port: int, **options: Any) -> redis.asyncio.Redis:
+    """redis-py, as its users make one."""
+    return redis.asyncio.Redis(host="127.0.0.1", port=port, decode_responses=True, **options)
 
 
 def on_loop(test: Callable[[], Any]) -> None:

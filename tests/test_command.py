@@ -1,0 +1,194 @@
+"""The commands, as people and programs give them: redis-py, redis-cli and typed lines."""
+
+import asyncio
+import subprocess
+
+import pytest
+from toy import Toy, ask, client, on_loop, serving
+
+from stream.resp import encode
+
+
+async def cli(*arguments: str) -> str:
+    """What redis-cli prints."""
+    process = await asyncio.create_subprocess_exec(
+        "redis-cli", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    return (out + err).decode()
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_redis_py_connects_and_asks(protocol: int) -> None:
+    async def test() -> None:
+        async with serving(Toy()) as server, client(server.port, protocol=protocol) as asker:
+            assert await asker.ping()
+            assert await asker.execute_command("RECOMMEND", "ann", 2) == ["i2", "i3"]
+            assert await asker.execute_command("SIMILAR", "i4", 1) == ["i5"]
+            assert await asker.execute_command("TRENDING", 3) == ["i1", "i2", "i3"]
+
+            told = await asker.info()
+            assert (told["version"], told["share"], told["connected_clients"]) == ("1.2.3", 0.5, 1)
+
+    on_loop(test)
+
+
+def test_hello_3_gives_maps_and_doubles_and_resp2_gives_flat_texts() -> None:
+    async def test() -> None:
+        async with serving(Toy()) as server:
+            async with client(server.port, protocol=3) as asker:
+                assert await asker.execute_command("RECOMMEND", "bob", 2, "WITHSCORES") == [
+                    "i1",
+                    1.0,
+                    "i2",
+                    0.5,
+                ]
+                told = await asker.execute_command("EXPLAIN", "bob", "i1")
+                assert told == {"user": "bob", "item": "i1", "reason": "popular"}
+            async with client(server.port, protocol=2) as asker:
+                assert await asker.execute_command("RECOMMEND", "bob", 2, "WITHSCORES") == [
+                    "i1",
+                    "1.0",
+                    "i2",
+                    "0.5",
+                ]
+                told = await asker.execute_command("EXPLAIN", "bob", "i1")
+                assert told == ["user", "bob", "item", "i1", "reason", "popular"]
+
+    on_loop(test)
+
+
+def test_scores_and_reasons_stand_after_their_item() -> None:
+    async def test() -> None:
+        async with serving(Toy()) as server:
+            words = b"RECOMMEND bob 2 withreasons WITHSCORES INCLUDESEEN\r\nRECOMMEND bob 1 WITHREASONS\r\n"
+            reply = await ask(server.port, words)
+
+            both = ["i1", 1.0, "popular", "i2", 0.5, "popular"]
+            assert reply == encode(both) + encode(["i1", "popular"])  # type: ignore[arg-type]
+
+    on_loop(test)
+
+
+def test_k_is_ten_unless_told_and_seen_items_are_left_out_unless_asked_for() -> None:
+    async def test() -> None:
+        async with serving(Toy()) as server:
+            reply = await ask(server.port, b"RECOMMEND ann\r\nRECOMMEND ann INCLUDESEEN\r\n")
+
+            names = [f"i{n}" for n in range(1, 12)]
+            assert reply == encode(list(names[1:])) + encode(list(names[:10]))
+
+    on_loop(test)
+
+
+def test_redis_cli_asks_as_a_person_would() -> None:
+    async def test() -> None:
+        async with serving(Toy()) as server:
+            port = ["-p", str(server.port)]
+
+            assert (await cli(*port, "PING")).strip() == "PONG"
+            assert (await cli(*port, "RECOMMEND", "ann", "2", "WITHSCORES")).split() == [
+                "i2",
+                "0.5",
+                "i3",
+                "0.3333333333333333",
+            ]
+            assert "wanted a whole number from 1 to 1000" in await cli(*port, "RECOMMEND", "ann", "0")
+            assert "version:1.2.3" in (await cli("-3", *port, "INFO", "riverwalk")).splitlines()
+            assert (await cli(*port, "COMMAND", "COUNT")).strip() == "15"
+            assert "Items that rise" in await cli(*port, "COMMAND", "DOCS", "TRENDING")
+
+    on_loop(test)
+
+
+@pytest.mark.parametrize(
+    ("request_", "wanted"),
+    [
+        ("RECOMMEND", "wanted RECOMMEND user [k] [options]"),
+        ("RECOMMEND u 0", "k is '0'; wanted a whole number from 1 to 1000"),
+        ("RECOMMEND u 1001", "k is '1001'; wanted"),
+        ("RECOMMEND u -3", "k is '-3'; wanted"),
+        ("RECOMMEND u 1.5", "k is '1.5'; wanted"),
+        ("RECOMMEND u 99999999999999999999", "wanted a whole number"),
+        ("RECOMMEND u ten", "'ten' is no option here; wanted [k] and, each once, of WITHSCORES, WITHREASONS"),
+        ("RECOMMEND u 3 WITHPRICES", "'WITHPRICES' is no option here"),
+        ("RECOMMEND u 3 AFTER", "AFTER is ''; wanted partition:offset as EVENT replies it"),
+        ("RECOMMEND u 3 AFTER 7", "AFTER is '7'; wanted partition:offset"),
+        ("RECOMMEND u 3 AFTER 0:1 AFTER 0:2", "'AFTER' is no option here"),
+        ("RECOMMEND u 3 AFTER 0:1 TIMEOUT soon", "TIMEOUT is 'soon'; wanted milliseconds, 0 to 60000"),
+        ("RECOMMEND u 3 TIMEOUT 5", "TIMEOUT goes with AFTER"),
+        ("RECOMMEND u " + "WITHSCORES " * 40 + "x", "'x' is no option here"),
+        ("RECOMMEND ''", "user has 0 bytes; wanted 1 to 256"),
+        ("RECOMMEND " + "u" * 257, "user has 257 bytes"),
+        (r'RECOMMEND "a\nb"', "holds a control character"),
+        (r'RECOMMEND "\xff"', "is not UTF-8"),
+        ("SIMILAR i1 2 3", "wanted SIMILAR item [k]"),
+        ("SIMILAR nothing", "item 'nothing' is not known"),
+        ("TRENDING 1 2", "wanted TRENDING [k]"),
+        ("EXPLAIN u", "wanted EXPLAIN user item"),
+        ("EVENT u", "wanted EVENT user item [type] [value] [t]"),
+        ("EVENT u i1 stare", "no event: type is 'stare', expected one of view, click"),
+        ("EVENT u i1 view nan", "value is 'nan'; wanted a finite number"),
+        ("EVENT u i1 view 1e99", "no event: value is 1e+99"),
+        ("EVENT u i1 view 1 yesterday", "no event: t is 'yesterday', expected integer milliseconds"),
+        ("EVENT u i1 view 1 -5", "no event: t is -5"),
+        ("EVENT u i1 view 1 9999999999999", "more than a day after now"),
+        ("PING a b", "wanted PING [message]"),
+        ("SELECT 1", "DB index '1' is out of range; wanted 0"),
+        ("CLIENT KILL 7", "CLIENT 'KILL' with 1 more words is not known here"),
+        ("CLIENT SETNAME 'a b'", "is no name"),
+        ("COMMAND EAT", "COMMAND 'EAT' is not known here"),
+        ("HELLO 3 AUTH me", "wanted HELLO [2|3"),
+        ("AUTH secret", "AUTH called without any password configured"),
+        ("SET a b", "unknown command 'SET'; wanted one of RECOMMEND"),
+    ],
+)
+def test_a_bad_request_is_told_what_was_wanted_and_the_connection_lives(request_: str, wanted: str) -> None:
+    async def test() -> None:
+        async with serving(Toy()) as server:
+            reply = await ask(server.port, f"{request_}\r\nPING\r\n".encode())
+
+            error, pong, _ = reply.decode().split("\r\n")
+            assert error.startswith("-ERR ")
+            assert wanted in error
+            assert pong == "+PONG"
+
+    on_loop(test)
+
+
+def test_a_fault_of_ours_is_told_and_the_connection_lives() -> None:
+    async def test() -> None:
+        async with serving(Toy()) as server:
+            reply = await ask(server.port, b"RECOMMEND crash\r\nPING\r\n")
+
+            assert reply == b"-ERR this should not have happened; the server's log says what did\r\n+PONG\r\n"
+
+    on_loop(test)
+
+
+def test_clients_say_who_they_are_and_reset_forgets_it() -> None:
+    async def test() -> None:
+        async with serving(Toy()) as server:
+            words = (
+                b"HELLO 3 SETNAME me\r\nCLIENT GETNAME\r\nCLIENT SETINFO LIB-NAME x\r\nCLIENT NO-EVICT ON\r\n"
+                b"CLIENT ID\r\nRESET\r\nCLIENT GETNAME\r\nSELECT 0\r\n"
+            )
+            reply = await ask(server.port, words)
+            hello, rest = reply.split(b"*0\r\n", 1)
+
+            assert hello.startswith(
+                b"%7\r\n$6\r\nserver\r\n$9\r\nriverwalk\r\n$7\r\nversion\r\n$5\r\n1.2.3\r\n$5\r\nproto\r\n:3\r\n"
+            )
+            assert rest == b"$2\r\nme\r\n+OK\r\n+OK\r\n:1\r\n+RESET\r\n$-1\r\n+OK\r\n"
+
+    on_loop(test)
+
+
+def test_hello_of_an_unknown_protocol_is_refused() -> None:
+    async def test() -> None:
+        async with serving(Toy()) as server:
+            assert (await ask(server.port, b"HELLO 4\r\n")).startswith(
+                b"-NOPROTO unsupported protocol version"
+            )
+
+    on_loop(test)
