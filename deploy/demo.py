@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from urllib.parse import quote
@@ -30,7 +31,7 @@ from deploy.dataset import Dataset
 from deploy.follow import Follow, Survey, survey
 from deploy.gauge import Gauge, Reading
 from deploy.produce import AHEAD, Consumed, Producer
-from deploy.service import Service
+from deploy.service import BadService, Service
 from deploy.speed import Speed, parse
 from stream.kafka import Sink, ensure_topic
 
@@ -49,6 +50,7 @@ def run(
     for_seconds: float | None = None,
     user: str | None = None,
     plain: bool = False,
+    svg: str | None = None,
 ) -> None:
     """`riverwalk demo`.
 
@@ -60,6 +62,7 @@ def run(
         for_seconds: End by itself so long after the first event.
         user: Whom to follow; a lively one when left out.
         plain: Lines instead of a screen; lines are also what a file or a pipe gets.
+        svg: Where to write the last picture, for a page.
     """
     console = Console()
     with Bars() as bars:
@@ -75,6 +78,8 @@ def run(
                 stack.callback(show.close)
                 until = time.monotonic() + (for_seconds if for_seconds is not None else FOREVER_S)
                 (_screen if console.is_terminal and not plain else _lines)(show, service, console, until)
+                if svg is not None:
+                    Path(svg).write_text(view.svg(show.snapshot()), encoding="utf-8")
                 if time.monotonic() < until:
                     console.print(
                         tips(service.config, show.follow.user, show.follow.item),
@@ -235,10 +240,24 @@ def _started(config: Config, folder: Path, stack: ExitStack, console: Console) -
     service = Service(
         config, say=lambda line: console.print(f"  {line}", style="dim", highlight=False), log=log
     )
-    stack.callback(service.close)
+    stack.push(partial(_end, service, config.state.folder.startswith(str(folder))))
     with console.status("starting") if console.is_terminal else nullcontext():
         service.start()
     return service
+
+
+def _end(
+    service: Service, thrown_away: bool, kind: object, error: BaseException | None, trace: object
+) -> None:
+    """End the instance; that it had to be forced is no failure when its state is thrown away anyway."""
+    try:
+        service.close()
+    except BadService as exc:
+        wanted = error is None or isinstance(error, KeyboardInterrupt)
+        if wanted and not thrown_away:
+            raise
+        if wanted:
+            print(f"{exc} (here it is thrown away)", file=sys.stderr)
 
 
 def _last_reports(log: Path) -> None:

@@ -99,7 +99,7 @@ class Follow:
 
     def title(self, item: str) -> str:
         """What an item is called, without shouting; its id when it has no title."""
-        title = self._titles.get(item, item)
+        title = " ".join(self._titles.get(item, item).split())
         loud = sum(letter.isupper() for letter in title) > sum(letter.islower() for letter in title)
         return title.capitalize() if loud and item in self._titles else title
 

@@ -1,11 +1,13 @@
 """The picture of a running instance: what the demo shows on a terminal, and its one-line form elsewhere."""
 
+import io
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -57,7 +59,9 @@ def picture(shot: Snapshot, width: int) -> RenderableType:
     return Group(
         _panel(_progress(shot, width - 4), "riverwalk", width),
         middle,
-        _panel(_user(shot, width - 4), f"user {shot.user}", width),
+        _panel(
+            _user(shot, width - 4), f"user {shot.user}, recommendations changed {shot.changes:,} times", width
+        ),
     )
 
 
@@ -75,6 +79,17 @@ def line(shot: Snapshot) -> str:
         f"-> {', '.join(one.title for one in shot.picks[:3]) or 'nothing yet'}",
     ]
     return " ".join(parts)
+
+
+def svg(shot: Snapshot) -> str:
+    """The picture as an SVG file that loads nothing from elsewhere."""
+    console = Console(
+        record=True, width=110, force_terminal=True, color_system="truecolor", file=io.StringIO()
+    )
+    console.print(picture(shot, 110))
+    drawn = console.export_svg(title="riverwalk demo")
+    drawn = re.sub(r"\s*@font-face \{.*?\}\n", "", drawn, flags=re.DOTALL)
+    return drawn.replace("Fira Code, monospace", "ui-monospace, Menlo, Consolas, monospace")
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
@@ -175,7 +190,7 @@ def _quality(shot: Snapshot, width: int) -> RenderableType:
 
 def _user(shot: Snapshot, width: int) -> RenderableType:
     left, right = Table.grid(padding=(0, 1)), Table.grid(padding=(0, 1), expand=True)
-    narrow = max(20, width * 2 // 5 - 2)
+    narrow = max(20, width // 3)
     left.add_column(no_wrap=True, overflow="ellipsis", width=narrow)
     left.add_row(Text("took last", style=DIM))
     for one in shot.taken:
@@ -184,9 +199,9 @@ def _user(shot: Snapshot, width: int) -> RenderableType:
         left.add_row("")
         left.add_row(Text(_clock(shot.taken[0].t), style=DIM))
     right.add_column(width=2)
-    right.add_column(no_wrap=True, overflow="ellipsis", ratio=3)
-    right.add_column(no_wrap=True, overflow="ellipsis", ratio=2, style=DIM)
-    right.add_row("", Text(f"recommended now, changed {shot.changes:,}×", style=DIM), "because")
+    right.add_column(no_wrap=True, overflow="ellipsis", ratio=7)
+    right.add_column(no_wrap=True, overflow="ellipsis", ratio=5, style=DIM)
+    right.add_row("", Text("recommended now", style=DIM), "because")
     for pick in shot.picks:
         right.add_row(
             _arrow(pick.moved), Text(pick.title, style="" if pick.moved is not None else GOOD), pick.reason

@@ -123,6 +123,14 @@ def test_the_plain_line_is_one_line_with_the_same_figures() -> None:
     assert "White hanging heart t-light holder -> Jumbo bag red retrospot" in line
 
 
+def test_the_picture_for_a_page_loads_nothing_from_elsewhere() -> None:
+    drawn = view.svg(shot())
+
+    assert drawn.startswith("<svg")
+    assert "url(http" not in drawn.replace('url("', "url(")
+    assert "245,100" in drawn
+
+
 def test_a_sparkline_shows_the_last_values_against_the_highest() -> None:
     assert view.sparkline([0, 1, 4, 8], 10) == " ▁▄█"
     assert view.sparkline([9, 9, 1, 8], 2) == "▁█"
