@@ -52,8 +52,20 @@ def test_what_is_asked_often_answers_at_once(words: list[str]) -> None:
 
 def test_every_command_of_the_manual_is_there() -> None:
     text = riverwalk("--help").stdout
+    names = (
+        "serve",
+        "demo",
+        "produce",
+        "replay",
+        "evaluate",
+        "query",
+        "doctor",
+        "bench",
+        "config",
+        "version",
+    )
 
-    for name in ["serve", "demo", "produce", "replay", "evaluate", "query", "doctor", "bench", "config", "version", "kafka"]:
+    for name in (*names, "kafka"):
         assert f" {name} " in text
 
 
