@@ -18,7 +18,7 @@ from deploy import generated, workbook
 from deploy.config import BadConfig
 from deploy.download import BadDownload, Progress, fetch
 from stream import replay
-from stream.error import BadSource
+from stream.error import BadEvent, BadSource
 from stream.event import Event
 
 GENERATED = "generated"
@@ -93,12 +93,12 @@ class Dataset(msgspec.Struct, frozen=True):
     note: str = ""  # how it was found, in one line for the screen
     type: str = "view"
 
-    def events(self) -> Iterator[Event]:
-        """The events in the order of their times."""
+    def events(self, on_bad: Callable[[BadEvent], None] | None = None) -> Iterator[Event]:
+        """The events in the order of their times; `on_bad` is told each line that is none."""
         if self.path is None:
             yield from generated.events()
             return
-        for event in replay.events(self.path):
+        for event in replay.events(self.path, on_bad=on_bad):
             yield event if event.type != "view" else msgspec.structs.replace(event, type=self.type)
 
 

@@ -71,7 +71,9 @@ def run(
     with tempfile.TemporaryDirectory(prefix="riverwalk-demo-") as folder:
         try:
             with _signals(), ExitStack() as stack:
-                looked = survey(found.events())
+                looked = survey(found)
+                if looked.bad:
+                    console.print(looked.bad, highlight=False)
                 service = _started(_own_state(config, Path(folder)), Path(folder), stack, console)
                 ahead = 0 if config.kafka.address else AHEAD
                 show = Show(service.config, found, looked, user or looked.user, parse(speed), ahead)
@@ -121,7 +123,16 @@ class Show:
         stop = threading.Event()
         self._consumed = Consumed(config.serve, stop)
         kafka, applied = config.kafka, self._consumed if ahead else None
-        self._sink = Sink(kafka.address, kafka.topic, ahead=ahead, applied=applied, extra=kafka.options)
+        self._sink = Sink(
+            kafka.address,
+            kafka.topic,
+            ahead=ahead,
+            applied=applied,
+            partition=0
+            if ahead
+            else -1,  # one partition keeps the order of all events, not of each user's alone
+            extra=kafka.options,
+        )
         self.producer = Producer(
             self._sink, speed, total=looked.count, on_event=self.follow.see, stopping=stop
         )

@@ -2,12 +2,14 @@
 
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable
+from itertools import islice
 
 import msgspec
 
 from deploy.client import BadAnswer
+from deploy.dataset import Dataset
 from deploy.gauge import Gauge
+from stream.error import BadEvent
 from stream.event import Event
 
 BECAUSE = "because of "
@@ -34,18 +36,21 @@ class Survey(msgspec.Struct, frozen=True):
 
     count: int
     user: str
+    bad: str = ""  # in a line, what was left out because it is no event
 
 
-def survey(events: Iterable[Event]) -> Survey:
-    """Look through events once; the user seen in the most parts of the stream is the one to follow."""
-    users = [event.user for event in events]
+def survey(found: Dataset, limit: int | None = None) -> Survey:
+    """Look through a data set once; the user seen in the most parts of the stream is the one to follow."""
+    bad: list[BadEvent] = []
+    users = [event.user for event in islice(found.events(bad.append), limit)]
     wide = max(1, len(users) // SLICES)
     parts: Counter[str] = Counter()
     for start in range(0, len(users), wide):
         parts.update(set(users[start : start + wide]))
     # ties go to the name, not to the order of a set
     best = max(parts.items(), key=lambda one: (one[1], one[0]), default=("", 0))
-    return Survey(len(users), best[0])
+    left_out = f"{len(bad):,} lines are no events and left out; the first: {bad[0]}" if bad else ""
+    return Survey(len(users), best[0], left_out)
 
 
 class Follow:

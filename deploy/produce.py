@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from deploy import dataset
 from deploy.bar import Bars
 from deploy.config import Config, Serve
+from deploy.follow import survey
 from deploy.gauge import Gauge
 from deploy.speed import Speed, parse
 from stream.error import BadSource
@@ -128,7 +129,10 @@ def run(config: Config, *, data: str, speed: str | float | None = None, limit: i
         raise BadSource(
             f"no broker answers on {config.kafka.address}; start one, or name another with --kafka"
         )
-    total = sum(1 for _ in islice(found.events(), limit))
+    looked = survey(found, limit)
+    if looked.bad:
+        console.print(looked.bad, highlight=False)
+    total = looked.count
     where = f"topic {config.kafka.topic} on {config.kafka.address}"
     console.print(f"{found.note}: {total:,} events to {where}", highlight=False)
     stop = threading.Event()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from deploy import view
+from deploy import dataset, view
 from deploy.config import Config
 from deploy.demo import tips
 from deploy.follow import Follow, Pick, Taken, survey
@@ -146,12 +146,16 @@ def test_a_reading_tells_offsets_and_the_quality_that_is_known() -> None:
     assert reading.number("nothing") == 0
 
 
-def test_the_user_who_is_there_from_beginning_to_end_is_followed() -> None:
-    often = [Event(user="steady" if n % 50 == 0 else f"u{n}", item="i", t=n) for n in range(3_000)]
-    burst = [Event(user="burst", item="i", t=n) for n in range(30)]
+def test_the_user_who_is_there_from_beginning_to_end_is_followed(tmp_path: Path) -> None:
+    often = "".join(f"{'steady' if n % 50 == 0 else n},i,{n}\n" for n in range(3_000))
+    burst = "".join(f"burst,i,{3_000 + n}\n" for n in range(30))
+    (tmp_path / "events.csv").write_text(f"user,item,timestamp\nbroken\n{often}{burst}")
 
-    assert survey(often + burst).user == "steady"
-    assert survey(often + burst).count == 3_030
+    looked = survey(dataset.find(str(tmp_path), env={}))
+
+    assert (looked.user, looked.count) == ("steady", 3_030)
+    assert looked.bad.startswith("1 lines are no events and left out; the first: ")
+    assert "events.csv:2: " in looked.bad
 
 
 def test_a_followed_user_keeps_three_items_and_sees_what_moved_since_the_last_event() -> None:
