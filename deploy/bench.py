@@ -23,9 +23,10 @@ from msgspec.structs import replace
 from deploy.client import BadAnswer, Client
 from deploy.config import BadConfig, Config
 from deploy.gauge import fields
-from deploy.generated import Columns, columns
+from deploy.generated import columns
 from deploy.service import Service
 from stream.event import Event, encode
+from stream.replay import Columns
 
 EVENTS = 500_000
 USERS, ITEMS = 50_000, 10_000

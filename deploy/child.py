@@ -18,8 +18,14 @@ import msgspec
 
 from deploy.config import Config, encode
 
-# Small products are slower on several threads, and each process has its core.
-ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+# Small products are slower on several threads, and each process has its core; few arenas keep memory small.
+ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_TRIM_THRESHOLD_": "33554432",
+}
 
 WORKER = (sys.executable, "-P", "-m", "deploy.worker")
 DISK_FULL = "DiskFull"
@@ -98,7 +104,7 @@ class Child:
                 stdout=output,
                 stderr=output,
                 pass_fds=(theirs, *keep),
-                env={**dict.fromkeys(ONE_THREAD, "1"), **os.environ},
+                env={**ENVIRONMENT, **os.environ},
                 process_group=0,  # Ctrl-C reaches the supervisor alone, which ends its children in order
             )
         finally:

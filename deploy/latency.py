@@ -132,7 +132,7 @@ def freshness(config: Config) -> bench.Figures:
 
             thread = threading.Thread(target=produce, daemon=True)
             thread.start()
-            samples = []
+            samples: list[float] = []
             t = int(stream.t[-1])
             while not done.is_set():
                 begin = time.perf_counter()

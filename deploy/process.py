@@ -54,7 +54,7 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
     from state.store import Store
     from stream.engine import Engine
     from stream.ingest import Ingest
-    from stream.kafka import DeadLetter, Source, identity
+    from stream.kafka import DeadLetter, Source, ensure_topic, identity
     from stream.learning import Learning
 
     torch.set_num_threads(1)
@@ -66,6 +66,8 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
     generation = Generation(
         graph_settings(config), tgn_settings(config), limits(config), live=live, number=before + 1
     )
+    for name in (config.kafka.topic, config.kafka.dead_letter):
+        ensure_topic(config.kafka.address, name, extra=config.kafka.options)
     topic = identity(config.kafka.address, config.kafka.topic, config.kafka.options)
     store.load([*generation.world.tables, *generation.learned.values()], [generation.users, generation.items])
     offsets = store.offsets(topic)
@@ -94,6 +96,9 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
         save_seconds=config.learn.save_seconds,
         sync_seconds=config.state.sync_seconds if config.state.sync == "interval" else None,
     )
+    if not offsets and config.kafka.start == "latest":
+        offsets = dict(source.places.next)
+        engine.save(offsets)  # a crash before the first event must not begin at the end of another day
     for partition, offset in offsets.items():
         generation.status["applied"][partition] = generation.status["saved"][partition] = offset
     generation.status["ready"] = 1

@@ -17,6 +17,7 @@ from deploy import bench, kafka
 from deploy.client import Client
 from deploy.config import BadConfig, Config
 from stream.kafka import Sink, ensure_topic
+from stream.replay import Columns
 
 AHEAD = 20_000  # records the producer may be ahead of the embedded broker's reader
 
@@ -157,7 +158,7 @@ def _about(known: dict[str, str], config: Config) -> bench.Figures:
     }
 
 
-def _peer(stream: bench.Columns, rate: float) -> bench.Figures:
+def _peer(stream: Columns, rate: float) -> bench.Figures:
     """Measure PyTorch Geometric's TGNMemory, its update alone, on the same events; the better of two batch sizes."""
     _say("the same events through PyTorch Geometric's TGNMemory …")
     import torch
@@ -181,7 +182,7 @@ def _peer(stream: bench.Columns, rate: float) -> bench.Figures:
         with torch.no_grad():
             for at in range(0, count, size):
                 rows = slice(at, at + size)
-                memory(torch.cat([source[rows], target[rows]]).unique())
+                memory(torch.unique(torch.cat([source[rows], target[rows]])))  # type: ignore[no-untyped-call]
                 memory.update_state(source[rows], target[rows], t[rows], message[rows])
         best[size] = count / (time.perf_counter() - begin)
     size = max(best, key=lambda key: best[key])
@@ -217,7 +218,7 @@ def memory(config: Config) -> bench.Figures:
                     applied=lambda _: bench.number(bench.info(client), "offset_0"),
                     partition=0,
                 )
-                for event in events(found.path):
+                for event in events(str(found.path)):
                     sink.send(event.user.encode(), encode(event))
                     count += 1
                 sink.flush(60)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.record import BOARD, TOTAL
+from state.record import BOARD, TOTAL, Row, Rows
 
 
 @njit(nogil=True, cache=True)
@@ -21,7 +21,7 @@ def score(count: float, t: int, t0: int, half: float) -> float:
 
 
 @njit(nogil=True, cache=True)
-def _low(board: np.ndarray) -> float:
+def _low(board: Row) -> float:
     low = np.inf
     for k in range(board.n):
         if board.score[k] < low:
@@ -30,7 +30,7 @@ def _low(board: np.ndarray) -> float:
 
 
 @njit(nogil=True, cache=True)
-def raise_to(boards: np.ndarray, b: int, items: np.ndarray, row: int, value: float) -> bool:
+def raise_to(boards: Rows, b: int, items: Rows, row: int, value: float) -> bool:
     """Give item `row` its new score on board `b`; return whether the board changed."""
     board = boards[b]
     bit = 1 << b
@@ -62,7 +62,7 @@ def raise_to(boards: np.ndarray, b: int, items: np.ndarray, row: int, value: flo
 
 
 @njit(nogil=True, cache=True)
-def rescore(boards: np.ndarray, b: int, items: np.ndarray, column: int, t0: int, half: float) -> None:
+def rescore(boards: Rows, b: int, items: Rows, column: int, t0: int, half: float) -> None:
     """Compute all scores of board `b` again after its half-life changed."""
     board = boards[b]
     for k in range(board.n):
@@ -77,7 +77,7 @@ def rescore(boards: np.ndarray, b: int, items: np.ndarray, column: int, t0: int,
 
 
 @njit(nogil=True, cache=True)
-def leaders(board: np.ndarray, out: np.ndarray, limit: int) -> int:
+def leaders(board: Row, out: np.ndarray, limit: int) -> int:
     """Write the rows of a board's first `limit` items into `out`, best first; return how many."""
     kept = np.empty(BOARD)
     n = 0

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.record import NEXT, SLOTS, Marks, State
+from state.record import NEXT, SLOTS, Marks, Row, State
 from state.table import mark
 
 LN2 = 0.6931471805599453
@@ -20,7 +20,7 @@ LIFT = 40.0  # half-lives a row's weights may be inflated by
 
 
 @njit(nogil=True, cache=True)
-def _lift(edge: np.ndarray, t: int, half: float) -> float:
+def _lift(edge: Row, t: int, half: float) -> float:
     """Return the factor an event at `t` adds with, after bringing the row down if it must be."""
     if edge.half == 0.0:
         edge.half = half

@@ -7,7 +7,7 @@ written, and zero means "nothing known".  Times are integer milliseconds of even
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -187,24 +187,28 @@ class GraphSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return rates
 
 
+Row = Any  # one record: numba knows its fields, the type checker does not
+Rows = Any  # an array of records
+
+
 class Mark(NamedTuple):
     """Which rows of a table changed since the last save: a flag a row and the list of flagged rows."""
 
-    flag: np.ndarray  # uint8 [capacity]
-    row: np.ndarray  # int32 [capacity]
-    n: np.ndarray  # int64 [1]
+    flag: Any  # uint8 [capacity]
+    row: Any  # int32 [capacity]
+    n: Any  # int64 [1]
 
 
 class State(NamedTuple):
     """Everything the kernels read, by table."""
 
-    world: np.ndarray  # WORLD [1]
-    users: np.ndarray
-    items: np.ndarray
-    edges: np.ndarray
-    seen: np.ndarray
-    boards: np.ndarray  # LEADER [4]
-    rates: np.ndarray  # RATES [1]
+    world: Rows  # WORLD [1]
+    users: Rows
+    items: Rows
+    edges: Rows
+    seen: Rows
+    boards: Rows  # LEADER [4]
+    rates: Rows  # RATES [1]
 
 
 class Marks(NamedTuple):

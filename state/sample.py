@@ -14,7 +14,7 @@ from numba import njit
 from state.candidate import CANDIDATES, close, gather, put
 from state.feature import FEATURES, describe
 from state.graph import chance
-from state.record import POPULAR, START, Marks, Scratch, State
+from state.record import POPULAR, START, Marks, Row, Scratch, State
 from state.update import apply, decay, slot
 
 UNIFORM = 8  # items drawn at random into a training sample
@@ -29,8 +29,8 @@ class Sample(NamedTuple):
     found: np.ndarray  # int32 [S], candidates found by `gather`
     n: np.ndarray  # int32 [S], with those added for training
     label: np.ndarray  # int32 [S], place of the true item, -1 if it has no row with events yet
-    user: np.ndarray  # int32 [S]
-    item: np.ndarray  # int32 [S]
+    user: Row  # int32 [S]
+    item: Row  # int32 [S]
     t: np.ndarray  # int64 [S]
     hist: np.ndarray  # int32 [S, K], newest first, -1 where unused
     age: np.ndarray  # int64 [S, K], ms
@@ -137,7 +137,7 @@ def emit(
         label = scratch.where[row] - 1
         size = state.world[0].items - 1
         for k in range(UNIFORM):
-            other = START + 1 + np.int64(chance(state.world[0].events, u, k) * size)
+            other = START + 1 + int(chance(state.world[0].events, u, k) * size)
             if state.items[other].n > 0:
                 n = put(scratch, cand, n, other, own)
     describe(state, scratch, u, t, cand, n, x)

@@ -6,15 +6,14 @@ bounded: past the ceiling the oldest block is written anew.
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
-from state.record import BLOCK, Marks, State
+from state.record import BLOCK, Marks, Rows, State
 from state.table import mark
 
 
 @njit(nogil=True, cache=True)
-def has(seen: np.ndarray, head: int, n: int, item: int) -> bool:
+def has(seen: Rows, head: int, n: int, item: int) -> bool:
     """Tell whether `item` is among the `n` items of the list that begins at block `head`."""
     inside = n - ((n - 1) // BLOCK) * BLOCK  # items in the newest block
     while head != 0 and n > 0:

@@ -56,7 +56,7 @@ class Store:
     def _open(self) -> None:
         options = Options(raw_mode=True)
         options.create_if_missing(True)
-        options.set_write_buffer_size(64 << 20)
+        options.set_write_buffer_size(24 << 20)
         options.set_max_write_buffer_number(3)
         options.set_max_background_jobs(2)
         options.set_keep_log_file_num(3)
@@ -103,7 +103,8 @@ class Store:
         return None if value is None else json.loads(self._unseal(key, value))
 
     def _scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        for key, value in self.db.items(from_key=prefix):
+        items: Iterator[tuple[bytes, bytes]] = self.db.items(from_key=prefix)  # type: ignore[assignment]
+        for key, value in items:
             if not key.startswith(prefix):
                 return
             yield key, self._unseal(key, value)

@@ -23,6 +23,7 @@ from state.record import (
     START,
     TOTAL,
     Marks,
+    Row,
     State,
 )
 from state.seen import add, has
@@ -39,7 +40,7 @@ def decay(gap: float, half: float) -> float:
 
 
 @njit(nogil=True, cache=True)
-def fade_item(item: np.ndarray, t: int, state: State) -> float:
+def fade_item(item: Row, t: int, state: State) -> float:
     """Bring an item's decayed counts to time `t`; return the weight an event at `t` has there."""
     rates = state.rates[0]
     pace = state.world[0].pace
@@ -97,7 +98,7 @@ def pace(state: State, marks: Marks) -> None:
 
 
 @njit(nogil=True, cache=True)
-def slot(user: np.ndarray, item: int) -> int:
+def slot(user: Row, item: int) -> int:
     """Return where `item` stands in the user's history, -1 if nowhere."""
     for j in range(user.slots):
         if user.item[j] == item:
@@ -106,7 +107,7 @@ def slot(user: np.ndarray, item: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _links(state: State, marks: Marks, user: np.ndarray, row: int, t: int) -> None:
+def _links(state: State, marks: Marks, user: Row, row: int, t: int) -> None:
     """Link the user's last items to item `row`."""
     rates = state.rates[0]
     half = rates.edge * state.world[0].pace
@@ -127,7 +128,7 @@ def _links(state: State, marks: Marks, user: np.ndarray, row: int, t: int) -> No
 
 
 @njit(nogil=True, cache=True)
-def _remember(state: State, user: np.ndarray, j: int, row: int, t: int, seq: int) -> None:
+def _remember(state: State, user: Row, j: int, row: int, t: int, seq: int) -> None:
     """Move item `row` (at slot `j`, -1 if new) to the front of the user's history."""
     rates = state.rates[0]
     unit = state.world[0].pace
@@ -216,7 +217,7 @@ def _count(state: State, marks: Marks, row: int, u: int, t: int, first: bool, sw
 
 
 @njit(nogil=True, cache=True)
-def _user_context(state: State, marks: Marks, user: np.ndarray, j: int, had: bool, t: int) -> None:
+def _user_context(state: State, marks: Marks, user: Row, j: int, had: bool, t: int) -> None:
     """Keep the running means that say how this user behaves."""
     world = state.world[0]
     if user.n > 0:
@@ -273,7 +274,7 @@ def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> No
     world.t = max(world.t, t)
     if world.events >= world.check:
         pace(state, marks)
-    epoch = np.int64(world.t // state.rates[0].month)
+    epoch = int(world.t // state.rates[0].month)
     if epoch > world.epoch:
         world.epoch = epoch
         age(state, marks, epoch, world.t)

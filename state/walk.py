@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.record import RECENT, START, Scratch, State
+from state.record import RECENT, START, Row, Scratch, State
 
 EXPLORE = 0.05  # share of the start node for users who have a history
 
@@ -63,7 +63,7 @@ def push(state: State, scratch: Scratch, n: int) -> None:
 
 
 @njit(nogil=True, cache=True)
-def step(edge: np.ndarray, chance: float) -> int:
+def step(edge: Row, chance: float) -> int:
     """Return the item an edge chosen by weight leads to."""
     left = chance * edge.total
     for s in range(edge.slots):

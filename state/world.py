@@ -40,7 +40,7 @@ class World:
         self.boards = table("board", LEADER, 4)
         self.tables = [self.world, self.users, self.items, self.edges, self.seen, self.boards]
         self.state = State(
-            *(t.array for t in self.tables[:1]),
+            self.world.array,
             self.users.array,
             self.items.array,
             self.edges.array,

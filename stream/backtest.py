@@ -156,7 +156,8 @@ class Backtest:
         if not train:
             sample.equal[:n][fresh] += log.n_items + 1 - top
             self._drop_pairs(sample, n)
-        judged = self.learning.take(Job(sample, n, *events, items=top))
+        user, item, t, kind, value = events
+        judged = self.learning.take(Job(sample, n, user, item, t, kind, value, top))
         if int(log.part[at]) > 0:
             for column, ranks in zip(out, judged, strict=True):
                 column[at : at + n] = ranks

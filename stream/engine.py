@@ -57,6 +57,7 @@ class Engine:
             )
             self.seconds: dict[str, float] = {}
             self.visible_at = 0.0
+            self.share = 1.0  # of events that may be learned from; which ones, a hash of the offset decides
             self._next_buffer()
         else:
             k = generation.tgn.history
@@ -115,8 +116,9 @@ class Engine:
     def hand(self, teach: Callable[[Job], object]) -> None:
         """Hand over what was sampled so far."""
         if self.run:
-            columns = [np.concatenate(column) for column in zip(*self.run, strict=True)]
-            teach(Job(self.sample, self.sampled, *columns, items=int(self.state.world[0]["items"])))
+            user, item, t, kind, value = (np.concatenate(column) for column in zip(*self.run, strict=True))
+            items = int(self.state.world[0]["items"])
+            teach(Job(self.sample, self.sampled, user, item, t, kind, value, items))
             self._next_buffer()
 
     def warm(self) -> None:
@@ -171,19 +173,28 @@ class Engine:
     ) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
         """Return the columns of the batch's interactions, and the sample number of each (-1: none)."""
         generation = self.generation
+        batch = merged(batch)
         user, item, t, kind, value = batch.user, batch.item, batch.t, batch.kind, batch.value
         keep = [i for i, name in enumerate(item) if not name.startswith(RESERVED)]
         offset, partition = batch.offset, batch.partition
         if len(keep) < len(item):
             user, item = [user[i] for i in keep], [item[i] for i in keep]
-            t, kind, value, offset, partition = (c[keep] for c in (t, kind, value, offset, partition))
+            t, kind, value, offset, partition = (
+                t[keep],
+                kind[keep],
+                value[keep],
+                offset[keep],
+                partition[keep],
+            )
         users, items = generation.users.rows(user), generation.items.rows(item)
         world = self.state.world[0]
         world["users"], world["items"] = len(generation.users), len(generation.items)
         pick = np.full(users.shape[0], -1, np.int32)
         taken = np.flatnonzero((kind != 3) & (kind != 6))
+        draw = hashed(offset[taken], partition[taken])
+        if self.share < 1.0:
+            taken, draw = taken[draw < self.share], draw[draw < self.share]
         if taken.shape[0] > self.samples:
-            draw = hashed(offset[taken], partition[taken])
             taken = np.sort(taken[np.argpartition(draw, self.samples)[: self.samples]])
         if self.sampled + taken.shape[0] > self.samples:
             self.hand(teach)
@@ -259,6 +270,33 @@ class Engine:
             POPULARITY: "popular",
             NEW: "new or rarely taken",
         }[code]
+
+
+def merged(batch: Batch) -> Batch:
+    """Return a batch from several partitions in order of time, each partition's own order kept.
+
+    Within one partition nothing moves, so a replay of it in other batches ends the same.
+    """
+    partitions = np.unique(batch.partition)
+    if partitions.shape[0] < 2:
+        return batch
+    newest = np.empty_like(batch.t)
+    for partition in partitions:
+        rows = batch.partition == partition
+        newest[rows] = np.maximum.accumulate(batch.t[rows])
+    order = np.argsort(newest, kind="stable")
+    places = order.tolist()
+    return Batch(
+        [batch.user[i] for i in places],
+        [batch.item[i] for i in places],
+        batch.t[order],
+        batch.kind[order],
+        batch.value[order],
+        batch.partition[order],
+        batch.offset[order],
+        batch.produced[order],
+        batch.ends,
+    )
 
 
 def hashed(offset: np.ndarray, partition: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """The writer's life: read, learn, save, commit, again.
 
-One thread reads, applies and saves; a second one takes the training steps, so that a step never delays what
-the next request sees.  The order of steps, and so what is learned, depends on the stream alone.
+One thread reads, applies and saves; a second one takes the training steps, so that a step does not delay what
+the next request sees.  When steps fall behind, a smaller share of the events is learned from: all of them
+change the state, and a hash of the offset decides which are learned.
 """
 
 from __future__ import annotations
@@ -173,8 +174,12 @@ class Ingest:
             self._enqueue(self.learning.take, job)
 
     def _enqueue(self, call: Callable[..., object], *arguments: object) -> None:
-        while len(self.waiting) > AHEAD:
+        while self.waiting and (self.waiting[0].done() or len(self.waiting) > AHEAD):
             self.waiting.popleft().result()
+        crowded = len(self.waiting) > 1
+        self.engine.share = (
+            max(0.001, 0.7 * self.engine.share) if crowded else min(1.0, 1.05 * self.engine.share)
+        )
         self.waiting.append(self.pool.submit(call, *arguments))
 
     def _save_learned(self) -> None:

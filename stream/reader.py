@@ -227,8 +227,8 @@ class Reader:
             told[f"live_recall10_{name}"] = round(float(status["recall10"][k]), 4)
         for partition, offset in self.offsets().items():
             told[f"offset_{partition}"] = offset
-        for partition in np.flatnonzero(status["saved"]):
-            told[f"saved_{partition}"] = int(status["saved"][partition])
+        for partition in np.flatnonzero(status["saved"]).tolist():
+            told[f"saved_{int(partition)}"] = int(status["saved"][partition])
         return told
 
     async def publish(self, event: Event) -> tuple[int, int]:
