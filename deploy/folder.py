@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import stat
+import time
 from pathlib import Path
 
 from deploy.config import BadConfig
@@ -13,6 +14,7 @@ from state.error import BadStore
 SHARED_MEMORY = Path("/dev/shm")
 LOCK = "lock"
 TABLE, METRIC = "table", "metric"
+YOUNG_S = 60.0
 
 
 class Lock:
@@ -49,28 +51,55 @@ class Lock:
         os.close(self._file)
 
 
-def live(folder: Path, base: str) -> Path:
+class Live:
     """A new folder for what the processes of an instance share: `table` for its tables, `metric` for its figures.
+
+    Shared memory is nobody's, so a folder whose instance was killed is removed by whoever starts next.
 
     Args:
         folder: The state folder, absolute, whose lock the caller holds.
         base: Where to make it; empty picks /dev/shm, or the state folder where there is no shared memory.
     """
-    code = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
-    top = Path(base).expanduser().absolute() if base else SHARED_MEMORY
-    if not base and not os.access(top, os.W_OK | os.X_OK):
-        top = folder
-    path = top / f"riverwalk-{os.getuid()}-{code}"
+
+    def __init__(self, folder: Path, base: str) -> None:
+        top = Path(base).expanduser().absolute() if base else SHARED_MEMORY
+        if not base and not os.access(top, os.W_OK | os.X_OK):
+            top = folder
+        family = f"riverwalk-{os.getuid()}-"
+        self.path = top / (family + hashlib.sha256(os.fsencode(folder)).hexdigest()[:12])
+        try:
+            top.mkdir(parents=True, exist_ok=True)
+            for path in top.glob(family + "*"):
+                _sweep(path)
+            if self.path.is_symlink() or (self.path.exists() and self.path.stat().st_uid != os.getuid()):
+                raise BadConfig(f"{self.path}: belongs to someone else; choose another place with state.live")
+            shutil.rmtree(self.path, ignore_errors=True)
+            self.path.mkdir(mode=stat.S_IRWXU)
+            self._lock = Lock(self.path, str(folder))
+            self.path.joinpath(TABLE).mkdir()
+            self.path.joinpath(METRIC).mkdir()
+        except OSError as exc:
+            raise BadConfig(
+                f"{self.path}: cannot be made ({exc.strerror}); choose another place with state.live"
+            ) from exc
+
+    def close(self) -> None:
+        """Remove it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self._lock.close()
+
+
+def _sweep(path: Path) -> None:
+    """Remove the folder of an instance that is gone; one made just now may not have come to its lock yet."""
     try:
-        top.mkdir(parents=True, exist_ok=True)
-        if path.is_symlink() or (path.exists() and path.stat().st_uid != os.getuid()):
-            raise BadConfig(f"{path}: belongs to someone else; choose another place with state.live")
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(mode=stat.S_IRWXU)
-        path.joinpath(TABLE).mkdir()
-        path.joinpath(METRIC).mkdir()
-    except OSError as exc:
-        raise BadConfig(
-            f"{path}: cannot be made ({exc.strerror}); choose another place with state.live"
-        ) from exc
-    return path
+        if (
+            path.is_symlink()
+            or path.stat().st_uid != os.getuid()
+            or time.time() - path.stat().st_mtime < YOUNG_S
+        ):
+            return
+        lock = Lock(path, "a sweep")
+    except (BadStore, FileNotFoundError):
+        return
+    shutil.rmtree(path, ignore_errors=True)
+    lock.close()

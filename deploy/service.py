@@ -9,7 +9,6 @@ One thread does all of it, because the kernel ends children with the *thread* th
 
 import os
 import selectors
-import shutil
 import signal
 import threading
 import time
@@ -71,13 +70,13 @@ class Service:
         self._log = log
         self._lock: folder.Lock | None = None
         self._broker: Broker | None = None
-        self._shared: Path | None = None
+        self._live: folder.Live | None = None
         self._settled = threading.Event()  # ready, or failed before that
         self._ended = threading.Event()
         self._stopping = False
         self._wake, self._bell = os.pipe()
         self._failure: Exception | None = None
-        self._thread = threading.Thread(target=self._live, name="supervisor")
+        self._thread = threading.Thread(target=self._run, name="supervisor")
 
     def start(self) -> None:
         """Start everything and return when questions are answered; raises the error that prevents it."""
@@ -120,7 +119,7 @@ class Service:
     ) -> None:
         self.close()
 
-    def _live(self) -> None:
+    def _run(self) -> None:
         """The whole life, in one thread."""
         try:
             self._prepare()
@@ -151,8 +150,8 @@ class Service:
         if not kafka.address:
             self._broker = _embedded_broker(kafka.topic, kafka.dead_letter)
             kafka = msgspec.structs.replace(kafka, address=self._broker.address)
-        self._shared = folder.live(root, state.live)
-        state = msgspec.structs.replace(state, folder=str(root), live=str(self._shared / folder.TABLE))
+        self._live = folder.Live(root, state.live)
+        state = msgspec.structs.replace(state, folder=str(root), live=str(self._live.path / folder.TABLE))
         self.config = msgspec.structs.replace(self.config, state=state, serve=serve, kafka=kafka)
         self._say(f"broker {kafka.address}{' (embedded)' if self._broker else ''}, topic {kafka.topic}")
         self._say(f"state {root}")
@@ -217,8 +216,8 @@ class Service:
                 self._failure = BadService(f"{role} {how}; the next start goes on from the last save")
         if self._broker is not None:
             self._broker.close()
-        if self._shared is not None:
-            shutil.rmtree(self._shared, ignore_errors=True)
+        if self._live is not None:
+            self._live.close()
         if self._lock is not None:
             self._lock.close()
 

@@ -15,9 +15,9 @@ import stand_in
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from deploy.child import DISK_FULL, Patience
+from deploy.child import Patience
 from deploy.config import BadConfig, Config, Kafka, Serve, State, encode
-from deploy.folder import METRIC, live
+from deploy.folder import METRIC
 from deploy.service import DRAIN_S, BadService, Service
 from state.error import BadStore
 from stream.error import BadSource
@@ -270,26 +270,3 @@ def test_no_secret_is_in_an_argument_or_the_environment_of_a_child(tmp_path: Pat
 
             assert b"hunter2" not in process.joinpath("cmdline").read_bytes()
             assert b"hunter2" not in process.joinpath("environ").read_bytes()
-
-
-def test_waits_between_starts_double_up_to_a_ceiling_and_a_calm_life_clears_the_record() -> None:
-    patience = Patience(first_s=1.0, most_s=5.0, calm_s=60.0, limit=9)
-
-    assert [patience.after("", 0.1) for _ in range(4)] == [1.0, 2.0, 4.0, 5.0]
-    assert patience.after("", 61.0) == 1.0
-
-
-def test_only_a_named_error_is_given_up() -> None:
-    patience = Patience(limit=3)
-
-    assert [patience.after("BadSource", 0.1) is None for _ in range(3)] == [False, False, True]
-    assert None not in [Patience(limit=3).after(name, 0.1) for name in ("", DISK_FULL) for _ in range(9)]
-
-
-def test_the_folder_of_shared_tables_is_never_one_the_operator_filled(tmp_path: Path) -> None:
-    (tmp_path / "precious").write_text("mine")
-
-    path = live(tmp_path / "state", str(tmp_path))
-
-    assert path.parent == tmp_path
-    assert (tmp_path / "precious").read_text() == "mine"
