@@ -94,7 +94,8 @@ def run(
         except Exception:
             _last_reports(Path(folder) / LOG)
             raise
-    console.print("ended, nothing is left behind", style="dim")
+    kept = bool(config.kafka.address) or config.state.folder != Config().state.folder
+    console.print("ended" if kept else "ended, nothing is left behind", style="dim")
 
 
 class Show:
