@@ -74,6 +74,7 @@ class Child:
         self.role = role
         self.command = command
         self.patience = patience
+        self.told = False
         self.ready = False
         self.proven = False  # it was ready at least once, so its settings and its folder are fit to run with
         self.error: Message | None = None
@@ -93,8 +94,11 @@ class Child:
         """The pipe to wait on."""
         return self._pipe
 
-    def start(self, config: Config, log: IO[bytes] | None, keep: Sequence[int]) -> None:
-        """Start the process; it inherits the descriptors in `keep`, and `log` (else our stderr) takes its output."""
+    def start(self, log: IO[bytes] | None, keep: Sequence[int]) -> None:
+        """Start the process, which then waits to be told its configuration.
+
+        It inherits the descriptors in `keep`; `log`, else our stderr, takes its output.
+        """
         self._pipe, theirs = os.pipe()
         output = log if log is not None else STDERR
         try:
@@ -110,8 +114,14 @@ class Child:
         finally:
             os.close(theirs)
         self._lives += 1
+        self.told = False
         self.ready, self.error, self.due, self._rest, self._born = False, None, None, b"", time.monotonic()
+
+    def tell(self, config: Config) -> None:
+        """Hand it the configuration, with which it goes to work."""
+        assert self._process is not None
         assert self._process.stdin is not None
+        self.told = True
         try:
             self._process.stdin.write(encode(config) + b"\n")
             self._process.stdin.flush()

@@ -68,6 +68,7 @@ class Service:
         self.children = {role: Child(role, worker, patience()) for role in ("ingest", "serve")}
         self._say = say
         self._log = log
+        self._called: list[Child] = []  # those whose turn to work has come
         self._lock: folder.Lock | None = None
         self._broker: Broker | None = None
         self._live: folder.Live | None = None
@@ -124,7 +125,9 @@ class Service:
         try:
             self._prepare()
             for child in self.children.values():
-                self._start(child)
+                self._start(child)  # both at once: what they load takes longer than what they do then
+            for child in self.children.values():
+                self._called.append(child)
                 while not child.ready and not self._stopping:
                     self._turn()
             self._settled.set()
@@ -161,10 +164,13 @@ class Service:
     def _start(self, child: Child) -> None:
         assert self._lock is not None
         keep = (self._lock.fileno(),) if child.role == "ingest" else ()
-        child.start(self.config, self._log, keep)
+        child.start(self._log, keep)
 
     def _turn(self) -> None:
-        """Wait for one thing to happen and do what follows from it."""
+        """Tell those whose turn has come, wait for one thing to happen, and do what follows from it."""
+        for child in self._called:
+            if child.pid is not None and not child.told:
+                child.tell(self.config)
         with selectors.DefaultSelector() as selector:
             selector.register(self._wake, selectors.EVENT_READ)
             running = [child for child in self.children.values() if child.pid is not None]

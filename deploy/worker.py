@@ -41,11 +41,12 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
     role, pipe, lives = argv[0], int(argv[1]), int(argv[2])
     _die_with_the_supervisor()
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # A handler may interrupt the very wait that holds the event's lock, so another thread sets it.
-        signal.signal(number, lambda *_: threading.Thread(target=stop.set).start())
     try:
+        work = job or _job(role)
         config = decode(_first_line())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # A handler may interrupt the very wait that holds the event's lock, so another thread sets it.
+            signal.signal(number, lambda *_: threading.Thread(target=stop.set).start())
         threading.Thread(target=_watch_stdin, daemon=True).start()
         log.setup(config.log.level, config.log.format, role)
         metric.setup(Path(config.state.live).parent / METRIC)
@@ -53,7 +54,7 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
             os.nice(INGEST_NICE)
         if role == "ingest" and lives > 0:
             metric.ingest_restart()
-        (job or _job(role))(config, stop, lambda text: _tell(pipe, _kind(text), text))
+        work(config, stop, lambda text: _tell(pipe, _kind(text), text))
     except NAMED as exc:
         _tell(pipe, "error", str(exc), _name(exc))
         return 1
@@ -66,7 +67,7 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
 
 
 def _job(role: str) -> Job:
-    """The work of a role; imported here, because ingest loads torch and serve must not."""
+    """The work of a role; imported here, while the supervisor waits for another process."""
     from deploy import process
 
     jobs: dict[str, Job] = {"ingest": process.ingest, "serve": process.serve}
