@@ -31,17 +31,28 @@ class Log(Protocol):
         - groups: int64 [g], where each visibility group begins
     """
 
-    users: np.ndarray
-    items: np.ndarray
-    t: np.ndarray
-    kind: np.ndarray
-    value: np.ndarray
-    part: np.ndarray
-    groups: np.ndarray
-    exclude_seen: bool
-    same_stamp: bool
-    n_users: int
-    n_items: int
+    @property
+    def users(self) -> np.ndarray: ...
+    @property
+    def items(self) -> np.ndarray: ...
+    @property
+    def t(self) -> np.ndarray: ...
+    @property
+    def kind(self) -> np.ndarray: ...
+    @property
+    def value(self) -> np.ndarray: ...
+    @property
+    def part(self) -> np.ndarray: ...
+    @property
+    def groups(self) -> np.ndarray: ...
+    @property
+    def exclude_seen(self) -> bool: ...
+    @property
+    def same_stamp(self) -> bool: ...
+    @property
+    def n_users(self) -> int: ...
+    @property
+    def n_items(self) -> int: ...
 
 
 class BacktestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
