@@ -9,7 +9,7 @@ import structlog
 from stream import client, metric, question
 from stream.argument import short
 from stream.error import BadFrame, BadRequest, BadSource
-from stream.resp import Error, Reply, encode
+from stream.resp import Error, Reply, Status, encode
 from stream.session import Session
 
 log = structlog.get_logger()
@@ -50,18 +50,19 @@ def _shape(name: bytes) -> Reply:
     """What COMMAND tells of a command: name, how many words (at least, when negative), flags, no keys."""
     required = 1 + sum(not part.startswith("[") for part in _parts(COMMANDS[name].syntax))
     arity = -required if "[" in COMMANDS[name].syntax else required
-    flags: list[Reply] = ["write" if name == b"EVENT" else "readonly", "fast"]
-    return [name.decode().lower(), arity, flags, 0, 0, 0, ["@all"], [], [], []]
+    flags: list[Reply] = [Status("write" if name == b"EVENT" else "readonly"), Status("fast")]
+    return [name.decode().lower(), arity, flags, 0, 0, 0, [Status("@all")], [], [], []]
 
 
 def _manual(command: Command) -> Reply:
-    """What COMMAND DOCS tells of a command; redis-cli makes its hints of it."""
+    """What COMMAND DOCS tells of a command; redis-cli makes its hints of it, and ends when a flag is
+    anything but a status."""
     arguments: list[Reply] = []
     for part in _parts(command.syntax):
         optional = part.startswith("[")
         word = part[1:-1] if optional else part
         argument: dict[str, Reply] = {"name": word, "type": "string", "display_text": word}
-        arguments.append(argument | {"flags": ["optional"]} if optional else argument)
+        arguments.append(argument | {"flags": [Status("optional")]} if optional else argument)
     return {"summary": command.summary, "since": "0.1.0", "group": "riverwalk", "arguments": arguments}
 
 

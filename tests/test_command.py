@@ -1,7 +1,10 @@
 """The commands, as people and programs give them: redis-py, redis-cli and typed lines."""
 
 import asyncio
+import os
+import pty
 import subprocess
+import termios
 
 import pytest
 from toy import Toy, ask, client, on_loop, serving
@@ -16,6 +19,15 @@ async def cli(*arguments: str) -> str:
     )
     out, err = await process.communicate()
     return (out + err).decode()
+
+
+async def readable(descriptor: int) -> None:
+    """Wait until there is something to read."""
+    loop = asyncio.get_running_loop()
+    came = asyncio.Event()
+    loop.add_reader(descriptor, came.set)
+    await came.wait()
+    loop.remove_reader(descriptor)
 
 
 @pytest.mark.parametrize("protocol", [2, 3])
@@ -190,5 +202,36 @@ def test_hello_of_an_unknown_protocol_is_refused() -> None:
             assert (await ask(server.port, b"HELLO 4\r\n")).startswith(
                 b"-NOPROTO unsupported protocol version"
             )
+
+    on_loop(test)
+
+
+def test_redis_cli_at_a_terminal_hints_at_the_words_of_a_command() -> None:
+    """It reads COMMAND DOCS when it starts, and ends at once when a part is of another kind than Redis sends."""
+
+    async def test() -> None:
+        async with serving(Toy()) as server:
+            near, far = pty.openpty()
+            termios.tcsetwinsize(far, (24, 200))
+            os.set_blocking(near, False)
+            words = ("redis-cli", "-p", str(server.port))
+            process = await asyncio.create_subprocess_exec(*words, stdin=far, stdout=far, stderr=far)
+            os.close(far)
+            shown = b""
+            for typed, wanted in (
+                (b"", b"> "),
+                (b"RECOMMEND u ", b"[k] [WITHSCORES]"),
+                (b"1\r", b'1) "i1"'),
+                (b"help TRENDING\r", b"Items that rise"),
+            ):
+                os.write(near, typed)
+                while wanted not in shown:
+                    await readable(near)
+                    shown += os.read(near, 4096)
+            os.write(near, b"quit\r")
+            await process.wait()
+            os.close(near)
+
+            assert process.returncode == 0
 
     on_loop(test)
