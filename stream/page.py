@@ -20,7 +20,7 @@ b { font-weight: inherit }
 form { display: flex; flex-wrap: wrap; gap: .5rem; margin-top: 1.5rem }
 input, select, button { font: inherit; padding: .45rem .7rem; border: 1px solid var(--line); border-radius: .4rem;
   color: inherit; background: transparent }
-input[name=id] { flex: 1 1 14rem }
+input[name=about] { flex: 1 1 14rem }
 input[name=k] { width: 5.5rem }
 button { border-color: var(--river); background: var(--river); color: var(--paper); cursor: pointer }
 label { display: flex; align-items: center; gap: .35rem }
@@ -28,6 +28,8 @@ label { display: flex; align-items: center; gap: .35rem }
 table { width: 100%; margin-top: 1rem; border-collapse: collapse }
 th, td { padding: .35rem .6rem .35rem 0; border-bottom: 1px solid var(--line); text-align: left; overflow-wrap: anywhere }
 th { font-weight: 500; color: var(--faint) }
+th:first-child, td:first-child { width: 3rem; padding-right: 1rem }
+a { color: var(--river) }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 code { font: 14px/1.6 ui-monospace, monospace }
 pre { margin: .5rem 0; padding: .8rem 1rem; overflow-x: auto; border: 1px solid var(--line); border-radius: .4rem }
@@ -50,9 +52,9 @@ function show(answer) {
   said.textContent = answer.items.length + " items" + time;
 }
 async function ask() {
-  const what = form.what.value, k = encodeURIComponent(form.k.value), id = encodeURIComponent(form.id.value);
-  form.id.disabled = what === "trending"; form.seen.disabled = what !== "recommend";
-  if (what !== "trending" && !form.id.value) { rows.replaceChildren(); said.textContent = ""; return; }
+  const what = form.what.value, k = encodeURIComponent(form.k.value), id = encodeURIComponent(form.about.value);
+  form.about.disabled = what === "trending"; form.seen.disabled = what !== "recommend";
+  if (what !== "trending" && !form.about.value) { rows.replaceChildren(); said.textContent = ""; return; }
   const path = what === "trending" ? "trending" : what + "/" + id;
   const seen = what === "recommend" && form.seen.checked ? "&include_seen=true" : "";
   try {
@@ -92,7 +94,7 @@ _BODY: Final = """<!doctype html>
 <option value="similar">similar to item</option>
 <option value="trending" selected>trending</option>
 </select>
-<input name="id" placeholder="user or item" aria-label="User or item" autocomplete="off">
+<input name="about" placeholder="user or item" aria-label="User or item" autocomplete="off">
 <input name="k" type="number" value="10" min="1" max="1000" aria-label="How many">
 <button>Ask</button>
 <label><input type="checkbox" name="seen"> items the user had, too</label>
