@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from deploy import query
+from deploy import kernel, query
 from deploy.client import BadAnswer
 from deploy.config import BadConfig, Config
 from deploy.option import File, Folder, Host, HttpPort, Json, Kafka, Port, Set, Topic, duration, settings
@@ -255,6 +255,7 @@ def _produce(config: Config, data: str, speed: str, limit: int | None) -> None:
 
 def main() -> None:
     """The entry point: one clear line for what the operator can mend, a traceback for what is our mistake."""
+    kernel.keep()
     try:
         app()
     except BadConfig as exc:

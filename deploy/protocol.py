@@ -63,11 +63,10 @@ def _groups(t: np.ndarray, part: np.ndarray, visible: str) -> np.ndarray:
         return np.flatnonzero(np.r_[True, (t[1:] != t[:-1]) | (part[1:] != part[:-1])]).astype(np.int64)
     kind, _, size = visible.partition("=")
     if kind == "lag" and size.isdigit() and int(size) > 0:
-        begins = [
-            np.arange(*np.flatnonzero(part == p)[[0, -1]] + [0, 1], int(size))
-            for p in (0, 1, 2)
-            if (part == p).any()
-        ]
+        begins = []
+        for number in np.unique(part):
+            rows = np.flatnonzero(part == number)
+            begins.append(np.arange(int(rows[0]), int(rows[-1]) + 1, int(size)))
         return np.concatenate(begins).astype(np.int64)
     raise BadConfig(f"--visible {visible}: no such rule; wanted online, strict or lag=N")
 

@@ -19,7 +19,7 @@ from typing import IO, Any, Protocol
 
 import msgspec
 
-from deploy import folder, port
+from deploy import folder, kernel, port
 from deploy.child import WORKER, Child, Patience
 from deploy.config import BadConfig, Config
 from state.error import BadStore
@@ -158,7 +158,7 @@ class Service:
         self.config = msgspec.structs.replace(self.config, state=state, serve=serve, kafka=kafka)
         self._say(f"broker {kafka.address}{' (embedded)' if self._broker else ''}, topic {kafka.topic}")
         self._say(f"state {root}")
-        if not _compiled():
+        if not kernel.compiled():
             self._say("compiling kernels (first start, about 15 s)…")
 
     def _start(self, child: Child) -> None:
@@ -253,12 +253,3 @@ def _embedded_broker(topic: str, dead_letter: str) -> Broker:
 
     broker: Broker = EmbeddedBroker([topic, dead_letter])
     return broker
-
-
-def _compiled() -> bool:
-    """Whether compiled kernels lie where numba looks for them."""
-    import state
-
-    place = os.environ.get("NUMBA_CACHE_DIR")
-    folders = [Path(place)] if place else [Path(one, "__pycache__") for one in state.__path__]
-    return any(True for one in folders for _ in one.rglob("*.nbi"))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from deploy import log
+from deploy import kernel, log
 from deploy.child import DISK_FULL, Message
 from deploy.config import BadConfig, Config, decode
 from deploy.folder import METRIC
@@ -40,6 +40,7 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
     """
     role, pipe, lives = argv[0], int(argv[1]), int(argv[2])
     _die_with_the_supervisor()
+    kernel.keep()
     stop = threading.Event()
     try:
         work = job or _job(role)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.record import BOARD, TOTAL, Row, Rows
+from state.record import BOARD, TOTAL, Marks, Row, Rows, State
+from state.table import mark
 
 
 @njit(nogil=True, cache=True)
@@ -30,35 +31,39 @@ def _low(board: Row) -> float:
 
 
 @njit(nogil=True, cache=True)
-def raise_to(boards: Rows, b: int, items: Rows, row: int, value: float) -> bool:
-    """Give item `row` its new score on board `b`; return whether the board changed."""
-    board = boards[b]
+def raise_to(state: State, marks: Marks, b: int, row: int, value: float) -> None:
+    """Give item `row` its new score on board `b`."""
+    board = state.boards[b]
+    items = state.items
     bit = 1 << b
     if items[row].board & bit:
         for k in range(board.n):
             if board.item[k] == row:
                 board.score[k] = value
-                return True
+                mark(marks.boards, b)
+                return
     if board.n < BOARD:
         board.item[board.n] = row
         board.score[board.n] = value
         board.n += 1
         items[row].board |= bit
         board.low = -np.inf
-        return True
+        mark(marks.boards, b)
+        return
     if value <= board.low:
-        return False
+        return
     board.low = _low(board)
+    mark(marks.boards, b)
     if value <= board.low:
-        return False
+        return
     for k in range(BOARD):
         if board.score[k] == board.low:
             items[board.item[k]].board &= ~bit
+            mark(marks.items, board.item[k])
             board.item[k] = row
             board.score[k] = value
             items[row].board |= bit
-            return True
-    return False
+            return
 
 
 @njit(nogil=True, cache=True)

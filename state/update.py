@@ -200,20 +200,11 @@ def _count(state: State, marks: Marks, row: int, u: int, t: int, first: bool, sw
     item.last_t = t if late <= 0 or item.n == 1 else item.last_t
     mark(marks.items, row)
     at = item.last_t
-    if raise_to(
-        state.boards, RISING, state.items, row, score(item.pop[1], at, world.t0, rates.pop[1] * world.pace)
-    ):
-        mark(marks.boards, RISING)
-    if raise_to(
-        state.boards, POPULAR, state.items, row, score(item.pop[3], at, world.t0, rates.pop[3] * world.pace)
-    ):
-        mark(marks.boards, POPULAR)
-    if raise_to(state.boards, TOTAL, state.items, row, np.log2(np.float64(item.n))):
-        mark(marks.boards, TOTAL)
-    if first and raise_to(
-        state.boards, FIRST, state.items, row, score(item.fresh[2], at, world.t0, rates.pop[3] * world.pace)
-    ):
-        mark(marks.boards, FIRST)
+    raise_to(state, marks, RISING, row, score(item.pop[1], at, world.t0, rates.pop[1] * world.pace))
+    raise_to(state, marks, POPULAR, row, score(item.pop[3], at, world.t0, rates.pop[3] * world.pace))
+    raise_to(state, marks, TOTAL, row, np.log2(np.float64(item.n)))
+    if first:
+        raise_to(state, marks, FIRST, row, score(item.fresh[2], at, world.t0, rates.pop[3] * world.pace))
 
 
 @njit(nogil=True, cache=True)

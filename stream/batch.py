@@ -93,3 +93,37 @@ def decode_batch(records: Sequence[Record], now_ms: int) -> tuple[Batch, list[Re
 def _ends(records: Sequence[Record]) -> dict[int, int]:
     """The next offset of each partition; offsets rise within one."""
     return {record[0]: record[1] + 1 for record in records}
+
+
+def merged(batch: Batch) -> Batch:
+    """Return a batch from several partitions in order of time, each partition's own order kept.
+
+    Within one partition nothing moves, so a replay of it in other batches ends the same.
+    """
+    partitions = np.unique(batch.partition)
+    if partitions.shape[0] < 2:
+        return batch
+    newest = np.empty_like(batch.t)
+    for partition in partitions:
+        rows = batch.partition == partition
+        newest[rows] = np.maximum.accumulate(batch.t[rows])
+    order = np.argsort(newest, kind="stable")
+    places = order.tolist()
+    return Batch(
+        [batch.user[i] for i in places],
+        [batch.item[i] for i in places],
+        batch.t[order],
+        batch.kind[order],
+        batch.value[order],
+        batch.partition[order],
+        batch.offset[order],
+        batch.produced[order],
+        batch.ends,
+    )
+
+
+def hashed(offset: np.ndarray, partition: np.ndarray) -> np.ndarray:
+    """Return a number in [0, 1) for each event, from its place in the topic alone."""
+    z = offset.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + partition.astype(np.uint64)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    return ((z ^ (z >> np.uint64(27))) >> np.uint64(11)).astype(np.float64) / 2.0**53

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy import kafka
+from deploy import kafka, kernel
 from deploy.config import BadConfig
+
+kernel.keep()
 
 
 @pytest.fixture(scope="session")
