@@ -41,6 +41,8 @@ def initial(s: TgnSettings) -> np.ndarray:
             part = np.tile(-0.1 * np.arange(s.history), (s.heads, 1))
         elif len(shape) == 2 and name not in ("bucket", "age", "from_user", "from_item"):
             part = rng.normal(0, 1 / math.sqrt(shape[0]), shape)
+        elif name == "hidden_bias":
+            part = np.full(shape, 0.01)  # without history all else is zero, where a ReLU passes no gradient
         else:
             part = np.zeros(shape)
         parts.append(part.reshape(-1).astype(np.float32))

@@ -26,6 +26,7 @@ class TgnSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     half_life_days: float = 1.0  # of messages within one batch, in the time-decayed aggregation
     learning_rate: float = 1e-2
     learning_rate_floor: float = 3e-3
+    network_rate: float = 0.6  # of the learning rate, for the network's weights
     warm_steps: int = 200
     weight_decay: float = 1e-4
     clip: float = 5.0

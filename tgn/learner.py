@@ -21,6 +21,7 @@ from tgn.memory import Memory, gru
 
 KEPT = 4_096  # past events
 BETA1, BETA2 = 0.9, 0.99
+HUGE = 1e9
 
 
 def start_vectors(rows: np.ndarray, dim: int, seed: int) -> np.ndarray:
@@ -35,6 +36,12 @@ def start_vectors(rows: np.ndarray, dim: int, seed: int) -> np.ndarray:
     normal = np.sqrt(-2 * np.log(u[:, :dim])) * np.cos(2 * np.pi * u[:, dim:])
     vectors: np.ndarray = (0.1 * normal).astype(np.float32)
     return vectors
+
+
+def _sane(rows: np.ndarray) -> np.ndarray:
+    """Return which rows hold only finite numbers of a size that sums of squares can bear, bool [n]."""
+    sane: np.ndarray = (np.abs(rows) < HUGE).all(1)
+    return sane
 
 
 class Learner:
@@ -57,10 +64,13 @@ class Learner:
         row = self.tables["net"][0]
         if not row.any():
             row[:] = initial(self.settings)
-        self.flat = nn.Parameter(torch.from_numpy(row.copy()))
-        self.w = split(self.flat, self.settings)
+        self._take()
         rows = int(self.tables["recent"][0, 1])
         self.alive = np.flatnonzero(self.tables["item_output"][:rows, -1] > 0).astype(np.int64)
+
+    def _take(self) -> None:
+        self.flat = nn.Parameter(torch.from_numpy(self.tables["net"][0].copy()))
+        self.w = split(self.flat, self.settings)
 
     def dirty(self) -> dict[str, np.ndarray]:
         """Return the rows changed since the last call, by table."""
@@ -110,11 +120,15 @@ class Learner:
         return score, (output[..., d + 1] > 0) & (cand >= 0)
 
     def step(self, hist: np.ndarray, age: np.ndarray, user: np.ndarray, item: np.ndarray) -> float:
-        """Take one step towards the items taken; a loss that is not finite changes nothing.
+        """Take one step towards the items taken and return the loss.
+
+        A loss that is not finite moves nothing; numbers it met that are not finite, or huge, start afresh.
 
         Shapes:
             - hist, age: as in `score`; user, item: int32 [n]
         """
+        if item.shape[0] == 0:
+            return math.nan
         self._alive(item)
         rows = (hist, age, user, item)
         n = item.shape[0]
@@ -125,8 +139,32 @@ class Learner:
                 np.concatenate(parts) for parts in zip(rows, *(self.past[k] for k in draw), strict=True)
             )
         loss = self._step(batch[0], batch[1], batch[2], batch[3], fresh=n)
+        if not math.isfinite(loss):
+            self._heal(np.unique(np.append(hist, item)), np.unique(user[user >= 0]))
         self._keep(rows)
         return loss
+
+    def _heal(self, items: np.ndarray, users: np.ndarray) -> None:
+        """Start afresh what no arithmetic can use: weights, items in use, memories of these users."""
+        s, t = self.settings, self.tables
+        if not (_sane(self.flat.detach().numpy()[None]).all() and _sane(t["net_moment"]).all()):
+            t["net"][0], t["net_moment"][0] = initial(s), 0
+            self._take()
+            self._touch(np.zeros(1, np.int64), "net", "net_moment")
+        rows = np.union1d(items[items > 0], self.alive)
+        names = ("item_vector", "item_output", "item_moment", "item_memory")
+        bad = rows[~np.logical_and.reduce([_sane(t[name][rows]) for name in names])]
+        known = bad[np.isin(bad, self.alive)]
+        for name in names:
+            t[name][bad] = 0
+        t["item_vector"][bad] = start_vectors(bad, s.dim, s.seed)
+        t["item_output"][known, : s.dim] = start_vectors(known, s.dim, s.seed + 7)
+        t["item_output"][known, -1] = 1
+        self._touch(bad, *names)
+        for name in ("user_before", "user_message", "user_memory"):
+            bad = users[~_sane(t[name][users])]
+            t[name][bad] = 0
+            self._touch(bad, name)
 
     def _keep(self, rows: tuple[np.ndarray, ...]) -> None:
         parts = tuple(part.copy() for part in rows)
@@ -146,9 +184,10 @@ class Learner:
         recent[1] = max(int(recent[1]), int(item.max(initial=0)) + 1)
         self._touch(np.zeros(1, np.int64), "recent")
         rows = np.unique(item).astype(np.int64)
-        fresh = rows[self.tables["item_output"][rows, -1] == 0]
+        fresh = rows[~(self.tables["item_output"][rows, -1] > 0)]
         if fresh.shape[0]:
             dim, seed = self.settings.dim, self.settings.seed
+            self.tables["item_output"][fresh] = 0
             self.tables["item_output"][fresh, :dim] = start_vectors(fresh, dim, seed + 7)
             self.tables["item_output"][fresh, -1] = 1
             bare = fresh[~self.tables["item_vector"][fresh].any(1)]
@@ -203,7 +242,7 @@ class Learner:
         m, v = torch.from_numpy(moment[:size]), torch.from_numpy(moment[size : 2 * size])
         m.lerp_(gradient, 1 - BETA1)
         v.lerp_(gradient * gradient, 1 - BETA2)
-        rate = 0.3 * rate
+        rate = self.settings.network_rate * rate
         with torch.no_grad():
             self.flat.mul_(1 - rate * self.settings.weight_decay)
             self.flat.sub_(rate * (m / (1 - BETA1**n)) / ((v / (1 - BETA2**n)).sqrt() + 1e-8))

@@ -59,6 +59,7 @@ class Memory:
         age = np.where(last > 0, t - last, 0)
         x = torch.from_numpy(messages(other, age, kind, value))
         message = self.aggregate(x, torch.from_numpy(index), dim_size=rows.shape[0], t=torch.from_numpy(t))
+        message = torch.nan_to_num(message, nan=0.0, posinf=0.0, neginf=0.0)
         before = memory[rows]
         after = gru(message, torch.from_numpy(before), w).numpy()
         if side == "user":

@@ -1,0 +1,84 @@
+"""The compiled twin that readers use says what torch says."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tgn.layout import TgnSettings, layout
+from tgn.learner import Learner
+from tgn.vector import Twin
+
+ITEMS, USERS = 80, 30
+
+
+def events(settings, n, seed):
+    rng = np.random.default_rng(seed)
+    hist = rng.integers(1, ITEMS, (n, settings.history)).astype(np.int32)
+    length = rng.integers(0, settings.history + 1, n)
+    hist[np.arange(settings.history) >= length[:, None]] = -1
+    age = np.sort(rng.integers(0, 10**10, hist.shape), axis=1)
+    user = rng.integers(-1, USERS, n).astype(np.int32)
+    return hist, age, user, rng.integers(1, ITEMS, n).astype(np.int32)
+
+
+@pytest.fixture(scope="module", params=[TgnSettings(), TgnSettings(dim=16, heads=2, history=5, memory=4)])
+def learner(request):
+    settings = request.param
+    count = {"user": USERS, "item": ITEMS, "one": 1}
+    tables = {
+        name: np.zeros((count[kind], *shape), dtype)
+        for name, (kind, dtype, shape) in layout(settings).items()
+    }
+    learner = Learner(tables, settings)
+    for k in range(12):
+        hist, age, user, item = events(settings, 64, k)
+        user = np.maximum(user, 0)
+        learner.step(hist, age, user, item)
+        t = 1_700_000_000_000 + k * 10**6 + np.arange(64)
+        learner.remember(user, item, t, np.zeros(64, np.int8), np.ones(64, np.float32))
+    return learner
+
+
+def test_the_twin_and_torch_give_equal_scores(learner):
+    twin = Twin(learner.tables, learner.settings)
+    hist, age, user, _ = events(learner.settings, 50, 99)
+    cand = np.tile(np.arange(ITEMS, dtype=np.int32), (50, 1))
+
+    score, known = learner.score(hist, age, user, cand)
+
+    for k in range(50):
+        mine, mine_known = twin.score(hist[k], age[k], int(user[k]), cand[k])
+        assert np.allclose(mine, score[k], atol=1e-4)
+        assert np.array_equal(mine_known, known[k])
+
+
+def test_the_twin_sees_what_is_learned_after_it_was_made(learner):
+    twin = Twin(learner.tables, learner.settings)
+    hist, age, user, item = events(learner.settings, 64, 7)
+    before = twin.user_vector(hist[0], age[0], int(user[0]))
+
+    learner.step(hist, age, np.maximum(user, 0), item)
+    score, _ = learner.score(hist[:1], age[:1], user[:1], item[None, :5])
+    mine, _ = twin.score(hist[0], age[0], int(user[0]), item[:5])
+
+    assert not np.array_equal(before, twin.user_vector(hist[0], age[0], int(user[0])))
+    assert np.allclose(mine, score[0], atol=1e-4)
+
+
+def test_the_twin_writes_nothing(learner):
+    tables = {name: table.copy() for name, table in learner.tables.items()}
+    for table in tables.values():
+        table.flags.writeable = False
+    hist, age, user, item = events(learner.settings, 1, 3)
+
+    score, _ = Twin(tables, learner.settings).score(hist[0], age[0], int(user[0]), item)
+
+    assert np.isfinite(score).all()
+
+
+def test_the_twin_loads_no_torch():
+    code = "import sys, tgn.vector, tgn.layout; sys.exit('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
