@@ -20,6 +20,7 @@ from deploy.judge import MODELS, Job
 from deploy.protocol import PROTOCOLS, USUAL, _groups
 
 Report = dict[str, Any]
+WIDTH = 108  # columns the table needs
 
 
 def evaluate(
@@ -65,26 +66,23 @@ def evaluate(
 
 
 def _run(job: Job, bars: Progress, task: Any) -> Report:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "deploy.judge"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdin.write(msgspec.json.encode(job) + b"\n")
-    process.stdin.close()
-    said = []
-    for line in process.stderr:
-        words = line.split()
-        if len(words) == 2 and words[0].isdigit() and words[1].isdigit():
-            bars.update(task, completed=int(words[0]), total=int(words[1]))
-        else:
-            said.append(line.decode(errors="replace"))
-    out = process.stdout.read()
-    if process.wait() != 0:
+    command = [sys.executable, "-P", "-m", "deploy.judge"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(msgspec.json.encode(job) + b"\n")
+        process.stdin.close()
+        said = []
+        for line in process.stderr:
+            words = line.split()
+            if len(words) == 2 and words[0].isdigit() and words[1].isdigit():
+                bars.update(task, completed=int(words[0]), total=int(words[1]))
+            else:
+                said.append(line.decode(errors="replace"))
+        out = process.stdout.read()
+    if process.returncode != 0:
         why = said[-1].strip() if said else f"exit status {process.returncode}"
         raise BadConfig(f"{job.model} on {job.path}: {why}")
     report: Report = msgspec.json.decode(out)
@@ -139,4 +137,5 @@ def run(
     if as_json:
         print(msgspec.json.encode(report).decode())
     else:
-        Console().print(table(report))
+        console = Console()
+        console.print(table(report), width=max(console.width, WIDTH))

@@ -1,0 +1,58 @@
+"""The guard: the answer is never worse than the best simple order."""
+
+import numpy as np
+import pytest
+from test_engine import batch, shop
+
+from state.feature import FEATURES
+from state.record import GraphSettings
+from state.sample import empty
+from stream.engine import Engine
+from stream.generation import Generation, Limits
+from stream.learning import Learning, ranks
+from stream.status import RANKERS
+from tgn.layout import TgnSettings
+
+
+def test_tied_scores_share_their_places_and_what_is_not_found_comes_last() -> None:
+    sample = empty(4, 4)
+    sample.found[:], sample.n[:] = 3, 3
+    sample.label[:] = [0, 2, -1, 1]
+    sample.better[:] = [0, 0, 5, 0]
+    sample.equal[:] = [0, 0, 2, 0]
+    score = np.array([[1, 1, 0, 9], [3, 2, 1, 9], [1, 1, 1, 9], [1, np.nan, 0, 9]], np.float32)
+
+    assert ranks(score, sample, 4).tolist() == [1.5, 3.0, 10.0, 3.0]
+
+
+@pytest.mark.parametrize("poison", ["nan", "nonsense"])
+def test_poisoned_weights_do_not_serve(poison: str) -> None:
+    generation = Generation(GraphSettings(), TgnSettings(), Limits(max_users=500, max_items=300))
+    engine = Engine(generation, samples=256)
+    learning = Learning(generation, learn=False, temporal=False)
+    row = generation.learned["ranker"].array[0]
+    row[:] = np.nan if poison == "nan" else np.random.default_rng(0).normal(0, 30, row.shape)
+    learning.ranker.load()
+    events = shop(3_000)
+    for at in range(0, 3_000, 100):
+        engine.learn(batch(events[at : at + 100], start=at), learning.take)
+
+    assert RANKERS[int(generation.status["serving"])] != "riverwalk"
+    assert np.isfinite(generation.status["mrr"]).all()
+
+
+def test_weights_that_are_not_finite_start_afresh_and_recover() -> None:
+    generation = Generation(GraphSettings(), TgnSettings(), Limits(max_users=500, max_items=300))
+    engine = Engine(generation, samples=256)
+    learning = Learning(generation, temporal=False)
+    generation.learned["ranker"].array[0][:] = np.nan
+    learning.ranker.load()
+    events = shop(4_000)
+    for at in range(0, 4_000, 100):
+        engine.learn(batch(events[at : at + 100], start=at), learning.take)
+
+    assert np.isfinite(generation.learned["ranker"].array[0]).all()
+    assert int(generation.status["learned"]) > 3_000
+    assert np.isfinite(
+        learning.ranker.score(np.zeros((1, 3, FEATURES), np.float32), np.zeros((1, 3, 3), np.float32))
+    ).all()
