@@ -137,5 +137,4 @@ def run(
     if as_json:
         print(msgspec.json.encode(report).decode())
     else:
-        console = Console()
-        console.print(table(report), width=max(console.width, WIDTH))
+        Console(width=max(Console().width, WIDTH)).print(table(report))
