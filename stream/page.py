@@ -23,6 +23,9 @@ input, select, button { font: inherit; padding: .45rem .7rem; border: 1px solid 
 input[name=about] { flex: 1 1 14rem }
 input[name=k] { width: 5.5rem }
 button { border-color: var(--river); background: var(--river); color: var(--paper); cursor: pointer }
+dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(7.5rem, 1fr)); gap: 1rem; margin: 1.25rem 0 0 }
+dt { font-size: .8rem; color: var(--faint) }
+dd { margin: 0; font-size: 1.25rem; font-variant-numeric: tabular-nums }
 label { display: flex; align-items: center; gap: .35rem }
 :focus-visible { outline: 2px solid var(--river); outline-offset: 2px }
 table { width: 100%; margin-top: 1rem; border-collapse: collapse }
@@ -62,10 +65,27 @@ async function ask() {
     if (reply.ok) show(answer); else { rows.replaceChildren(); said.textContent = answer.error; }
   } catch (problem) { said.textContent = "no answer: " + problem.message; }
 }
+const whole = new Intl.NumberFormat("en");
+let before = null;
+function put(id, value) { document.querySelector("#" + id).textContent = value; }
+function count(info) {
+  const now = performance.now();
+  for (const name of ["applied_events", "lag", "users", "items", "edges"])
+    if (name in info) put(name, whole.format(info[name]));
+  if ("applied_events" in info) {
+    if (before && now > before.at)
+      put("rate", whole.format(Math.max(0, Math.round((info.applied_events - before.events) * 1000 / (now - before.at)))));
+    before = { events: info.applied_events, at: now };
+  }
+  const mrr = info["live_mrr_" + info.ranker], recall = info["live_recall10_" + info.ranker];
+  if (mrr !== undefined) { put("mrr", mrr.toFixed(3)); put("recall", (100 * recall).toFixed(1) + " %"); }
+}
 async function look() {
   try {
     const reply = await fetch("/health/ready"), told = await reply.json();
-    state.textContent = told.ready ? "ready" : "not ready: " + told.reason;
+    state.textContent = told.ready ? "ready" : "not ready: " + (told.reason || told.error);
+    const info = await fetch("/info");
+    if (info.ok) count(await info.json());
   } catch (problem) { state.textContent = "does not answer"; }
 }
 form.addEventListener("submit", event => { event.preventDefault(); ask(); });
@@ -88,6 +108,16 @@ _BODY: Final = """<!doctype html>
 <body>
 <h1>Riverwalk</h1>
 <p class="faint">Recommendations that follow the stream. This instance: <span id="state">…</span></p>
+<dl aria-label="The stream now">
+<div><dt>events applied</dt><dd id="applied_events">–</dd></div>
+<div><dt>events a second</dt><dd id="rate">–</dd></div>
+<div><dt>events waiting</dt><dd id="lag">–</dd></div>
+<div><dt>users</dt><dd id="users">–</dd></div>
+<div><dt>items</dt><dd id="items">–</dd></div>
+<div><dt>edges</dt><dd id="edges">–</dd></div>
+<div><dt>live MRR</dt><dd id="mrr">–</dd></div>
+<div><dt>live Recall@10</dt><dd id="recall">–</dd></div>
+</dl>
 <form>
 <select name="what" aria-label="What to ask">
 <option value="recommend">recommend to user</option>

@@ -1,9 +1,10 @@
 """What is asked over HTTP and what is replied; questions only, nothing is changed by them.
 
-    GET /recommend/{user}   ?k= &include_seen=true &after=partition:offset &timeout=ms
+    GET /recommend/{user}   ?k= &include_seen=true &reasons=false &after=partition:offset &timeout=ms
     GET /similar/{item}     ?k=
     GET /trending           ?k=
     GET /explain/{user}/{item}
+    GET /info               what INFO tells of the stream and the state
     GET /health/live        200 while the process lives
     GET /health/ready       200 when answers are fresh enough to be used, else 503
     GET /metrics            of all processes of the instance, for Prometheus
@@ -81,10 +82,18 @@ class Site:
             ("similar", 1): self._similar,
             ("trending", 0): self._trending,
             ("explain", 2): self._explain,
+            ("info", 0): self._info,
         }
 
     async def answer(self, question: Question) -> Page:
         """The reply to a question; what goes wrong is a reply, too."""
+        try:
+            return await self._answer(question)
+        except Exception:
+            log.exception("a request failed", target=question.target[:100])
+            return _error(500, "this should not have happened; the server's log says what did")
+
+    async def _answer(self, question: Question) -> Page:
         if question.method not in ("GET", "HEAD"):
             return _error(405, f"{question.method} is not taken; wanted GET", ("Allow", "GET, HEAD"))
         path, _, query = question.target.partition("?")
@@ -167,12 +176,12 @@ class Site:
             k=_k(options),
             include_seen=_yes("include_seen", options.pop("include_seen", "no")),
             with_scores=True,
-            with_reasons=True,
+            with_reasons=_yes("reasons", options.pop("reasons", "yes")),
         )
         if "after" in options:
             request.after = argument.place(options.pop("after").encode())
             request.timeout_ms = argument.timeout(options.pop("timeout", "1000").encode())
-        _all_known(options, "k, include_seen, after, timeout (with after)")
+        _all_known(options, "k, include_seen, reasons, after, timeout (with after)")
         await self._service.reach(request)
         return {"user": request.user, **_listed(self._backend.recommend(request))}
 
@@ -196,6 +205,10 @@ class Site:
             return self._backend.explain(user, item)
         except BadRequest as exc:
             raise Missing(str(exc)) from exc
+
+    async def _info(self, parts: list[str], options: dict[str, str]) -> Any:
+        _all_known(options, "none")
+        return self._backend.info()
 
 
 def _listed(answer: Answer) -> dict[str, Any]:

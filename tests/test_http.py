@@ -83,12 +83,39 @@ def test_options_and_names_in_the_path_are_understood() -> None:
             near = json.loads((await get(port, "/similar/i4?k=1"))[2])
             rising = json.loads((await get(port, "/trending"))[2])
             why = json.loads((await get(port, "/explain/ann/i1"))[2])
+            told = json.loads((await get(port, "/recommend/bob?k=1&reasons=1"))[2])
+            bare = json.loads((await get(port, "/recommend/bob?k=1&reasons=0"))[2])
 
             assert seen["items"][0]["item"] == "i1"
             assert odd["user"] == "a/b é"
             assert near["items"] == [{"item": "i5", "score": 0.2}]
             assert len(rising["items"]) == 10
             assert why["reason"] == "popular"
+            assert told["items"] == [{"item": "i1", "score": 1.0, "reason": "popular"}]
+            assert bare["items"] == [{"item": "i1", "score": 1.0}]
+
+    on_loop(test)
+
+
+def test_the_numbers_of_the_stream_come_as_json_as_info_tells_them() -> None:
+    async def test() -> None:
+        async with site() as port:
+            assert json.loads((await get(port, "/info"))[2]) == Toy().info()
+
+    on_loop(test)
+
+
+def test_a_fault_outside_the_questions_is_a_reply_too() -> None:
+    class Broken(Toy):
+        def ready(self) -> tuple[bool, str]:
+            raise ZeroDivisionError("a bug")
+
+    async def test() -> None:
+        async with site(Broken()) as port:
+            status, _, body = await get(port, "/health/ready")
+
+            assert status == 500
+            assert "the server's log says what did" in json.loads(body)["error"]
 
     on_loop(test)
 
@@ -100,6 +127,8 @@ def test_options_and_names_in_the_path_are_understood() -> None:
         ("/recommend/ann?k=1&k=2", 400, "an option is given twice"),
         ("/recommend/ann?kk=1", 400, "'kk' is no option here; options are: k, include_seen"),
         ("/recommend/ann?include_seen=perhaps", 400, "include_seen is 'perhaps'; wanted true or false"),
+        ("/recommend/ann?reasons=few", 400, "reasons is 'few'; wanted true or false"),
+        ("/info?k=1", 400, "'k' is no option here"),
         ("/recommend/ann?after=7", 400, "wanted partition:offset"),
         ("/recommend/ann?timeout=5", 400, "timeout (with after)"),
         ("/recommend/ann?after=0:4&timeout=1", 504, "event 0:4 is not applied after 1 ms"),
