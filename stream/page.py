@@ -23,7 +23,7 @@ input, select, button { font: inherit; padding: .45rem .7rem; border: 1px solid 
 input[name=about] { flex: 1 1 14rem }
 input[name=k] { width: 5.5rem }
 button { border-color: var(--river); background: var(--river); color: var(--paper); cursor: pointer }
-dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(7.5rem, 1fr)); gap: 1rem; margin: 1.25rem 0 0 }
+dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 1rem; margin: 1.25rem 0 0 }
 dt { font-size: .8rem; color: var(--faint) }
 dd { margin: 0; font-size: 1.25rem; font-variant-numeric: tabular-nums }
 label { display: flex; align-items: center; gap: .35rem }
@@ -78,7 +78,7 @@ function count(info) {
     before = { events: info.applied_events, at: now };
   }
   const mrr = info["live_mrr_" + info.ranker], recall = info["live_recall10_" + info.ranker];
-  if (mrr !== undefined) { put("mrr", mrr.toFixed(3)); put("recall", (100 * recall).toFixed(1) + " %"); }
+  if (mrr != null && recall != null) { put("mrr", mrr.toFixed(3)); put("recall", (100 * recall).toFixed(1) + " %"); }
 }
 async function look() {
   try {
