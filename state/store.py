@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +75,12 @@ class Store:
         Raises:
             BadStore: It cannot be opened.
         """
-        self.db.close()
+        self._shut()
         self._open()
+
+    def _shut(self) -> None:
+        with suppress(Exception):  # RocksDB tells the failed write again; rows not saved are still marked
+            self.db.close()
 
     def _check_format(self) -> None:
         found = self.meta("format")
@@ -242,5 +247,6 @@ class Store:
 
     def close(self) -> None:
         """Save what RocksDB holds in memory and let the folder go."""
-        self.db.flush()
-        self.db.close()
+        with suppress(Exception):  # what was saved lies in the log already
+            self.db.flush()
+        self._shut()

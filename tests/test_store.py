@@ -1,5 +1,6 @@
 """The store: what is saved is what is loaded, and what is broken is named."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -117,3 +118,37 @@ def test_a_table_is_a_dict_that_survives(
     store.load([again], [])
     store.close()
     assert dict(enumerate(again.array["a"].tolist())) == plain
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a small disk can be mounted by root only")
+def test_a_full_disk_leaves_the_last_save_whole_and_the_next_one_possible(tmp_path: Path) -> None:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(tmp_path)], check=False
+    ).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    try:
+        first = Table("wide", np.dtype("u1"), (4096,), capacity=4_000)
+        store = Store(tmp_path / "store")
+        saved, failure = 0, ""
+        while not failure:
+            rows = np.arange(saved, saved + 200)
+            first.array[rows] = 7
+            first.touch(rows)
+            try:
+                store.save([first], {}, "events", {0: saved + 200})
+                saved += 200
+            except BadStore as exc:
+                failure = str(exc)
+        assert "free some disk space" in failure
+        assert first.dirty.shape[0] == 200
+        subprocess.run(["mount", "-o", "remount,size=64m", str(tmp_path)], check=True)
+        store.reopen()
+        assert store.offsets("events") == {0: saved}
+        store.save([first], {}, "events", {0: saved + 200})
+        again = Table("wide", np.dtype("u1"), (4096,), capacity=4_000)
+        store.load([again], [])
+        store.close()
+
+        assert int(again.array[:, 0].sum()) == 7 * (saved + 200)
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=False)
