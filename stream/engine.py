@@ -21,7 +21,7 @@ from stream.generation import Generation
 from stream.job import Job
 from stream.request import Answer, Recommend
 from stream.status import RANKERS
-from tgn.forward import logits, row_inputs
+from tgn.forward import Forward, row_inputs
 from tgn.vector import Twin
 
 RESERVED = "riverwalk:"  # ids the program keeps for itself: the start node, the canary
@@ -61,10 +61,11 @@ class Engine:
             self._next_buffer()
         else:
             k = generation.tgn.history
-            self.cand, self.x = np.zeros(CANDIDATES, np.int32), np.zeros((CANDIDATES, FEATURES), np.float32)
+            self.cand = np.zeros(CANDIDATES, np.int32)
             self.hist, self.age = np.full(k, -1, np.int32), np.zeros(k, np.int64)
             self.twin = Twin({name: t.array for name, t in generation.learned.items()}, generation.tgn)
-            self.weights = generation.learned["ranker"].array[0]
+            self.forward = Forward(generation.learned["ranker"].array[0], FEATURES, CANDIDATES)
+            self.x = self.forward.x
 
     def learn(self, batch: Batch, teach: Callable[[Job], object]) -> None:
         """Apply a batch and save it.
@@ -226,15 +227,16 @@ class Engine:
         score = self._score(u, n)
         order = np.argsort(-score, kind="stable")[: request.k]
         rows = np.zeros(request.k, np.int32)
-        rows[: order.shape[0]] = self.cand[order]
         m = order.shape[0]
+        rows[:m] = self.cand[order]
+        scores: list[float] = score[order].tolist()
         if m < request.k:
-            m = fill(state, self.scratch, u, request.include_seen, rows, m, request.k)
-        scores = score[order].astype(np.float64).tolist()
-        low = scores[-1] if scores else 0.0
-        scores += [low - 1.0 - place for place in range(m - order.shape[0])]
-        reasons = [self.reason(u, int(row)) for row in rows[:m]] if request.with_reasons else []
-        return Answer([self.name(int(row)) for row in rows[:m]], scores, reasons, t, {})
+            found, m = m, fill(state, self.scratch, u, request.include_seen, rows, m, request.k)
+            low = scores[-1] if scores else 0.0
+            scores += [low - 1.0 - place for place in range(m - found)]
+        chosen = rows[:m].tolist()
+        reasons = [self.reason(u, row) for row in chosen] if request.with_reasons else []
+        return Answer([self.name(row) for row in chosen], scores, reasons, t, {})
 
     def _score(self, u: int, n: int) -> np.ndarray:
         """Return the scores of the first `n` candidates by the ranker that serves."""
@@ -246,7 +248,8 @@ class Engine:
             return x[:, NAMES.index("pop_3")]
         if ranker == "riverwalk" and n:
             score, known = self.twin.score(self.hist, self.age, u, self.cand[:n])
-            learned: np.ndarray = logits(x, row_inputs(score, known), self.weights)
+            x[:, FEATURES:] = row_inputs(score, known)
+            learned = self.forward.logits(n)
             if np.isfinite(learned.sum()):
                 return learned
         return x[:, 0] * 4

@@ -164,7 +164,9 @@ class Reader:
             told["blend"] = f"{engine.x[at, 0] * 4:.4f}"
             told["learned"] = f"{score[at] - engine.x[at, 0] * 4:.4f}"
             told |= {
-                name: f"{value:.4f}" for name, value in zip(NAMES[1:], engine.x[at, 1:], strict=True) if value
+                name: f"{value:.4f}"
+                for name, value in zip(NAMES[1:], engine.x[at, 1 : len(NAMES)], strict=True)
+                if value
             }
         else:
             told["rank"] = f"not among the {n} candidates"
@@ -175,7 +177,7 @@ class Reader:
         if self.engine is None:
             return {}
         applied = self.engine.generation.status["applied"]
-        return {int(p): int(applied[p]) for p in np.flatnonzero(applied)}
+        return {p: int(applied[p]) for p in np.flatnonzero(applied).tolist()}
 
     def applied(self, partition: int) -> int:
         """Return the next offset of a partition that is not in an answer yet."""

@@ -88,8 +88,36 @@ def logits(x: np.ndarray, tgn: np.ndarray, row: np.ndarray) -> np.ndarray:
         - row: float32 [width(F)]
         - output: float32 [C]
     """
-    w1, b1, w2, b2, w3, alpha = unpack(row, x.shape[-1])
-    hidden = np.maximum(x @ w1[: x.shape[-1]] + tgn @ w1[x.shape[-1] :] + b1, 0.0)
-    hidden = np.maximum(hidden @ w2 + b2, 0.0)
-    out: np.ndarray = x[..., 0] * 4 + hidden @ w3 + alpha * tgn[..., 0] * 4
-    return out
+    forward = Forward(row, x.shape[-1], x.shape[0])
+    forward.x[:, : x.shape[-1]] = x
+    forward.x[:, x.shape[-1] :] = tgn
+    return forward.logits(x.shape[0])
+
+
+class Forward:
+    """The pass with room of its own for one request at a time; `x` takes features and temporal inputs.
+
+    Args:
+        row: float32 [width(features)], read anew at every pass.
+        rows: Candidates of a request at most.
+    """
+
+    def __init__(self, row: np.ndarray, features: int, rows: int) -> None:
+        self.features = features
+        self.w1, self.b1, self.w2, self.b2, self.w3, self.alpha = unpack(row, features)
+        self.x = np.zeros((rows, features + SCORES), np.float32)
+        self.h1, self.h2 = np.zeros((rows, HIDDEN), np.float32), np.zeros((rows, HIDDEN), np.float32)
+
+    def logits(self, n: int) -> np.ndarray:
+        """Return scores of the first `n` rows of `x`, float32 [n]."""
+        x, h1, h2 = self.x[:n], self.h1[:n], self.h2[:n]
+        np.dot(x, self.w1, out=h1)
+        np.add(h1, self.b1, out=h1)
+        np.maximum(h1, 0.0, out=h1)
+        np.dot(h1, self.w2, out=h2)
+        np.add(h2, self.b2, out=h2)
+        np.maximum(h2, 0.0, out=h2)
+        out: np.ndarray = h2 @ self.w3
+        out += 4 * x[:, 0]
+        out += (4 * self.alpha[0]) * x[:, self.features]
+        return out
