@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import structlog
 
 from deploy.protocol import Split, split
 from tgn import measure
@@ -111,6 +112,7 @@ def engine(log: Split, model: str, seed: int, progress: Progress) -> np.ndarray:
 
 def main() -> int:
     """Read a job from stdin, write rows to stdout and progress to stderr."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
     log = split(Path(job.path), job.protocol, job.visible or None, last=job.last, seed=job.seed)
     n = log.users.shape[0]

@@ -14,9 +14,9 @@ ROOMS = ("state", "tgn")
 
 
 def folder() -> Path:
-    """Return the folder for the sources as they are."""
+    """Return the folder for the sources as they are, where they are."""
     root = Path(__file__).resolve().parent.parent
-    found = hashlib.sha256()
+    found = hashlib.sha256(str(root).encode())
     for room in ROOMS:
         for path in sorted((root / room).rglob("*.py")):
             found.update(path.name.encode() + path.read_bytes())

@@ -254,6 +254,10 @@ class Engine:
                 return learned
         return x[:, 0] * 4
 
+    def warm_scores(self) -> None:
+        """Compile what scores candidates, before there is one."""
+        row_inputs(*self.twin.score(self.hist, self.age, -1, np.zeros(1, np.int32)))
+
     def name(self, row: int) -> str:
         """Return an item's name."""
         items = self.generation.items

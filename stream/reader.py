@@ -93,6 +93,7 @@ class Reader:
         """Compile every kernel a request needs, before the first one comes."""
         engine = self._engine()
         engine.recommend(Recommend(user="", k=1, with_reasons=True))
+        engine.warm_scores()
         rows, weights = np.zeros(1, np.int32), np.zeros(1, np.float32)
         similar(engine.state, engine.scratch, 0, rows, weights)
         trending(engine.state, 0, rows, weights)
