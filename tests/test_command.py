@@ -14,11 +14,10 @@ from stream.resp import encode
 
 async def cli(*arguments: str) -> str:
     """What redis-cli prints."""
-    process = await asyncio.create_subprocess_exec(
-        "redis-cli", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    done = await asyncio.to_thread(
+        subprocess.run, ["redis-cli", *arguments], capture_output=True, timeout=20, check=False
     )
-    out, err = await process.communicate()
-    return (out + err).decode()
+    return (done.stdout + done.stderr).decode()
 
 
 async def readable(descriptor: int) -> None:
@@ -214,24 +213,33 @@ def test_redis_cli_at_a_terminal_hints_at_the_words_of_a_command() -> None:
             near, far = pty.openpty()
             termios.tcsetwinsize(far, (24, 200))
             os.set_blocking(near, False)
-            words = ("redis-cli", "-p", str(server.port))
-            process = await asyncio.create_subprocess_exec(*words, stdin=far, stdout=far, stderr=far)
+            # A terminal called dumb gets no hints; and no subprocess of the loop's own: uvloop waits for those
+            # for ever when a test fails.
+            process = subprocess.Popen(
+                ["redis-cli", "-p", str(server.port)],
+                stdin=far,
+                stdout=far,
+                stderr=far,
+                env=os.environ | {"TERM": "xterm"},
+            )
             os.close(far)
-            shown = b""
-            for typed, wanted in (
-                (b"", b"> "),
-                (b"RECOMMEND u ", b"[k] [WITHSCORES]"),
-                (b"1\r", b'1) "i1"'),
-                (b"help TRENDING\r", b"Items that rise"),
-            ):
-                os.write(near, typed)
-                while wanted not in shown:
-                    await readable(near)
-                    shown += os.read(near, 4096)
-            os.write(near, b"quit\r")
-            await process.wait()
-            os.close(near)
-
-            assert process.returncode == 0
+            try:
+                shown = b""
+                for typed, wanted in (
+                    (b"", b"> "),
+                    (b"RECOMMEND u ", b"[k] [WITHSCORES]"),
+                    (b"1\r", b'1) "i1"'),
+                    (b"help TRENDING\r", b"Items that rise"),
+                ):
+                    os.write(near, typed)
+                    while wanted not in shown:
+                        await readable(near)
+                        shown += os.read(near, 4096)
+                os.write(near, b"quit\r")
+                assert await asyncio.to_thread(process.wait, 20) == 0
+            finally:
+                process.kill()
+                process.wait()
+                os.close(near)
 
     on_loop(test)
