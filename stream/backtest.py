@@ -67,15 +67,16 @@ class BacktestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _chunks(log: Log) -> Iterator[tuple[int, int]]:
-    """Yield runs of whole groups of one part, of about a step's size."""
+    """Yield runs of whole groups of one part, of a step's size at most; a larger group is a run of its own."""
     ends = np.append(log.groups[1:], log.users.shape[0])
-    begin = 0
-    for g in range(ends.shape[0]):
-        end = int(ends[g])
-        last = g + 1 == ends.shape[0]
-        if last or end - begin >= STEP or log.part[min(end, log.part.shape[0] - 1)] != log.part[begin]:
-            yield begin, end
-            begin = end
+    begin, last = 0, 0
+    for end in ends.tolist():
+        if last > begin and (end - begin > STEP or log.part[last] != log.part[begin]):
+            yield begin, last
+            begin = last
+        last = end
+    if last > begin:
+        yield begin, last
 
 
 class Backtest:

@@ -10,7 +10,10 @@ import pytest
 from deploy import evaluate, judge
 from deploy.config import BadConfig
 from deploy.protocol import split
+from state.feature import NAMES
+from state.sample import Sample
 from stream.backtest import Backtest, BacktestSettings
+from stream.learning import Judged
 from tgn.layout import TgnSettings
 
 
@@ -142,3 +145,28 @@ def test_published_figures_of_edgebank_are_met() -> None:
     for name, published in (("edgebank", 0.495), ("edgebank-tw", 0.571)):
         ranks = judge.baseline(log, judge.BASELINES[name](log))
         assert float(np.mean(1 / ranks[test])) == pytest.approx(published, abs=0.001)
+
+
+@pytest.mark.parametrize("biggest", [3, 90, 700])
+def test_every_event_sees_all_earlier_stamps_and_nothing_of_its_own(tmp_path: Path, biggest: int) -> None:
+    chance = np.random.default_rng(biggest)
+    events, stamp = [], 0
+    while len(events) < 3_000:
+        stamp += 1
+        for _ in range(int(chance.integers(1, biggest + 1))):
+            events.append((f"u{chance.integers(25)}", f"i{chance.integers(60)}", float(stamp)))
+    log = split(write(tmp_path / "e.csv", events), "tgb", "strict")
+    run = Backtest(log, BacktestSettings(temporal=False, learn_until=-1))
+    seen: list[float] = []
+    step = run.learning._step
+
+    def noting(sample: Sample, items: int) -> Judged:
+        seen.extend(np.expm1(sample.x[:, 0, NAMES.index("user_n")] * 6).tolist())
+        return step(sample, items)
+
+    run.learning._step = noting  # type: ignore[method-assign]
+    run.run()
+    wanted = [int(((log.users == u) & (log.t < t)).sum()) for u, t in zip(log.users, log.t, strict=True)]
+    cut = np.isin(log.t, log.t[np.flatnonzero(np.diff(log.part)) + 1])  # a part's end may cut a stamp in two
+
+    assert np.allclose(np.array(seen)[~cut], np.array(wanted)[~cut], atol=1e-3)
