@@ -61,18 +61,15 @@ class PygTgn:
         import torch
         from torch import nn
 
-        with (
-            warnings.catch_warnings()
-        ):  # it still scripts functions when it is loaded, which torch deprecates
+        with warnings.catch_warnings():
+            # It scripts a class of its own while it is imported, which PyTorch warns of.
             warnings.simplefilter("ignore", DeprecationWarning)
             from torch_geometric.nn import TGNMemory, TransformerConv
             from torch_geometric.nn.models.tgn import IdentityMessage, LastAggregator, LastNeighborLoader
 
         self.users, self.items, self.settings = users, items, settings or PygSettings()
-        nodes, dim = (
-            users + items + 1,
-            self.settings.dim,
-        )  # users, items, the node that stands for all unknown
+        nodes = users + items + 1  # the last one stands for all that are unknown
+        dim = self.settings.dim
         self.frozen = False
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
@@ -213,9 +210,7 @@ class PygTgn:
         self.stored = end
         self.known[user.numpy()] = self.known[item.numpy()] = True
         self.waiting = []
-        if (
-            loss is not None
-        ):  # stored first, as the recipe does: a batch is stored by the weights that judged it
+        if loss is not None:  # after storing, as the recipe does: by the weights that judged the batch
             self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
@@ -228,7 +223,7 @@ class PygTgn:
         from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.settings.seed + self.turn)
+            torch.manual_seed((self.settings.seed << 32) + self.turn)
             self.turn += 1
             other = torch.randint(self.users, self.users + self.items, item.shape)
             nodes: Tensor = torch.unique(torch.cat([user, item, other]))  # type: ignore[no-untyped-call]
