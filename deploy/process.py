@@ -72,7 +72,7 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
     store.load([*generation.world.tables, *generation.learned.values()], [generation.users, generation.items])
     offsets = store.offsets(topic)
     engine = Engine(generation, store=store, topic=topic, samples=config.learn.events_per_batch)
-    learning = Learning(generation, seed=config.learn.seed) if config.learn.enabled else None
+    learning = Learning(generation, seed=config.learn.seed, background=True) if config.learn.enabled else None
     engine.warm()
     source = Source(
         config.kafka.address,

@@ -13,9 +13,9 @@ from state.board import leaders
 from state.record import BLOCK, BOARD, FIRST, HISTORY, POPULAR, RISING, START, Scratch, State
 from state.walk import neighbours, push, seeds, top, visits
 
-CANDIDATES = 112  # at most, for one request
+CANDIDATES = 128  # at most, for one request
 
-PUSHED, WALKED, NEAR, FIRSTS, RISE, POP, NEWEST = 24, 16, 12, 16, 8, 12, 4
+PUSHED, WALKED, NEAR, FIRSTS, RISE, POP, NEWEST = 32, 12, 8, 12, 8, 12, 4
 
 
 @njit(nogil=True, cache=True)
@@ -120,4 +120,6 @@ def gather(state: State, scratch: Scratch, u: int, t: int, own: bool, out: np.nd
         if state.items[row].n > 0:
             n = put(scratch, out, n, row, own)
         row -= 1
-    return n
+    # Room is left for users with a short history, and where their own items may not come again.
+    m = top(scratch, 0, scratch.pick, scratch.weight, min(CANDIDATES, scratch.pick.shape[0]), not own)
+    return _put_all(scratch, out, n, scratch.pick, m, out.shape[0], own)

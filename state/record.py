@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 HISTORY = 32  # distinct items a user's row remembers in full, newest first
-SLOTS = 48  # co-watch edges of an item
+SLOTS = 64  # co-watch edges of an item
 NEXT = 12  # direct transitions of an item
 RECENT = 8  # last users of an item
 BLOCK = 31  # items in a block of the seen list
@@ -134,6 +134,7 @@ RATES = np.dtype(
         ("pace", "f8"),  # fixed pace in ms, 0 to follow the stream
         ("window", "f8"),  # ms within which two events are co-watched
         ("reach", "i8"),  # how many of the user's last items an event is linked to
+        ("backward", "f8"),  # weight of the edge from the later item back to the earlier one
         ("closeness", "f8"),  # weight of an edge a position further back
         ("month", "f8"),  # ms; unit of edge aging
         ("share", "f8"),  # share of old edges dropped a month
@@ -157,6 +158,7 @@ class GraphSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     window_hours: float = 24.0
     reach: int = 8
     closeness: float = 0.8
+    backward: float = 1.0
     aging_month_days: float = 30.0
     aging_share: float = 0.1
     session_minutes: float = 30.0
@@ -175,6 +177,7 @@ class GraphSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         rates["pace"] = self.pace_seconds * 1_000
         rates["window"] = self.window_hours * 3_600_000
         rates["reach"] = min(self.reach, HISTORY)
+        rates["backward"] = self.backward
         rates["closeness"] = self.closeness
         rates["month"] = self.aging_month_days * 86_400_000
         rates["share"] = self.aging_share

@@ -14,7 +14,7 @@ from numba import njit
 from state.candidate import CANDIDATES, close, gather, put
 from state.feature import FEATURES, describe
 from state.graph import chance
-from state.record import POPULAR, START, Marks, Row, Scratch, State
+from state.record import HISTORY, POPULAR, START, Marks, Row, Scratch, State
 from state.update import apply, decay, slot
 
 UNIFORM = 8  # items drawn at random into a training sample
@@ -36,11 +36,13 @@ class Sample(NamedTuple):
     age: np.ndarray  # int64 [S, K], ms
     better: np.ndarray  # int64 [S], items outside the candidates that popularity puts before the true one; -1 if not worked out
     equal: np.ndarray  # int64 [S], … and beside it
-    own_rank: np.ndarray  # int32 [S], place in the user's own items by recency, 0 if nowhere
+    own_rank: (
+        np.ndarray
+    )  # int32 [S], place in the user's own items by recency, 0 if nowhere, -1 if it may not be asked for
     pop_rank: np.ndarray  # int32 [S], place on the leaderboard of popularity, 0 if nowhere
 
 
-def empty(samples: int, history: int) -> Sample:
+def empty(samples: int) -> Sample:
     """Return room for `samples` samples."""
     return Sample(
         np.zeros((samples, WIDTH), np.int32),
@@ -51,8 +53,8 @@ def empty(samples: int, history: int) -> Sample:
         np.zeros(samples, np.int32),
         np.zeros(samples, np.int32),
         np.zeros(samples, np.int64),
-        np.full((samples, history), -1, np.int32),
-        np.zeros((samples, history), np.int64),
+        np.full((samples, HISTORY), -1, np.int32),
+        np.zeros((samples, HISTORY), np.int64),
         np.zeros(samples, np.int64),
         np.zeros(samples, np.int64),
         np.zeros(samples, np.int32),
@@ -92,7 +94,7 @@ def _background(state: State, scratch: Scratch, row: int, t: int, own: bool) -> 
 
 
 @njit(nogil=True, cache=True)
-def _board_rank(state: State, row: int) -> int:
+def _board_rank(state: State, scratch: Scratch, row: int, own: bool) -> int:
     board = state.boards[POPULAR]
     if not state.items[row].board & (1 << POPULAR):
         return 0
@@ -102,7 +104,7 @@ def _board_rank(state: State, row: int) -> int:
             mine = board.score[k]
     rank = 1
     for k in range(board.n):
-        if board.score[k] > mine:
+        if board.score[k] > mine and (own or not scratch.had[board.item[k]]):
             rank += 1
     return rank
 
@@ -145,7 +147,9 @@ def emit(
     out.user[s], out.item[s], out.t[s] = u, row, t
     past(state, u, t, out.hist[s], out.age[s])
     out.own_rank[s] = slot(state.users[u], row) + 1 if state.users[u].n > 0 else 0
-    out.pop_rank[s] = _board_rank(state, row)
+    if not own and scratch.had[row]:
+        out.own_rank[s] = -1
+    out.pop_rank[s] = _board_rank(state, scratch, row, own)
     close(scratch, cand, n)
 
 

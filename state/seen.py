@@ -34,8 +34,8 @@ def add(state: State, marks: Marks, row: int, item: int) -> None:
     used = user.seen_n % BLOCK
     if used == 0:
         world = state.world[0]
-        full = user.seen_n >= state.rates[0].seen_max and user.seen_n >= 2 * BLOCK
-        if full:
+        room = world.blocks + 1 < state.seen.shape[0]
+        if user.seen_n >= 2 * BLOCK and (user.seen_n >= state.rates[0].seen_max or not room):
             last, before = user.seen_head, 0
             while state.seen[last].next != 0:
                 before, last = last, state.seen[last].next
@@ -43,7 +43,7 @@ def add(state: State, marks: Marks, row: int, item: int) -> None:
             mark(marks.seen, before)
             user.seen_n -= BLOCK
             block = last
-        elif world.blocks + 1 < state.seen.shape[0]:
+        elif room:
             world.blocks += 1
             block = world.blocks
         else:

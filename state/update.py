@@ -108,7 +108,7 @@ def slot(user: Row, item: int) -> int:
 
 @njit(nogil=True, cache=True)
 def _links(state: State, marks: Marks, user: Row, row: int, t: int) -> None:
-    """Link the user's last items to item `row`."""
+    """Link the user's last items to item `row`, and back."""
     rates = state.rates[0]
     half = rates.edge * state.world[0].pace
     if user.n == 0:
@@ -124,6 +124,7 @@ def _links(state: State, marks: Marks, user: Row, row: int, t: int) -> None:
             break
         if user.item[j] != row:
             link(state, marks, user.item[j], row, weight, t, half)
+            link(state, marks, row, user.item[j], rates.backward * weight, t, half)
         weight *= rates.closeness
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from state.record import BOARD, EDGE, ITEM, LEADER, SEEN, USER, WORLD, GraphSettings, Marks, Scratch, State
 from state.table import Table
 
+SPARE = 1_000_000  # blocks of seen lists beyond one and a half a user; those never written take no memory
+
 
 class World:
     """All counted state.
@@ -36,7 +38,7 @@ class World:
         self.users = table("user", USER, max_users)
         self.items = table("item", ITEM, max_items)
         self.edges = table("edge", EDGE, max_items)
-        self.seen = table("seen", SEEN, 1 + max_users + max_users // 2)
+        self.seen = table("seen", SEEN, 1 + max_users + max_users // 2 + SPARE)
         self.boards = table("board", LEADER, 4)
         self.tables = [self.world, self.users, self.items, self.edges, self.seen, self.boards]
         self.state = State(

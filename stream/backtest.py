@@ -17,7 +17,7 @@ from state.sample import Sample, empty, learn, look
 from state.update import learn as apply_all
 from stream.generation import Generation, Limits
 from stream.job import Job
-from stream.learning import STEP, Judged, Learning
+from stream.learning import PARTS, STEP, Judged, Learning
 from tgn.layout import TgnSettings
 
 
@@ -60,7 +60,7 @@ class BacktestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     graph: GraphSettings = GraphSettings()
     tgn: TgnSettings = TgnSettings()
-    temporal: bool = True
+    without: tuple[str, ...] = ()  # parts left out, of `learning.PARTS`
     learn_until: int = 0  # the last part weights may learn from
     replay: int = 2
     seed: int = 0
@@ -83,15 +83,22 @@ class Backtest:
     """One run over one log."""
 
     def __init__(self, log: Log, settings: BacktestSettings) -> None:
+        unknown = [part for part in settings.without if part not in PARTS]
+        if unknown:
+            raise ValueError(f"without {unknown[0]!r}: no such part; expected one of {', '.join(PARTS)}")
         self.log, self.settings = log, settings
         limits = Limits(max_users=log.n_users + 1, max_items=log.n_items + 2)
-        self.generation = Generation(settings.graph, settings.tgn, limits)
+        graph = settings.graph
+        if "cowatch" in settings.without:
+            graph = msgspec.structs.replace(graph, reach=0, seeds=0)
+        tgn = msgspec.structs.replace(settings.tgn, seed=settings.seed)
+        self.generation = Generation(graph, tgn, limits)
         self.learning = Learning(
-            self.generation, seed=settings.seed, replay=settings.replay, temporal=settings.temporal
+            self.generation, seed=settings.seed, replay=settings.replay, without=settings.without
         )
         self.world = self.generation.world
         self.scratch = self.world.scratch()
-        self.sample = empty(STEP, settings.tgn.history)
+        self.sample = empty(STEP)
         self.rows = (log.items + 1).astype(np.int32)
         self.pair = self._pairs() if log.same_stamp else {}
 

@@ -14,6 +14,7 @@ import numpy as np
 from state.answer import AGAIN, BECAUSE, NEW, NEWCOMER, POPULARITY, RISE, fill, prepare, why
 from state.candidate import CANDIDATES
 from state.feature import FEATURES, NAMES
+from state.record import HISTORY
 from state.sample import Sample, empty, learn
 from state.store import Store
 from stream.batch import Batch, hashed, merged
@@ -22,6 +23,7 @@ from stream.job import Job
 from stream.request import Answer, Recommend
 from stream.status import RANKERS
 from tgn.forward import Forward, row_inputs
+from tgn.slow import row_score
 from tgn.vector import Twin
 
 RESERVED = "riverwalk:"  # ids the program keeps for itself: the start node, the canary
@@ -60,9 +62,8 @@ class Engine:
             self.share = 1.0  # of events that may be learned from; which ones, a hash of the offset decides
             self._next_buffer()
         else:
-            k = generation.tgn.history
             self.cand = np.zeros(CANDIDATES, np.int32)
-            self.hist, self.age = np.full(k, -1, np.int32), np.zeros(k, np.int64)
+            self.hist, self.age = np.full(HISTORY, -1, np.int32), np.zeros(HISTORY, np.int64)
             self.twin = Twin({name: t.array for name, t in generation.learned.items()}, generation.tgn)
             self.forward = Forward(generation.learned["ranker"].array[0], FEATURES, CANDIDATES)
             self.x = self.forward.x
@@ -205,7 +206,7 @@ class Engine:
 
     def _next_buffer(self) -> None:
         if len(self.buffers) < BUFFERS:
-            self.buffers.append(empty(self.samples, self.generation.tgn.history))
+            self.buffers.append(empty(self.samples))
         self.turn = (self.turn + 1) % len(self.buffers)
         self.sample = self.buffers[self.turn]
         self.sampled = 0
@@ -247,16 +248,25 @@ class Engine:
         if ranker == "popularity":
             return x[:, NAMES.index("pop_3")]
         if ranker == "riverwalk" and n:
-            score, known = self.twin.score(self.hist, self.age, u, self.cand[:n])
-            x[:, FEATURES:] = row_inputs(score, known)
+            self._learned_inputs(u, n)
             learned = self.forward.logits(n)
             if np.isfinite(learned.sum()):
                 return learned
         return x[:, 0] * 4
 
+    def _learned_inputs(self, u: int, n: int) -> None:
+        """Write what the learned scores give the ranker."""
+        generation, cand = self.generation, self.cand[:n]
+        k = generation.tgn.history
+        slow = generation.learned["slow"].array
+        self.x[:n, FEATURES : FEATURES + 3] = row_inputs(
+            *self.twin.score(self.hist[:k], self.age[:k], u, cand)
+        )
+        self.x[:n, FEATURES + 3 :] = row_inputs(*row_score(slow, self.hist, cand, generation.slow.keep))
+
     def warm_scores(self) -> None:
         """Compile what scores candidates, before there is one."""
-        row_inputs(*self.twin.score(self.hist, self.age, -1, np.zeros(1, np.int32)))
+        self._learned_inputs(-1, 1)
 
     def name(self, row: int) -> str:
         """Return an item's name."""

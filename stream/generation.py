@@ -25,6 +25,7 @@ from state.world import World
 from stream.status import STATUS
 from tgn.forward import width
 from tgn.layout import TgnSettings, layout
+from tgn.slow import SlowSettings
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,7 +53,9 @@ class Generation:
         live: Path | None = None,
         number: int = 1,
         write: bool = True,
+        slow: SlowSettings | None = None,
     ) -> None:
+        self.slow = slow = slow or SlowSettings()
         self.number, self.live, self.tgn, self.write = number, live, tgn, write
         folder = live / str(number) if live else None
         if folder and write:
@@ -74,6 +77,7 @@ class Generation:
         self.learned: Mapping[str, Table] = {
             name: table(name, dtype, shape, rows[kind]) for name, (kind, dtype, shape) in layout(tgn).items()
         } | {
+            "slow": table("slow", np.dtype("f4"), (2 * slow.rank + 1,), limits.max_items),
             "ranker": table("ranker", np.dtype("f4"), (width(FEATURES),), 1),
             "ranker_moment": table("ranker_moment", np.dtype("f4"), (2 * width(FEATURES) + 1,), 1),
         }

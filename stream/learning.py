@@ -9,17 +9,19 @@ falls below the best of them, that one serves until the learned one has recovere
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
 import structlog
 
-from state.feature import FEATURES
+from state.feature import FEATURES, NAMES
 from state.sample import UNIFORM, Sample
 from stream.generation import Generation
 from stream.job import Job
+from stream.refit import Refit
 from stream.status import RANKERS
-from tgn.forward import inputs
+from tgn.forward import SCORES, inputs
 from tgn.learner import Learner
 from tgn.ranker import Ranker, RankerSettings
 
@@ -33,13 +35,34 @@ STEP = 256  # events a step
 COLUMNS = 40  # items of a sample that a step learns from
 
 
+# What an ablation can leave out: the temporal graph network, co-watch features, the user's own history,
+# all counted features, node memory, the slow vectors.
+PARTS = ("memory", "cowatch", "history", "counted", "gru", "slow")
+
+
+def hidden(without: Collection[str]) -> np.ndarray:
+    """Return the columns of counted features that an ablation hides, int64 [h]."""
+    names: set[str] = set()
+    if "cowatch" in without:
+        names |= {"next_last", "push", "push_share", "walk", "near", "start"}
+    if "history" in without:
+        names |= {"blend"} | {name for name in NAMES if name.startswith(("own", "user"))}
+    if "counted" in without:
+        names |= set(NAMES)
+    return np.array([k for k, name in enumerate(NAMES) if name in names], np.int64)
+
+
 class Judged(NamedTuple):
-    """Ranks of n events by each ranker, before any of them was learned from.  float64 [n]."""
+    """Ranks of n events by each ranker, before any of them was learned from.
+
+    float64 [n]; NaN where the true item was one the user had and may not have again.
+    """
 
     riverwalk: np.ndarray
     blend: np.ndarray
     own_recency: np.ndarray
     popularity: np.ndarray
+    served: np.ndarray  # by the one of them that served at the time
 
 
 def ranks(score: np.ndarray, sample: Sample, n: int) -> np.ndarray:
@@ -67,7 +90,8 @@ class Learning:
         seed: Of the ranker's first weights and its draws.
         replay: Past steps the ranker takes again for each fresh one.
         learn: False freezes all weights; memory goes on.
-        temporal: False leaves the temporal graph network out.
+        without: Parts that are left out, of `PARTS`.
+        background: Whether the slow vectors are fitted in a thread beside, as a live stream wants it.
     """
 
     def __init__(
@@ -77,11 +101,14 @@ class Learning:
         seed: int = 0,
         replay: int = 1,
         learn: bool = True,
-        temporal: bool = True,
+        without: Collection[str] = (),
+        background: bool = False,
     ) -> None:
         self.generation, self.replay, self.learn = generation, replay, learn
         arrays = {name: table.array for name, table in generation.learned.items()}
-        self.learner = Learner(arrays, generation.tgn) if temporal else None
+        self.learner = Learner(arrays, generation.tgn) if "memory" not in without else None
+        self.refit = Refit(generation, background=background) if "slow" not in without else None
+        self.hidden = hidden(without)
         self.ranker = Ranker(
             arrays["ranker"][0], arrays["ranker_moment"][0], FEATURES, RankerSettings(seed=seed)
         )
@@ -101,12 +128,14 @@ class Learning:
             rows = slice(begin, min(begin + STEP, job.samples))
             parts.append(self._step(Sample(*(column[rows] for column in job.sample)), job.items))
         self.remember(job)
+        if self.refit is not None and self.learn:
+            self.refit.step()
         self._mark()
         none = np.zeros(0)
         judged = (
             Judged(*(np.concatenate(column) for column in zip(*parts, strict=True)))
             if parts
-            else Judged(none, none, none, none)
+            else Judged(*[none] * len(Judged._fields))
         )
         self._note(judged)
         return judged
@@ -123,16 +152,24 @@ class Learning:
         valid = place < sample.n[:, None]
         cand = np.where(valid, sample.cand[:, :width], -1)
         x = np.ascontiguousarray(sample.x[:, :width])
-        tgn = np.zeros((n, width, 3), np.float32)
+        if self.hidden.shape[0]:
+            x[..., self.hidden] = 0
+        tgn = np.zeros((n, width, SCORES), np.float32)
         if self.learner is not None:
-            score, known = self.learner.score(sample.hist, sample.age, sample.user, cand)
-            tgn = inputs(score, known, valid)
-        judged = Judged(
+            k = self.generation.tgn.history
+            tgn[..., :3] = inputs(
+                *self.learner.score(sample.hist[:, :k], sample.age[:, :k], sample.user, cand), valid
+            )
+        if self.refit is not None:
+            tgn[..., 3:] = inputs(*self.refit.score(sample.hist, cand), valid)
+        by = [
             ranks(self.ranker.score(x, tgn), sample, n),
             ranks(x[..., 0], sample, n),
             np.where(sample.own_rank > 0, sample.own_rank, np.inf),
             np.where(sample.pop_rank > 0, sample.pop_rank, np.inf),
-        )
+        ]
+        by.append(by[int(self.generation.status["serving"])])
+        judged = Judged(*(np.where(sample.own_rank < 0, np.nan, column) for column in by))
         if self.learn:
             self._learn(sample, x, tgn, valid, place, items)
         return judged
@@ -164,7 +201,10 @@ class Learning:
             self.ranker.moment[:] = 0
             self.ranker.load()
         if self.learner is not None:
-            self.learner.step(sample.hist[good], sample.age[good], sample.user[good], sample.item[good])
+            k = self.generation.tgn.history
+            self.learner.step(
+                sample.hist[good, :k], sample.age[good, :k], sample.user[good], sample.item[good]
+            )
 
     def _drawn(
         self, sample: Sample, valid: np.ndarray, place: np.ndarray, items: int
@@ -193,18 +233,21 @@ class Learning:
         if self.learner is not None:
             for name, rows in self.learner.dirty().items():
                 learned[name].touch(rows)
+        if self.refit is not None:
+            learned["slow"].touch(self.refit.dirty())
         learned["ranker"].touch(np.zeros(1, np.int32))
         learned["ranker_moment"].touch(np.zeros(1, np.int32))
 
     def _note(self, judged: Judged) -> None:
         """Keep the live quality, and let the best ranker serve."""
         status = self.generation.status
-        n = judged.riverwalk.shape[0]
+        asked = ~np.isnan(judged.riverwalk)
+        n = int(asked.sum())
         if n == 0:
             return
         seen = min(int(status["judged"]), WINDOW)
         share = n / (seen + n)
-        for k, rank in enumerate(judged):
+        for k, rank in enumerate(column[asked] for column in judged[: len(RANKERS)]):
             status["mrr"][k] += share * (np.mean(1.0 / rank) - status["mrr"][k])
             status["recall10"][k] += share * (np.mean(rank <= 10) - status["recall10"][k])
         status["judged"] += n

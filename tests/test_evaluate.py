@@ -1,8 +1,12 @@
-"""Evaluation: splits, visibility, the engine's backtest, and the report others read."""
+"""Evaluation: the engine's backtest, the baselines' ranks, and the report others read."""
 
 import json
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +19,12 @@ from state.sample import Sample
 from stream.backtest import Backtest, BacktestSettings
 from stream.learning import Judged
 from tgn.layout import TgnSettings
+
+TOP = {"data", "protocol", "visible", "learning", "new_only", "seeds", "events", "rows", "compare"}
+ROW = {
+    *("model", "part", "mrr", "recall", "ndcg", "seconds", "events_per_s", "peak_rss_mib"),
+    *("by_kind", "seeds", "mrr_std", "recall_std"),
+}
 
 
 def write(path: Path, events: list[tuple[str, str, float]]) -> Path:
@@ -37,36 +47,6 @@ def ring(path: Path, turns: int) -> Path:
 @pytest.fixture
 def chain(tmp_path: Path) -> Path:
     return ring(tmp_path / "chain.csv", 1_600)
-
-
-def test_parts_and_groups_of_the_benchmark_protocol(chain: Path) -> None:
-    log = split(chain, "tgb", "online")
-
-    assert np.bincount(log.part).tolist() == [1120, 240, 240]
-    assert log.groups.shape[0] == 1_600
-    assert log.judged.sum() == 480
-    assert not log.exclude_seen
-
-
-def test_a_lag_groups_events_inside_each_part(chain: Path) -> None:
-    log = split(chain, "tgb", "lag=200")
-
-    assert log.groups.tolist() == [0, 200, 400, 600, 800, 1000, 1120, 1320, 1360, 1560]
-
-
-def test_strict_visibility_keeps_one_stamp_together(tmp_path: Path) -> None:
-    events = [(f"u{k}", f"i{k % 3}", float(k // 4)) for k in range(40)]
-    log = split(write(tmp_path / "e.csv", events), "chronological", None)
-
-    assert log.groups.tolist() == list(range(0, 40, 4))
-    assert log.exclude_seen
-
-
-def test_only_new_pairs_count_where_seen_items_do_not_compete(tmp_path: Path) -> None:
-    events = [("a", "x", float(k)) for k in range(18)] + [("a", "y", 18.0), ("a", "x", 19.0)]
-    log = split(write(tmp_path / "e.csv", events), "chronological", None)
-
-    assert np.flatnonzero(log.judged).tolist() == [18]
 
 
 def test_the_engine_learns_a_certain_successor_and_the_baselines_do_not(tmp_path: Path) -> None:
@@ -100,40 +80,174 @@ def test_the_same_seed_gives_the_same_ranks(chain: Path) -> None:
     assert np.array_equal(runs[0], runs[1], equal_nan=True)
 
 
+@pytest.mark.parametrize("name", judge.WITHOUT)
+def test_riverwalk_ranks_without_each_of_its_parts(tmp_path: Path, name: str) -> None:
+    log = split(ring(tmp_path / "e.csv", 300), "stream", None).until(1)
+    ranks = judge.engine(log, name, 0, "online", lambda n: None)
+
+    assert list(ranks) == [name, *(["riverwalk-served"] if name == "riverwalk" else [])]
+    for each in ranks.values():
+        assert (each[log.judged] >= 1).all()
+        assert np.isnan(each[log.part == 0]).all()
+
+
+def test_learning_online_goes_on_where_frozen_weights_stay(chain: Path) -> None:
+    log = split(chain, "stream", None)
+    frozen, online = (
+        judge.engine(log, "riverwalk-counted", 0, learning, lambda n: None)["riverwalk-counted"]
+        for learning in ("frozen", "online")
+    )
+    first = int(np.flatnonzero(log.judged)[0])
+
+    assert frozen[first] == online[first]
+    assert not np.array_equal(frozen[log.part == 2], online[log.part == 2])
+
+
+@pytest.mark.parametrize(("protocol", "new_only"), [("tgb", False), ("tgb", True), ("stream", False)])
+def test_a_baseline_ranks_as_the_words_of_the_protocol_say(
+    tmp_path: Path, protocol: str, new_only: bool
+) -> None:
+    chance = np.random.default_rng(7)
+    events = [(f"u{chance.integers(4)}", f"i{chance.integers(9)}", float(k // 4)) for k in range(200)]
+    log = split(write(tmp_path / "e.csv", events), protocol, "strict", new_only=new_only)
+    ranks = judge.baseline(log, judge.BASELINES["popularity"](log))
+
+    for i in np.flatnonzero(log.judged):
+        user, item, t = log.users[i], log.items[i], log.t[i]
+        earlier, mine = (log.t < t) | ((log.t == t) & (log.part < log.part[i])), log.users == user
+        out = set(log.items[mine & (log.t == t) & log.judged]) if protocol == "tgb" else set()
+        out |= set(log.items[mine & earlier]) if new_only else set()
+        count = [int((log.items[earlier] == k).sum()) for k in range(log.n_items)]
+        others = [count[k] for k in range(log.n_items) if k != item and k not in out]
+        wanted = 1 + sum(c > count[item] for c in others) + sum(c == count[item] for c in others) / 2
+        assert ranks[i] == wanted
+    assert np.isnan(ranks[~log.judged]).all()
+
+
 def test_the_report_has_the_agreed_shape(chain: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    evaluate.run(str(chain), protocol="tgb", visible="online", models="own-recency,blend", as_json=True)
+    evaluate.run(str(chain), protocol="tgb", visible="online", models="own-recency,popularity", as_json=True)
     report = json.loads(capsys.readouterr().out)
 
-    assert set(report) == {"data", "protocol", "visible", "events", "rows"}
+    assert set(report) == TOP
     assert report["events"] == {"train": 1120, "validation": 240, "test": 240}
     assert [(row["model"], row["part"]) for row in report["rows"]] == [
-        (model, part) for model in ("own-recency", "blend") for part in ("validation", "test")
+        (model, part) for model in ("own-recency", "popularity") for part in ("validation", "test")
     ]
     for row in report["rows"]:
-        assert set(row) == {
-            "model",
-            "part",
-            "mrr",
-            "recall",
-            "ndcg",
-            "seconds",
-            "events_per_s",
-            "peak_rss_mib",
-        }
+        assert set(row) == ROW
         assert set(row["recall"]) == set(row["ndcg"]) == {"10", "20"}
+        kinds = [row["by_kind"][name] for name in ("repeat", "known_user_new_item", "new_user", "new_item")]
+        assert sum(kind["n"] for kind in kinds) == 240
+        assert sum(kind["n"] * kind["mrr"] for kind in kinds) / 240 == pytest.approx(row["mrr"], abs=2e-5)
+
+
+def test_every_model_meets_the_best_baseline_with_an_interval(chain: Path) -> None:
+    report = evaluate.evaluate(
+        str(chain), models="popularity,transitions,own-recency", part="validation", quiet=True
+    )
+    mrr = {row["model"]: row["mrr"] for row in report["rows"]}
+
+    assert [(pair["model"], pair["against"]) for pair in report["compare"]] == [
+        ("popularity", "transitions"),
+        ("own-recency", "transitions"),
+    ]
+    for pair in report["compare"]:
+        assert pair["mrr_difference"] == pytest.approx(mrr[pair["model"]] - mrr["transitions"], abs=2e-5)
+        assert pair["low"] < pair["mrr_difference"] < pair["high"] < 0
+        assert pair["significant"]
+
+
+def test_seeds_give_a_mean_and_a_spread_and_do_not_touch_what_no_seed_changes(tmp_path: Path) -> None:
+    path = str(ring(tmp_path / "e.csv", 600))
+    models = "riverwalk-served,popularity,riverwalk"
+    report = evaluate.evaluate(path, protocol="stream", models=models, seeds=2, part="validation", quiet=True)
+    served, popular, whole = report["rows"]
+
+    assert [row["seeds"] for row in report["rows"]] == [2, 1, 2]
+    assert (whole["mrr_std"] > 0, popular["mrr_std"]) == (True, 0.0)
+    assert served["seconds"] == whole["seconds"]  # out of the same run
+    assert report["learning"] == "online"
+    assert {pair["against"] for pair in report["compare"]} == {"popularity", "riverwalk"}
+
+
+def test_a_validation_that_reads_no_test_gives_the_same_figures(chain: Path) -> None:
+    both, alone = (
+        evaluate.evaluate(
+            str(chain), protocol="stream", models="ease,edgebank-tw", part=part, quiet=True, new_only=True
+        )
+        for part in ("both", "validation")
+    )
+    figures = [
+        [row["by_kind"] for row in report["rows"] if row["part"] == "validation"] for report in (both, alone)
+    ]
+
+    assert figures[0] == figures[1]
+    assert [row["part"] for row in alone["rows"]] == ["validation", "validation"]
+    assert both["events"] == alone["events"]
+
+
+def test_a_drawn_split_is_averaged_over_its_seeds(tmp_path: Path) -> None:
+    report = evaluate.evaluate(
+        str(ring(tmp_path / "e.csv", 300)),
+        protocol="random",
+        models="popularity,own-recency",
+        seeds=2,
+        quiet=True,
+    )
+
+    assert report["events"] == {"train": 240, "validation": 0, "test": 60}
+    assert [(row["part"], row["seeds"]) for row in report["rows"]] == [("test", 2), ("test", 2)]
+    assert report["rows"][0]["mrr_std"] > 0
+    assert set(report["rows"][0]["precision"]) == {"10", "20"}
+
+
+def test_the_usual_models_leave_out_what_is_slow_and_an_ablation_adds_each_part() -> None:
+    assert evaluate.chosen(None, False) == list(judge.MODELS)
+    assert judge.PYG not in judge.MODELS
+    assert evaluate.chosen("popularity", True) == ["popularity", "riverwalk", *judge.ABLATIONS]
 
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
         ({"models": "magic"}, "magic: no such model; known: riverwalk"),
+        ({"models": "popularity,edgebonk"}, "did you mean edgebank?"),
         ({"protocol": "dice"}, "dice: no such protocol"),
         ({"visible": "lag=x"}, "wanted online, strict or lag=N"),
+        (
+            {"learning": "frosen"},
+            "--learning frosen: no such rule; known: frozen, online; did you mean frozen?",
+        ),
+        ({"part": "exam"}, "--part exam: no such part"),
+        ({"protocol": "chronological", "new_only": True}, "--new-only: chronological ranks only what is new"),
+        ({"protocol": "random", "part": "validation"}, "random has a training and a test part alone"),
+        ({"data": "nowhere.csv"}, "nowhere.csv: no such file"),
     ],
 )
-def test_what_is_unknown_is_said_so(chain: Path, wrong: dict[str, str], says: str) -> None:
+def test_what_is_unknown_is_said_so(chain: Path, wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadConfig, match=re.escape(says)):
+        evaluate.evaluate(**{"data": str(chain), "quiet": True, **wrong})
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [("a,b,1\n", r"e\.csv: 1 events are too few"), ("a,b,1\nx,,\n", r"e\.csv:3: the item is empty")],
+)
+def test_a_file_that_cannot_be_used_is_told_before_anything_runs(
+    tmp_path: Path, lines: str, says: str
+) -> None:
+    (tmp_path / "e.csv").write_text("user,item,timestamp\n" + lines)
     with pytest.raises(BadConfig, match=says):
-        evaluate.evaluate(str(chain), quiet=True, **{"protocol": "tgb", **wrong})
+        evaluate.evaluate(str(tmp_path / "e.csv"), models="popularity", quiet=True)
+
+
+def test_the_command_prints_one_json_value_and_draws(chain: Path, tmp_path: Path) -> None:
+    words = ["evaluate", str(chain), "--protocol", "stream", "--part", "validation", "--models", "popularity"]
+    command = [sys.executable, "-P", "-m", "deploy.main", *words, "--json", "--plot", str(tmp_path / "a.svg")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert json.loads(done.stdout)["rows"][0]["model"] == "popularity"
+    assert (tmp_path / "a.svg").read_text().startswith("<svg")
 
 
 def test_published_figures_of_edgebank_are_met() -> None:
@@ -151,12 +265,12 @@ def test_published_figures_of_edgebank_are_met() -> None:
 def test_every_event_sees_all_earlier_stamps_and_nothing_of_its_own(tmp_path: Path, biggest: int) -> None:
     chance = np.random.default_rng(biggest)
     events, stamp = [], 0
-    while len(events) < 3_000:
+    while len(events) < max(3_000, 10 * biggest):
         stamp += 1
         for _ in range(int(chance.integers(1, biggest + 1))):
             events.append((f"u{chance.integers(25)}", f"i{chance.integers(60)}", float(stamp)))
     log = split(write(tmp_path / "e.csv", events), "tgb", "strict")
-    run = Backtest(log, BacktestSettings(temporal=False, learn_until=-1))
+    run = Backtest(log, BacktestSettings(without=("memory", "slow"), learn_until=-1))
     seen: list[float] = []
     step = run.learning._step
 

@@ -53,7 +53,8 @@ def reference(log: list[tuple[int, int, int]], now: int) -> dict[tuple[int, int]
                 if t - at > DAY:
                     break
                 if other != item:
-                    edges[other, item] = edges.get((other, item), 0) + weight * left
+                    for pair in ((other, item), (item, other)):
+                        edges[pair] = edges.get(pair, 0) + weight * left
                 weight *= 0.8
         history[user] = [(item, t)] + [entry for entry in past if entry[0] != item]
     return edges
@@ -91,14 +92,14 @@ def test_edges_equal_a_dict_with_explicit_decay() -> None:
 
 def test_the_weakest_edge_gives_way() -> None:
     made = world()
-    log = [(k, item, k * 100_000 + step * 10) for k in range(1, 60) for step, item in enumerate((79, k))]
+    log = [(k, item, k * 100_000 + step * 10) for k in range(1, 79) for step, item in enumerate((79, k))]
     feed(made, [*log[:2], (90, 79, 1), (90, 1, 2), *log[2:]])
     edge = made.state.edges[79]
 
     assert edge["slots"] == SLOTS
     assert 1 in edge["dst"].tolist()
     assert 2 not in edge["dst"].tolist()
-    assert int(made.state.world[0]["evicted"]) == 59 - SLOTS
+    assert int(made.state.world[0]["evicted"]) == 78 - SLOTS
 
 
 def test_aging_drops_the_same_share_of_old_edges_each_time() -> None:

@@ -15,7 +15,7 @@ from tgn.layout import TgnSettings
 
 
 def test_tied_scores_share_their_places_and_what_is_not_found_comes_last() -> None:
-    sample = empty(4, 4)
+    sample = empty(4)
     sample.found[:], sample.n[:] = 3, 3
     sample.label[:] = [0, 2, -1, 1]
     sample.better[:] = [0, 0, 5, 0]
@@ -29,7 +29,7 @@ def test_tied_scores_share_their_places_and_what_is_not_found_comes_last() -> No
 def test_poisoned_weights_do_not_serve(poison: str) -> None:
     generation = Generation(GraphSettings(), TgnSettings(), Limits(max_users=500, max_items=300))
     engine = Engine(generation, samples=256)
-    learning = Learning(generation, learn=False, temporal=False)
+    learning = Learning(generation, learn=False, without=("memory", "slow"))
     row = generation.learned["ranker"].array[0]
     row[:] = np.nan if poison == "nan" else np.random.default_rng(0).normal(0, 30, row.shape)
     learning.ranker.load()
@@ -44,7 +44,7 @@ def test_poisoned_weights_do_not_serve(poison: str) -> None:
 def test_weights_that_are_not_finite_start_afresh_and_recover() -> None:
     generation = Generation(GraphSettings(), TgnSettings(), Limits(max_users=500, max_items=300))
     engine = Engine(generation, samples=256)
-    learning = Learning(generation, temporal=False)
+    learning = Learning(generation, without=("memory", "slow"))
     generation.learned["ranker"].array[0][:] = np.nan
     learning.ranker.load()
     events = shop(4_000)
@@ -54,5 +54,5 @@ def test_weights_that_are_not_finite_start_afresh_and_recover() -> None:
     assert np.isfinite(generation.learned["ranker"].array[0]).all()
     assert int(generation.status["learned"]) > 3_000
     assert np.isfinite(
-        learning.ranker.score(np.zeros((1, 3, FEATURES), np.float32), np.zeros((1, 3, 3), np.float32))
+        learning.ranker.score(np.zeros((1, 3, FEATURES), np.float32), np.zeros((1, 3, 6), np.float32))
     ).all()

@@ -13,18 +13,18 @@ import numpy as np
 from numba import njit
 
 HIDDEN = 64
-SCORES = 3  # inputs from the temporal graph network: centred score, log-softmax, known
+SCORES = 6  # inputs from learned scores, temporal and slow: of each centred score, log-softmax, known
 
 
 def width(features: int, hidden: int = HIDDEN) -> int:
     """Return the length of the weight row for `features` counted features."""
-    return (features + SCORES) * hidden + hidden + hidden * hidden + hidden + hidden + 1
+    return (features + SCORES) * hidden + hidden + hidden * hidden + hidden + hidden + 2
 
 
 def unpack(row: np.ndarray, features: int, hidden: int = HIDDEN) -> tuple[np.ndarray, ...]:
     """Return (w1, b1, w2, b2, w3, alpha) as views of the weight row."""
     parts, at = [], 0
-    for shape in ((features + SCORES, hidden), (hidden,), (hidden, hidden), (hidden,), (hidden,), (1,)):
+    for shape in ((features + SCORES, hidden), (hidden,), (hidden, hidden), (hidden,), (hidden,), (2,)):
         size = int(np.prod(shape))
         parts.append(row[at : at + size].reshape(shape))
         at += size
@@ -32,7 +32,7 @@ def unpack(row: np.ndarray, features: int, hidden: int = HIDDEN) -> tuple[np.nda
 
 
 def inputs(score: np.ndarray, known: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """Return the ranker's inputs made of the temporal score: centred, log-softmax, known.
+    """Return the ranker's inputs made of a learned score: centred, log-softmax, known.
 
     Shapes:
         - score, known, valid: [..., C]
@@ -58,7 +58,7 @@ def row_inputs(score: np.ndarray, known: np.ndarray) -> np.ndarray:
         - output: float32 [C, 3]
     """
     n = score.shape[0]
-    out = np.zeros((n, SCORES), np.float32)
+    out = np.zeros((n, 3), np.float32)
     count, total, peak, mass = 0, 0.0, -np.inf, 0.0
     for c in range(n):
         if known[c] and np.isfinite(score[c]):
@@ -84,7 +84,7 @@ def logits(x: np.ndarray, tgn: np.ndarray, row: np.ndarray) -> np.ndarray:
 
     Shapes:
         - x: float32 [C, F], counted features; column 0 is the blend
-        - tgn: float32 [C, 3], from `inputs`
+        - tgn: float32 [C, 6], from `inputs` of both scores
         - row: float32 [width(F)]
         - output: float32 [C]
     """
@@ -120,4 +120,5 @@ class Forward:
         out: np.ndarray = h2 @ self.w3
         out += 4 * x[:, 0]
         out += (4 * self.alpha[0]) * x[:, self.features]
+        out += (4 * self.alpha[1]) * x[:, self.features + 3]
         return out

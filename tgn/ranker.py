@@ -1,6 +1,6 @@
 """The learned ranker: a small network over counted features and the temporal score, on top of the blend.
 
-    score = blend + MLP([features, temporal score]) + alpha * temporal score
+    score = blend + MLP([features, temporal score, slow score]) + alpha · [temporal score, slow score]
 
 The last layer and alpha start at zero, so a fresh ranker is the blend.  It is trained with a softmax over
 one taken item and the candidates that were not taken; items drawn at random stand for all others and carry
@@ -68,7 +68,7 @@ class Ranker:
             (HIDDEN, HIDDEN),
             (HIDDEN,),
             (HIDDEN,),
-            (1,),
+            (2,),
         ):
             size = math.prod(shape)
             parts.append(self.weight[at : at + size].view(shape))
@@ -76,10 +76,10 @@ class Ranker:
         w1, b1, w2, b2, w3, alpha = parts
         hidden = torch.relu(torch.cat([x, tgn], -1) @ w1 + b1)
         hidden = torch.relu(hidden @ w2 + b2)
-        return x[..., 0] * 4 + hidden @ w3 + alpha * tgn[..., 0] * 4
+        return x[..., 0] * 4 + hidden @ w3 + (alpha[0] * tgn[..., 0] + alpha[1] * tgn[..., 3]) * 4
 
     def score(self, x: np.ndarray, tgn: np.ndarray) -> np.ndarray:
-        """Return scores float32 [n, C] for features [n, C, F] and temporal inputs [n, C, 3]."""
+        """Return scores float32 [n, C] for features [n, C, F] and learned scores [n, C, 6]."""
         with torch.no_grad():
             return self._forward(torch.from_numpy(x), torch.from_numpy(tgn)).numpy()
 
@@ -87,7 +87,7 @@ class Ranker:
         """Take one step towards ranking `label` first; a loss that is not finite changes nothing.
 
         Shapes:
-            - x: float32 [n, C, F]; tgn: float32 [n, C, 3]
+            - x: float32 [n, C, F]; tgn: float32 [n, C, 6]
             - log_weight: float32 [n, C], how many items each stands for, -inf where there is none
             - label: int64 [n]
         """

@@ -1,0 +1,105 @@
+"""The slow collaborative vectors: who likes this also likes that, refitted now and then.
+
+    score(user, item) = 10 · sum over the user's last items, newest first, of 0.9**place · left[item before] · right[item]
+
+`left @ right.T` is the best low-rank form of the closed-form item–item model; it knows what goes together over
+the whole stream, where the attention knows what follows what now.
+
+Source: Steck, Embarrassingly Shallow Autoencoders for Sparse Data (WWW 2019), for the item–item model.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from numba import njit
+
+SCALE = 10.0  # brings scores to the size of logits
+
+
+class SlowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the slow vectors are fitted."""
+
+    rank: int = 64
+    items: int = 2_000  # that take part at most, those with most users
+    ridge: float = 300.0
+    keep: float = 0.9  # weight of an item of the history against the next newer one
+    first: int = 1_000  # events before the first fit
+    growth: float = 1.25  # of the stream, between two fits
+
+
+def fit(gram: np.ndarray, settings: SlowSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Return (left, right), float32 [m, rank] each, of the item–item model of a Gram matrix float32 [m, m]."""
+    m, rank = gram.shape[0], settings.rank
+    left, right = np.zeros((m, rank), np.float32), np.zeros((m, rank), np.float32)
+    if m < 2:
+        return left, right
+    regular = gram + np.float32(settings.ridge) * np.eye(m, dtype=np.float32)
+    inverse = np.linalg.inv(regular)
+    model = -inverse / np.diag(inverse)
+    np.fill_diagonal(model, 0.0)
+    width = min(m, rank + 16)
+    basis = np.random.default_rng(0).normal(size=(m, width)).astype(np.float32)
+    for _ in range(3):
+        basis, _ = np.linalg.qr(model @ basis)
+        basis, _ = np.linalg.qr(model.T @ basis)
+    basis, _ = np.linalg.qr(model @ basis)
+    u, s, v = np.linalg.svd(basis.T @ model, full_matrices=False)
+    r = min(rank, width)
+    root = np.sqrt(s[:r])
+    left[:, :r] = (basis @ u[:, :r]) * root
+    right[:, :r] = v[:r].T * root
+    if not (np.isfinite(left).all() and np.isfinite(right).all()):
+        return np.zeros_like(left), np.zeros_like(right)
+    return left, right
+
+
+def score(
+    table: np.ndarray, hist: np.ndarray, cand: np.ndarray, keep: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the score of each candidate, and whether the item has taken part in a fit.
+
+    Shapes:
+        - table: float32 [items, 2 * rank + 1]: left, right, and 1 once fitted
+        - hist: int32 [n, K], newest first, -1 where unused; cand: int32 [n, C], -1 where unused
+        - output: float32 [n, C], bool [n, C]
+    """
+    rank = table.shape[1] // 2
+    weight = np.where(
+        hist >= 0, SCALE * np.float32(keep) ** np.arange(hist.shape[1], dtype=np.float32), 0
+    ).astype(np.float32)
+    users = np.einsum("nk,nkd->nd", weight, table[np.maximum(hist, 0), :rank], optimize=True)
+    rows = table[np.maximum(cand, 0)]
+    known = (rows[..., -1] > 0) & (cand >= 0) & (hist[:, :1] >= 0)
+    out: np.ndarray = np.einsum("nd,ncd->nc", users, rows[..., rank : 2 * rank], optimize=True)
+    return out, known
+
+
+@njit(nogil=True, cache=True)
+def row_score(
+    table: np.ndarray, hist: np.ndarray, cand: np.ndarray, keep: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return `score` for one user.
+
+    Shapes:
+        - hist: int32 [K]; cand: int32 [C]
+        - output: float32 [C], bool [C]
+    """
+    rank = table.shape[1] // 2
+    user = np.zeros(rank, np.float32)
+    weight = np.float32(SCALE)
+    for k in range(hist.shape[0]):
+        if hist[k] < 0:
+            break
+        row = table[hist[k]]
+        for e in range(rank):
+            user[e] += weight * row[e]
+        weight *= np.float32(keep)
+    out, known = np.zeros(cand.shape[0], np.float32), np.zeros(cand.shape[0], np.bool_)
+    for c in range(cand.shape[0]):
+        row = table[cand[c]]
+        total = np.float32(0)
+        for e in range(rank):
+            total += user[e] * row[rank + e]
+        out[c], known[c] = total, row[2 * rank] > 0 and hist[0] >= 0
+    return out, known
