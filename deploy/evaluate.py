@@ -1,26 +1,33 @@
 """`riverwalk evaluate`: models on one log under one published protocol, the trivial baselines beside them.
 
-Test and validation events update state, never weights.  Every model runs in a process of its own.
+Every model runs in a process of its own, Riverwalk's once a seed, and all are judged here from the ranks they leave.
 """
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
+from deploy import plot
 from deploy.config import BadConfig
 from deploy.dataset import find
-from deploy.judge import MODELS, Job
-from deploy.protocol import PROTOCOLS, USUAL, _groups
+from deploy.judge import ABLATIONS, KNOWN, MODELS, SEEDED, SERVED, Done, Job
+from deploy.protocol import LEARNINGS, LEARNS, PARTS, known, published, rule, split
+from deploy.report import show
+from deploy.row import NUMBER, Run, compare, row
+from deploy.split import Split
+from stream.error import BadEvent, BadSource
 
 Report = dict[str, Any]
-WIDTH = 108  # columns the table needs
 
 
 def evaluate(
@@ -30,111 +37,157 @@ def evaluate(
     visible: str | None = None,
     models: str | None = None,
     last: float = 0.1,
+    learning: str | None = None,
+    new_only: bool = False,
+    seeds: int = 1,
+    ablate: bool = False,
+    part: str = "both",
     quiet: bool = False,
 ) -> Report:
-    """Return the report: the data, the protocol, and a row a model and part.
+    """Return the report: the data, the protocol, a row a model and part, and comparisons in pairs.
+
+    Args:
+        models: Names with commas; the usual ones when left out.
+        learning: What Riverwalk's weights learn from; the protocol's usual rule when left out.
+        new_only: Rank only what the user has not had.
+        seeds: How often models run that a seed changes, from seed 0 on.
+        ablate: Also run Riverwalk without each of its parts.
+        part: Without `test`, nothing after the validation part is read.
 
     Raises:
         BadConfig: An unknown model, protocol, rule or file.
     """
-    chosen = [name.strip() for name in models.split(",") if name.strip()] if models else list(MODELS)
-    unknown = [name for name in chosen if name not in MODELS]
-    if unknown:
-        raise BadConfig(f"--models {unknown[0]}: no such model; known: {', '.join(MODELS)}")
-    if protocol not in PROTOCOLS:
-        raise BadConfig(f"--protocol {protocol}: no such protocol; wanted {', '.join(PROTOCOLS)}")
-    import numpy as np
-
-    visible = visible or USUAL[protocol]
-    _groups(np.zeros(1, np.int64), np.zeros(1, np.int8), visible)
+    names = chosen(models, ablate)
+    visible = rule(protocol, visible)
+    learning = known("--learning", "rule", learning or LEARNS[protocol], LEARNINGS)
+    parts = tuple(NUMBER) if known("--part", "part", part, PARTS) == "both" else (part,)
+    if new_only and protocol not in ("tgb", "stream"):
+        raise BadConfig(f"--new-only: {protocol} ranks only what is new by itself; leave it out")
+    if part == "validation" and protocol == "random":
+        raise BadConfig("--part validation: random has a training and a test part alone")
     found = find(data, online=False)
     if found.path is None:
         raise BadConfig(f"{data}: no file of events; give one, or a folder that holds one")
-    report: Report = {"data": found.name, "protocol": protocol, "visible": visible, "events": {}, "rows": []}
-    bars = Progress(
+    path = found.path
+    drawn = range(seeds) if protocol == "random" and published(path) is None else range(1)
+    try:
+        whole = [split(path, protocol, visible, last=last, seed=k, new_only=new_only) for k in drawn]
+    except (BadEvent, BadSource) as exc:
+        raise BadConfig(str(exc)) from exc
+    until = max(NUMBER[name] for name in parts)
+    logs = [log.until(until) for log in whole]
+    job = Job(
+        str(path), protocol, visible, "", "", last=last, new_only=new_only, learning=learning, until=until
+    )
+    with _bars(quiet) as bars:
+        runs = _runs(names, job, seeds, len(logs) > 1, bars)
+    logs *= seeds // len(logs)
+    rows, pairs = _judged(runs, logs, [name for name in parts if _counts(logs, name)])
+    if not rows:
+        raise BadConfig(f"{path}: no event of the {part} part counts under --protocol {protocol}")
+    return {
+        "data": found.name,
+        "protocol": protocol,
+        "visible": visible,
+        "learning": learning,
+        "new_only": logs[0].exclude_seen,
+        "seeds": seeds,
+        "events": {
+            name: int((whole[0].part == k).sum()) for k, name in enumerate(("train", "validation", "test"))
+        },
+        "rows": rows,
+        "compare": pairs,
+    }
+
+
+def chosen(models: str | None, ablate: bool) -> list[str]:
+    """Return the models to run, each once."""
+    names = [name.strip() for name in models.split(",") if name.strip()] if models else list(MODELS)
+    for name in names:
+        known("--models", "model", name, KNOWN)
+    return list(dict.fromkeys([*names, *(("riverwalk", *ABLATIONS) if ablate else ())]))
+
+
+def _counts(logs: list[Split], part: str) -> bool:
+    return bool((logs[0].judged & (logs[0].part == NUMBER[part])).any())
+
+
+def _judged(runs: list[Run], logs: list[Split], parts: list[str]) -> tuple[list[Report], list[Report]]:
+    """Return the rows and the comparisons."""
+    kinds = [log.kinds() for log in logs] if logs[0] is not logs[-1] else [logs[0].kinds()] * len(logs)
+    rows = [row(run, logs, kinds, part) for run in runs for part in parts]
+    return rows, [pair for part in parts for pair in compare(runs, logs, part, rows)]
+
+
+def _bars(quiet: bool) -> Progress:
+    return Progress(
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
         console=Console(stderr=True), transient=True, disable=quiet,
     )  # fmt: skip
-    with bars:
-        for model in chosen:
-            task = bars.add_task(model, total=None)
-            out = _run(Job(str(found.path), protocol, visible, model, last), bars, task)
-            report["events"] = out["events"]
-            report["rows"] += out["rows"]
-            bars.remove_task(task)
-    return report
 
 
-def _run(job: Job, bars: Progress, task: Any) -> Report:
+def _runs(names: list[str], job: Job, seeds: int, drawn: bool, bars: Progress) -> list[Run]:
+    """Return the runs of the named models, in that order."""
+    found: dict[str, tuple[list[np.ndarray], list[Done]]] = {name: ([], []) for name in names}
+    ran = dict.fromkeys("riverwalk" if name == SERVED else name for name in names)
+    with tempfile.TemporaryDirectory() as folder:
+        for model in ran:
+            for seed in range(seeds if drawn or model in SEEDED else 1):
+                out = str(Path(folder, "ranks.npz"))
+                task = bars.add_task(f"{model}, seed {seed}" if seeds > 1 else model, total=None)
+                one = msgspec.structs.replace(
+                    job, model=model, out=out, seed=seed, drawn=seed if drawn else 0
+                )
+                done = _run(one, bars, task)
+                bars.remove_task(task)
+                with np.load(out, allow_pickle=False) as ranks:
+                    for name in ranks.files:
+                        if name in found:
+                            found[name][0].append(ranks[name])
+                            found[name][1].append(done)
+    return [Run(name, ranks * (seeds // len(ranks)), done) for name, (ranks, done) in found.items()]
+
+
+def _run(job: Job, bars: Progress, task: Any) -> Done:
     command = [sys.executable, "-P", "-m", "deploy.judge"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
-        process.stdin.write(msgspec.json.encode(job) + b"\n")
-        process.stdin.close()
-        said = []
+        with contextlib.suppress(BrokenPipeError):  # it ended early, and its last words say why
+            process.stdin.write(msgspec.json.encode(job) + b"\n")
+            process.stdin.close()
+        said = ""
         for line in process.stderr:
             words = line.split()
             if len(words) == 2 and words[0].isdigit() and words[1].isdigit():
                 bars.update(task, completed=int(words[0]), total=int(words[1]))
             else:
-                said.append(line.decode(errors="replace"))
+                said = line.decode(errors="replace").strip() or said
         out = process.stdout.read()
+    if process.returncode < 0:
+        said = f"ended by signal {-process.returncode}; was there enough memory?"
     if process.returncode != 0:
-        why = said[-1].strip() if said else f"exit status {process.returncode}"
-        raise BadConfig(f"{job.model} on {job.path}: {why}")
-    report: Report = msgspec.json.decode(out)
-    return report
-
-
-def table(report: Report) -> Table:
-    """Return the report as a table for people, the best figure of each column and part in bold."""
-    events = report["events"]
-    title = f"{report['data']} · {report['protocol']} · visible {report['visible']} · {events.get('train', 0):,} / {events.get('validation', 0):,} / {events.get('test', 0):,} events"
-    made = Table(title=title)
-    for name in ("model", "part"):
-        made.add_column(name)
-    heads = ("MRR", "R@10", "R@20", "NDCG@10", "NDCG@20")
-    for name in (*heads, "seconds", "events/s", "MiB"):
-        made.add_column(name, justify="right")
-
-    def figures(row: Report) -> list[float]:
-        return [row["mrr"], row["recall"]["10"], row["recall"]["20"], row["ndcg"]["10"], row["ndcg"]["20"]]
-
-    for part in ("validation", "test"):
-        rows = sorted((row for row in report["rows"] if row["part"] == part), key=lambda row: -row["mrr"])
-        best = [max(column) for column in zip(*(figures(row) for row in rows), strict=True)]
-        for row in rows:
-            shown = [
-                f"[bold]{x:.4f}[/bold]" if x == top else f"{x:.4f}"
-                for x, top in zip(figures(row), best, strict=True)
-            ]
-            made.add_row(
-                row["model"],
-                part,
-                *shown,
-                f"{row['seconds']:.1f}",
-                f"{row['events_per_s']:,}",
-                f"{row['peak_rss_mib']:.0f}",
-            )
-        made.add_section()
-    return made
+        raise BadConfig(f"{job.model} on {job.path}: {said or f'exit status {process.returncode}'}")
+    return msgspec.json.decode(out, type=Done)
 
 
 def run(
     data: str,
     *,
-    protocol: str,
-    visible: str | None,
-    models: str | None,
-    last: float = 0.1,
     as_json: bool = False,
+    details: bool = False,
+    picture: str | None = None,
+    **asked: Any,
 ) -> None:
-    """Print the report."""
-    report = evaluate(data, protocol=protocol, visible=visible, models=models, last=last, quiet=as_json)
+    """Print the report as a table, or as one JSON object, and draw it where a picture is asked for."""
+    if picture is not None:
+        plot.check(picture)
+    report = evaluate(data, quiet=as_json, **asked)
+    if picture is not None:
+        Path(picture).write_text(plot.svg(report), encoding="utf-8")
     if as_json:
         print(msgspec.json.encode(report).decode())
     else:
-        Console(width=max(Console().width, WIDTH)).print(table(report))
+        show(report, details)

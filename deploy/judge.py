@@ -1,6 +1,6 @@
-"""One model over one log, in a process of its own so that its memory is its own: `python -m deploy.judge …`.
+"""One model over one log, in a process of its own so that its memory is its own: `python -m deploy.judge`.
 
-Prints one JSON line per model with the ranks' worth by part.  `evaluate` starts it.
+Reads a job from stdin, leaves the ranks in the job's file and prints one JSON line.  `evaluate` starts it.
 """
 
 from __future__ import annotations
@@ -9,42 +9,58 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import structlog
 
-from deploy.protocol import Split, split
+from deploy.protocol import split
+from deploy.split import IMPRESSION, Split
 from tgn import measure
 from tgn.baselines.contract import Baseline
+from tgn.baselines.cooccurrence import Cooccurrence
 from tgn.baselines.decay import Decayed
+from tgn.baselines.ease import Ease
 from tgn.baselines.edgebank import EdgeBank
 from tgn.baselines.own import LocalGlobal, OwnRecency
 from tgn.baselines.popularity import Popularity
+from tgn.baselines.pyg import PygSettings, PygTgn
+from tgn.baselines.transition import Transition
 
 Progress = Callable[[int], object]
+EPOCHS = 20  # passes over the training part that PyG's recipe needs to converge
 
 
-class Job(msgspec.Struct):
+class Job(msgspec.Struct, frozen=True):
     """What one process is asked for."""
 
     path: str
     protocol: str
     visible: str
     model: str
+    out: str  # a file for the ranks: an npz with one float64 [n] a model, NaN where nothing is judged
     last: float = 0.1
-    seed: int = 0
+    seed: int = 0  # of the model
+    drawn: int = 0  # seed of the split
+    new_only: bool = False
+    learning: str = "frozen"
+    until: int = 2  # the last part that is run
+
+
+class Done(msgspec.Struct):
+    """What one process tells when it has ended."""
+
+    seconds: float
+    peak_rss_mib: float
 
 
 def _pace_ms(log: Split) -> float:
     """Return the mean time between two events of one item in the training part."""
     train = log.part == 0
     return max(
-        1.0,
-        float(log.t[train].max() - log.t[train].min())
-        * len(set(log.items[train].tolist()))
-        / max(1, train.sum()),
+        1.0, float(np.ptp(log.t[train])) * np.unique(log.items[train]).shape[0] / max(1, int(train.sum()))
     )
 
 
@@ -61,60 +77,105 @@ BASELINES: dict[str, Callable[[Split], Baseline]] = {
     "local-global": lambda log: LocalGlobal(log.n_items),
     "edgebank": lambda log: EdgeBank(log.n_items),
     "edgebank-tw": lambda log: EdgeBank(log.n_items, _window_ms(log)),
+    "co-occurrence": lambda log: Cooccurrence(log.n_items),
+    "transitions": lambda log: Transition(log.n_items),
+    "ease": lambda log: Ease(log.n_items),
 }
-ENGINES = ("riverwalk", "riverwalk-counted", "blend")
-MODELS = (*ENGINES, *BASELINES)
+PYG = "pyg-tgn"  # slow: it runs when it is named
+SERVED = "riverwalk-served"  # what the guard would have served, out of the run of `riverwalk`
+WITHOUT: dict[str, tuple[str, ...]] = {  # what each of Riverwalk's own models lacks
+    "riverwalk": (),
+    "riverwalk-counted": ("memory", "slow"),
+    "riverwalk-minus-memory": ("memory",),
+    "riverwalk-minus-cowatch": ("cowatch",),
+    "riverwalk-minus-history": ("history",),
+    "riverwalk-memory-alone": ("counted",),
+    "riverwalk-minus-gru": ("gru",),
+    "riverwalk-minus-slow": ("slow",),
+}
+ABLATIONS = tuple(name for name in WITHOUT if name not in ("riverwalk", "riverwalk-counted"))
+SEEDED = (*WITHOUT, SERVED, PYG)  # models that a seed changes
+MODELS = ("riverwalk", SERVED, "riverwalk-counted", "blend", *BASELINES)  # when none are named
+KNOWN = (*MODELS, *ABLATIONS, PYG)
 
 
 def baseline(log: Split, model: Baseline, progress: Progress = lambda n: None) -> np.ndarray:
     """Return the rank of each judged event, float64 [n]; NaN for the others."""
-    n = log.users.shape[0]
-    ranks = np.full(n, np.nan)
-    barred = np.zeros(log.n_items, bool)
-    had: dict[int, set[int]] = {}
-    stamp: dict[tuple[int, int], set[int]] = {}
-    if log.same_stamp:
-        for i in np.flatnonzero(log.judged).tolist():
-            stamp.setdefault((int(log.users[i]), int(log.t[i])), set()).add(int(log.items[i]))
-    ends = np.append(log.groups[1:], n)
+    ranks = np.full(log.users.shape[0], np.nan)
+    out = np.zeros(log.n_items, bool)  # what does not compete
+    spans = [(log.items[span.row], span.low.tolist(), span.high.tolist()) for span in log.barred()]
     users, items, t = log.users.tolist(), log.items.tolist(), log.t.tolist()
-    begin = 0
-    for end in ends.tolist():
+    judged, had = log.judged.tolist(), (log.kind != IMPRESSION).tolist()
+    for begin, end in pairwise([*log.groups.tolist(), log.users.shape[0]]):
         for i in range(begin, end):
-            if log.judged[i]:
-                out = list(had.get(users[i], ())) if log.exclude_seen else list(stamp[users[i], t[i]])
-                barred[out] = True
-                ranks[i] = measure.rank(np.asarray(model.score(users[i], t[i])), items[i], barred)
-                barred[out] = False
+            if judged[i]:
+                for item, low, high in spans:
+                    out[item[low[i] : high[i]]] = True
+                ranks[i] = measure.rank(model.score(users[i], t[i]), items[i], out)
+                for item, low, high in spans:
+                    out[item[low[i] : high[i]]] = False
         for i in range(begin, end):
-            if log.kind[i] != 6:
+            if had[i]:
                 model.learn(users[i], items[i], t[i])
-                if log.exclude_seen:
-                    had.setdefault(users[i], set()).add(items[i])
         progress(end - begin)
-        begin = end
     return ranks
 
 
-def engine(log: Split, model: str, seed: int, progress: Progress) -> np.ndarray:
-    """Return the ranks of the engine itself: all of it, without the temporal part, or the fixed blend."""
+def pyg(log: Split, seed: int, learning: str) -> PygTgn:
+    """Return PyG's recipe, trained on the training part."""
+    import torch
+
+    torch.set_num_threads(1)
+    model = PygTgn(log.n_users, log.n_items, PygSettings(seed=seed))
+    train = (log.part == 0) & (log.kind != IMPRESSION)
+    model.fit(log.users[train], log.items[train], log.t[train], EPOCHS)
+    if learning == "frozen":
+        model.freeze()
+    return model
+
+
+def engine(log: Split, name: str, seed: int, learning: str, progress: Progress) -> dict[str, np.ndarray]:
+    """Return the ranks of Riverwalk itself: all of it, without some of its parts, or the fixed blend."""
     import torch
 
     from stream.backtest import Backtest, BacktestSettings
 
     torch.set_num_threads(1)
-    settings = BacktestSettings(temporal=model == "riverwalk", seed=seed)
-    if model == "blend":
-        settings = BacktestSettings(temporal=False, learn_until=-1)
+    if name == "blend":
+        settings = BacktestSettings(without=("memory", "slow"), learn_until=-1, seed=seed)
+        return {"blend": Backtest(log, settings).run(progress).blend}
+    until = 2 if learning == "online" else 0
+    settings = BacktestSettings(without=WITHOUT[name], learn_until=until, seed=seed)
     judged = Backtest(log, settings).run(progress)
-    return judged.blend if model == "blend" else judged.riverwalk
+    return {name: judged.riverwalk} | ({SERVED: judged.served} if name == "riverwalk" else {})
+
+
+def ranked(log: Split, job: Job, progress: Progress) -> dict[str, np.ndarray]:
+    """Return the ranks of the job's model, and of what its run gives beside."""
+    if job.model in BASELINES:
+        return {job.model: baseline(log, BASELINES[job.model](log), progress)}
+    if job.model == PYG:
+        return {PYG: baseline(log, pyg(log, job.seed, job.learning), progress)}
+    return engine(log, job.model, job.seed, job.learning, progress)
+
+
+def _peak_mib() -> float:
+    """Return the most memory this process has held; `getrusage` would count that of the process it was started by."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+        return int(lines["VmHWM"].split()[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> int:
-    """Read a job from stdin, write rows to stdout and progress to stderr."""
+    """Read a job from stdin; progress goes to stderr."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
-    log = split(Path(job.path), job.protocol, job.visible or None, last=job.last, seed=job.seed)
+    whole = split(
+        Path(job.path), job.protocol, job.visible, last=job.last, seed=job.drawn, new_only=job.new_only
+    )
+    log = whole.until(job.until)
     n = log.users.shape[0]
     done, told = 0, 0.0
 
@@ -126,32 +187,12 @@ def main() -> int:
             print(f"{done} {n}", file=sys.stderr, flush=True)
 
     begin = time.perf_counter()
-    ranks = (
-        baseline(log, BASELINES[job.model](log), progress)
-        if job.model in BASELINES
-        else engine(log, job.model, job.seed, progress)
-    )
+    ranks = ranked(log, job, progress)
     seconds = time.perf_counter() - begin
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    rows = []
-    for number, part in ((1, "validation"), (2, "test")):
-        chosen = ranks[log.judged & (log.part == number)]
-        if not chosen.shape[0]:
-            continue
-        rows.append(
-            {
-                "model": job.model,
-                "part": part,
-                "mrr": round(measure.mrr(chosen), 5),
-                "recall": {str(k): round(measure.recall(chosen, k), 5) for k in (10, 20)},
-                "ndcg": {str(k): round(measure.ndcg(chosen, k), 5) for k in (10, 20)},
-                "seconds": round(seconds, 2),
-                "events_per_s": round(n / seconds),
-                "peak_rss_mib": round(peak, 1),
-            }
-        )
-    counts = {name: int((log.part == k).sum()) for k, name in enumerate(("train", "validation", "test"))}
-    print(msgspec.json.encode({"events": counts, "rows": rows}).decode(), flush=True)
+    for one in ranks.values():
+        one[~log.judged] = np.nan
+    np.savez(job.out, **ranks)  # type: ignore[arg-type]
+    print(msgspec.json.encode(Done(seconds, _peak_mib())).decode(), flush=True)
     return 0
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from deploy import kernel, query
+from deploy import kernel, query, trial
 from deploy.client import BadAnswer
 from deploy.config import BadConfig, Config
 from deploy.option import File, Folder, Host, HttpPort, Json, Kafka, Port, Set, Topic, duration, settings
@@ -131,26 +131,7 @@ def replay(
     _produce(loaded.config, data, f"{speed:.9g}x", limit)
 
 
-@app.command()
-def evaluate(
-    data: Data,
-    protocol: Annotated[str, typer.Option(help="How to split: tgb, chronological or random.")] = "tgb",
-    visible: Annotated[
-        str | None,
-        typer.Option(
-            help="What a model has seen: online, lag=200 or strict; the protocol's rule when left out."
-        ),
-    ] = None,
-    models: Annotated[str | None, typer.Option(help="Names, with commas; all when left out.")] = None,
-    last: Annotated[
-        float, typer.Option(min=0.01, max=0.4, help="Share of events in the chronological test.")
-    ] = 0.1,
-    json: Json = False,
-) -> None:
-    """Measure the ranking quality of models on a file, every figure with the trivial baselines beside it."""
-    from deploy import evaluate as body
-
-    body.run(data, protocol=protocol, visible=visible, models=models, last=last, as_json=json)
+app.command()(trial.evaluate)
 
 
 @app.command()

@@ -157,10 +157,11 @@ def test_every_model_meets_the_best_baseline_with_an_interval(chain: Path) -> No
         assert pair["significant"]
 
 
-def test_seeds_give_a_mean_and_a_spread_and_do_not_touch_what_no_seed_changes(tmp_path: Path) -> None:
-    path = str(ring(tmp_path / "e.csv", 600))
+def test_seeds_give_a_mean_and_a_spread_and_do_not_touch_what_no_seed_changes(chain: Path) -> None:
     models = "riverwalk-served,popularity,riverwalk"
-    report = evaluate.evaluate(path, protocol="stream", models=models, seeds=2, part="validation", quiet=True)
+    report = evaluate.evaluate(
+        str(chain), protocol="stream", models=models, seeds=2, part="validation", quiet=True
+    )
     served, popular, whole = report["rows"]
 
     assert [row["seeds"] for row in report["rows"]] == [2, 1, 2]
@@ -184,6 +185,16 @@ def test_a_validation_that_reads_no_test_gives_the_same_figures(chain: Path) -> 
     assert figures[0] == figures[1]
     assert [row["part"] for row in alone["rows"]] == ["validation", "validation"]
     assert both["events"] == alone["events"]
+
+
+def test_the_engine_ranks_validation_alike_whether_a_test_follows_or_not(chain: Path) -> None:
+    log = split(chain, "stream", None)
+    whole, cut = (
+        judge.engine(one, "riverwalk-counted", 0, "online", lambda n: None)["riverwalk-counted"]
+        for one in (log, log.until(1))
+    )
+
+    assert np.array_equal(whole[log.part == 1], cut[log.part[: cut.shape[0]] == 1])
 
 
 def test_a_drawn_split_is_averaged_over_its_seeds(tmp_path: Path) -> None:

@@ -1,0 +1,118 @@
+"""The report of `riverwalk evaluate` as tables for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+Report = dict[str, Any]
+WIDE = 120  # columns from which on everything is shown without being asked for
+KINDS = {  # what the kinds of event are called
+    "repeat": "had before",
+    "known_user_new_item": "new to the user",
+    "new_user": "new user",
+    "new_item": "new item",
+    "cold": "item had < 10×",
+    "newcomer": "user not in train",
+}
+
+
+def show(report: Report, details: bool) -> None:
+    """Print the figures; with details, or on a wide terminal, kinds of event and intervals under them."""
+    console = Console()
+    made = [table(report)]
+    if details or console.width >= WIDE:
+        parts = dict.fromkeys(row["part"] for row in report["rows"])
+        made += [by_kind(report, part) for part in parts]
+        made += [
+            compared(report, part) for part in parts if any(one["part"] == part for one in report["compare"])
+        ]
+    console.width = max(console.width, *(Console(width=1_000).measure(one).maximum for one in made))
+    for one in made:
+        console.print(one)
+    if len(made) == 1:
+        console.print("kinds of event and intervals: --details, or a wider terminal", style="dim")
+
+
+def table(report: Report) -> Table:
+    """Return the figures of each model and part, the best of each column and part in bold."""
+    events = report["events"]
+    counts = " / ".join(f"{events.get(part, 0):,}" for part in ("train", "validation", "test"))
+    made = Table(title=f"{heading(report)} · {counts} events")
+    random = any("precision" in row for row in report["rows"])
+    heads = ("MRR", "R@10", "R@20", *(("P@20",) if random else ()), "NDCG@10", "NDCG@20")
+    for name in ("model", "part"):
+        made.add_column(name)
+    for name in (*heads, "seconds", "events/s", "MiB"):
+        made.add_column(name, justify="right")
+
+    def figures(row: Report) -> list[float]:
+        precision = [row["precision"]["20"]] if random else []
+        recall, ndcg = row["recall"], row["ndcg"]
+        return [row["mrr"], recall["10"], recall["20"], *precision, ndcg["10"], ndcg["20"]]
+
+    for part in ("validation", "test"):
+        rows = sorted((row for row in report["rows"] if row["part"] == part), key=lambda row: -row["mrr"])
+        best = [max(column) for column in zip(*(figures(row) for row in rows), strict=True)]
+        for row in rows:
+            shown = [
+                f"[bold]{x:.4f}[/bold]" if x == top else f"{x:.4f}"
+                for x, top in zip(figures(row), best, strict=True)
+            ]
+            if row["seeds"] > 1:
+                shown[0] += f" ±{row['mrr_std']:.4f}"
+                shown[1] += f" ±{row['recall_std']['10']:.4f}"
+            cost = (f"{row['seconds']:.1f}", f"{row['events_per_s']:,}", f"{row['peak_rss_mib']:.0f}")
+            made.add_row(row["model"], part, *shown, *cost)
+        made.add_section()
+    return made
+
+
+def heading(report: Report) -> str:
+    """Return in one line what was measured, and how."""
+    new = ", new items only" if report["new_only"] else ""
+    seeds = f" · {report['seeds']} seeds" if report["seeds"] > 1 else ""
+    return f"{report['data']} · {report['protocol']}{new} · visible {report['visible']} · learning {report['learning']}{seeds}"
+
+
+def by_kind(report: Report, part: str) -> Table:
+    """Return MRR and R@10 by kind of event, best first; events of more than one kind count in each."""
+    rows = sorted((row for row in report["rows"] if row["part"] == part), key=lambda row: -row["mrr"])
+    kinds = {name: kind["n"] for name, kind in rows[0]["by_kind"].items() if kind["n"]}
+    made = Table(title=f"by kind of event, {part}: MRR / R@10")
+    made.add_column("model")
+    for name, n in kinds.items():
+        made.add_column(f"{KINDS[name]}\n[dim]{n:,}[/dim]", justify="right")
+    best = {name: max(row["by_kind"][name]["mrr"] for row in rows) for name in kinds}
+    for row in rows:
+        cells = []
+        for name in kinds:
+            kind = row["by_kind"][name]
+            mrr = f"{kind['mrr']:.4f}"
+            cells.append(f"{f'[bold]{mrr}[/bold]' if kind['mrr'] == best[name] else mrr} / {kind['r10']:.4f}")
+        made.add_row(row["model"], *cells)
+    return made
+
+
+def compared(report: Report, part: str) -> Table:
+    """Return the differences in MRR with their intervals; those that chance can explain are dim."""
+    pairs = {(one["model"], one["against"]): one for one in report["compare"] if one["part"] == part}
+    against = list(dict.fromkeys(other for _, other in pairs))
+    made = Table(title=f"difference in MRR, {part} [95 % of resamples of users]; dim: within chance")
+    made.add_column("model")
+    for other in against:
+        made.add_column(f"against {other}", justify="right")
+    for row in sorted((row for row in report["rows"] if row["part"] == part), key=lambda row: -row["mrr"]):
+        made.add_row(row["model"], *(_cell(pairs.get((row["model"], other))) for other in against))
+    return made
+
+
+def _cell(pair: Report | None) -> str:
+    if pair is None:
+        return "–"
+    if pair["low"] is None:
+        return f"[dim]{pair['mrr_difference']:+.4f}[/dim]"
+    text = f"{pair['mrr_difference']:+.4f} \\[{pair['low']:+.4f}, {pair['high']:+.4f}]"
+    return text if pair["significant"] else f"[dim]{text}[/dim]"
