@@ -6,30 +6,29 @@ item output vectors in a dot product.
 
 Source: Rossi et al., Temporal Graph Networks (2020), section 3.2, graph attention embedding; the biases follow
 Press et al., ALiBi (2022).  PyTorch Geometric's `TransformerConv` adds edge features to keys and values of a
-sparse graph; here every user has one dense row of K neighbours and additive biases, for which plain batched
-products are both shorter and several times faster.
+sparse graph; here every user has one dense row of K neighbours and additive biases, for which one compiled loop
+is both shorter and many times faster.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from tgn.attention import back, look
 from tgn.layout import TgnSettings, net
 
 
 def split(flat: Tensor, s: TgnSettings) -> dict[str, Tensor]:
     """Return the network's weights as views of the flat parameter."""
-    out, at = {}, 0
-    for name, shape in net(s).items():
-        size = math.prod(shape)
-        out[name] = flat[at : at + size].view(shape)
-        at += size
-    return out
+    shapes = net(s)
+    parts = torch.split(flat, [math.prod(shape) for shape in shapes.values()])
+    return {name: part.view(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
 
 
 def initial(s: TgnSettings) -> np.ndarray:
@@ -49,28 +48,55 @@ def initial(s: TgnSettings) -> np.ndarray:
     return np.concatenate(parts)
 
 
+class Look(torch.autograd.Function):
+    """`attention.look` with its gradient."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        vectors: Tensor,
+        projected: Tensor,
+        place: Tensor,
+        bias: Tensor,
+        ages: Tensor,
+        index: np.ndarray,
+        buckets: np.ndarray,
+    ) -> Tensor:
+        """Return [attention; last; mean] of each user, float32 [n, 3d]."""
+        n, k = index.shape
+        share = np.empty((n, place.shape[0], k), np.float32)
+        out = np.empty((n, 3 * vectors.shape[1]), np.float32)
+        given = [x.detach().contiguous().numpy() for x in (vectors, projected, place, bias, ages)]
+        look(given[0], given[1], index, buckets, given[2], given[3], given[4], share, out)
+        ctx.kept = given, index, buckets, share
+        return torch.from_numpy(out)
+
+    @staticmethod
+    def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of what `forward` was given."""
+        given, index, buckets, share = ctx.kept
+        slope = gradient[0].contiguous().numpy()
+        out = [np.zeros_like(x) for x in given]
+        back(slope, given[0], given[1], index, buckets, given[4], share, *out)
+        return *(torch.from_numpy(x) for x in out), None, None
+
+
 def user_vector(
-    vectors: Tensor, valid: Tensor, buckets: Tensor, memory: Tensor, w: Mapping[str, Tensor], s: TgnSettings
+    vectors: Tensor, index: np.ndarray, buckets: np.ndarray, told: Tensor, w: Mapping[str, Tensor]
 ) -> Tensor:
     """Return the users' vectors.
 
     Shapes:
-        - vectors: float32 [n, K, d], of the last items, newest first; valid: bool [n, K]
-        - buckets: int64 [n, K], log-age buckets; memory: float32 [n, m]
+        - vectors: float32 [S, d], of the items in any of the histories
+        - index: int32 [n, K], their rows, newest first; unused places hold -1 and come last
+        - buckets: int64 [n, K], log-age buckets
+        - told: float32 [n, 2d] or [2d], what else is known of the users, into the hidden layer
         - output: float32 [n, d]
     """
-    n, k, d = vectors.shape
-    each = d // s.heads
-    last = vectors[:, 0]
-    query = (last @ w["query"]).view(n, s.heads, each)
-    key = (vectors @ w["key"]).view(n, k, s.heads, each)
-    value = (vectors @ w["value"] + w["age"][buckets]).view(n, k, s.heads, each)
-    score = torch.einsum("nhe,nkhe->nhk", query, key) / math.sqrt(each)
-    score = score + w["place"][:, :k] + w["bucket"].t()[buckets].transpose(1, 2)
-    score = score.masked_fill(~valid[:, None], -1e9)
-    attention = torch.einsum("nhk,nkhe->nhe", score.softmax(-1), value).reshape(n, d)
-    some = valid.any(1, keepdim=True).to(vectors.dtype)
-    mean = (vectors * valid[..., None]).sum(1) / valid.sum(1, keepdim=True).clamp(min=1)
-    x = torch.cat([attention * some, last, mean], 1)
-    hidden = torch.relu(x @ w["hidden"] + memory @ w["from_user"] + w["hidden_bias"])
-    return hidden @ w["out"] + w["out_bias"] + x @ w["skip"]
+    projected = vectors @ torch.cat([w["query"], w["key"], w["value"]], 1)
+    x: Tensor = Look.apply(  # type: ignore[no-untyped-call]
+        vectors, projected, w["place"], w["bucket"], w["age"], index, buckets
+    )
+    hidden = torch.relu(x @ w["hidden"] + told + w["hidden_bias"])
+    vector: Tensor = hidden @ w["out"] + w["out_bias"] + x @ w["skip"]
+    return vector

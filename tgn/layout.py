@@ -6,7 +6,9 @@ like any other table.  Nothing here imports torch: readers need the same shapes.
 
 from __future__ import annotations
 
+import difflib
 import math
+from typing import Literal, get_args
 
 import msgspec
 import numpy as np
@@ -14,6 +16,9 @@ import numpy as np
 TYPES = 7  # event types, see `stream.event.KINDS`
 AGES = 8  # width of the age code in a message
 BUCKETS = 24  # log-age buckets of the attention
+
+Loss = Literal["softmax", "bpr", "nce"]  # see `tgn.loss`
+Negatives = Literal["uniform", "popularity", "hard", "mixed"]  # see `tgn.pool`
 
 
 class TgnSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,12 +35,32 @@ class TgnSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     warm_steps: int = 200
     weight_decay: float = 1e-4
     clip: float = 5.0
-    whole: int = 6_000  # up to so many items the softmax is over all
+    loss: Loss = "softmax"
+    negatives: Negatives = "mixed"
+    whole: int = 6_000  # up to so many items mixed and hard negatives are all items
     recent: int = 6_000  # events whose items are drawn from beyond that
     drawn: int = 2_500
     uniform: int = 100
+    hard: int = 100  # negatives of the highest score that each event keeps of its pool
     replay: int = 1  # past events for each fresh one
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what the decoder would refuse.
+
+        Raises:
+            ValueError: No such loss, no such negatives, or a width that the heads cannot share.
+        """
+        for option, kind in (("loss", Loss), ("negatives", Negatives)):
+            name, names = getattr(self, option), get_args(kind)
+            if name not in names:
+                near = difflib.get_close_matches(str(name), names, 1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise ValueError(f"{option} {name!r}: not known; expected one of {', '.join(names)}{hint}")
+        if self.dim % self.heads:
+            raise ValueError(
+                f"dim {self.dim}: {self.heads} heads cannot share it; expected a multiple of {self.heads}"
+            )
 
     @property
     def message(self) -> int:

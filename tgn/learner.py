@@ -17,10 +17,12 @@ from torch import Tensor, nn
 
 from tgn.embedding import initial, split, user_vector
 from tgn.layout import TgnSettings, bucket
+from tgn.loss import hard_loss, loss
 from tgn.memory import Memory, gru
+from tgn.pool import Pool
+from tgn.row import adam, distinct, row_adam
 
 KEPT = 4_096  # past events
-BETA1, BETA2 = 0.9, 0.99
 HUGE = 1e9
 
 
@@ -57,6 +59,8 @@ class Learner:
         self.changed: dict[str, list[np.ndarray]] = {}
         self.past: list[tuple[np.ndarray, ...]] = []
         self.rng = np.random.default_rng(settings.seed)
+        self.pool = Pool(tables, settings, self.rng)
+        self.place = np.zeros(tables["item_vector"].shape[0], np.int32)  # for `distinct`
         self.load()
 
     def load(self) -> None:
@@ -65,8 +69,8 @@ class Learner:
         if not row.any():
             row[:] = initial(self.settings)
         self._take()
-        rows = int(self.tables["recent"][0, 1])
-        self.alive = np.flatnonzero(self.tables["item_output"][:rows, -1] > 0).astype(np.int64)
+        self.pool.load()
+        self.past.clear()  # may name items these tables have not
 
     def _take(self) -> None:
         self.flat = nn.Parameter(torch.from_numpy(self.tables["net"][0].copy()))
@@ -90,13 +94,17 @@ class Learner:
         had = torch.from_numpy((self.tables["user_time"][rows] > 0) & (user >= 0))
         return gru(message, before, self.w) * had[:, None]
 
-    def _users(self, hist: np.ndarray, age: np.ndarray, vectors: Tensor, memory: Tensor) -> Tensor:
-        valid = torch.from_numpy(hist >= 0)
-        vectors = (
-            vectors + torch.from_numpy(self.tables["item_memory"][np.maximum(hist, 0)]) @ self.w["from_item"]
-        )
-        vectors = vectors * valid[..., None]
-        return user_vector(vectors, valid, torch.from_numpy(bucket(age)), memory, self.w, self.settings)
+    def _seen(self, hist: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows in any history, int64 [S], and each place's number among them, int32 [n, K]."""
+        found, index = np.empty(hist.size, np.int64), np.empty(hist.shape, np.int32)
+        count = distinct(hist, self.place, found, index)
+        return found[:count], index
+
+    def _users(
+        self, seen: np.ndarray, vectors: Tensor, index: np.ndarray, age: np.ndarray, memory: Tensor
+    ) -> Tensor:
+        vectors = vectors + torch.from_numpy(self.tables["item_memory"][seen]) @ self.w["from_item"]
+        return user_vector(vectors, index, bucket(age), memory @ self.w["from_user"], self.w)
 
     @torch.no_grad()
     def score(
@@ -113,8 +121,8 @@ class Learner:
         memory = torch.from_numpy(
             np.where(user[:, None] >= 0, self.tables["user_memory"][np.maximum(user, 0)], 0)
         )
-        vectors = torch.from_numpy(self.tables["item_vector"][np.maximum(hist, 0)])
-        users = self._users(hist, age, vectors, memory)
+        seen, index = self._seen(hist)
+        users = self._users(seen, torch.from_numpy(self.tables["item_vector"][seen]), index, age, memory)
         output = self.tables["item_output"][np.maximum(cand, 0)]
         score = torch.einsum("nd,ncd->nc", users, torch.from_numpy(output[..., :d])).numpy() + output[..., d]
         return score, (output[..., d + 1] > 0) & (cand >= 0)
@@ -151,10 +159,10 @@ class Learner:
             t["net"][0], t["net_moment"][0] = initial(s), 0
             self._take()
             self._touch(np.zeros(1, np.int64), "net", "net_moment")
-        rows = np.union1d(items[items > 0], self.alive)
+        rows = np.union1d(items[items > 0], self.pool.alive)
         names = ("item_vector", "item_output", "item_moment", "item_memory")
         bad = rows[~np.logical_and.reduce([_sane(t[name][rows]) for name in names])]
-        known = bad[np.isin(bad, self.alive)]
+        known = bad[np.isin(bad, self.pool.alive)]
         for name in names:
             t[name][bad] = 0
         t["item_vector"][bad] = start_vectors(bad, s.dim, s.seed)
@@ -175,98 +183,75 @@ class Learner:
 
     def _alive(self, item: np.ndarray) -> None:
         """Note the items of fresh events: they are alive from now on, and recent."""
-        recent = self.tables["recent"][0]
-        size = self.settings.recent
-        place = (int(recent[0]) + np.arange(item.shape[0])) % size
-        recent[2 + place] = item
-        written = int(recent[0]) + item.shape[0]
-        recent[0] = written if written < 2 * size else size + written % size
-        recent[1] = max(int(recent[1]), int(item.max(initial=0)) + 1)
+        t, dim, seed = self.tables, self.settings.dim, self.settings.seed
+        fresh = self.pool.note(item)
         self._touch(np.zeros(1, np.int64), "recent")
-        rows = np.unique(item).astype(np.int64)
-        fresh = rows[~(self.tables["item_output"][rows, -1] > 0)]
         if fresh.shape[0]:
-            dim, seed = self.settings.dim, self.settings.seed
-            self.tables["item_output"][fresh] = 0
-            self.tables["item_output"][fresh, :dim] = start_vectors(fresh, dim, seed + 7)
-            self.tables["item_output"][fresh, -1] = 1
-            bare = fresh[~self.tables["item_vector"][fresh].any(1)]
-            self.tables["item_vector"][bare] = start_vectors(bare, dim, seed)
-            self.alive = np.concatenate([self.alive, fresh])
+            t["item_output"][fresh] = 0
+            t["item_output"][fresh, :dim] = start_vectors(fresh, dim, seed + 7)
+            t["item_output"][fresh, -1] = 1
+            bare = fresh[~t["item_vector"][fresh].any(1)]
+            t["item_vector"][bare] = start_vectors(bare, dim, seed)
             self._touch(fresh, "item_output", "item_vector")
 
-    def _pool(self, item: np.ndarray) -> np.ndarray:
-        """Return the sorted rows the softmax is over."""
+    def _loss(self, logits: Tensor, label: Tensor, pool: np.ndarray) -> tuple[float, Tensor]:
         s = self.settings
-        if self.alive.shape[0] <= s.whole:
-            return np.sort(self.alive)
-        recent = self.tables["recent"][0]
-        used = min(int(recent[0]), s.recent)
-        some = recent[2 + self.rng.integers(0, used, s.drawn)]
-        other = self.alive[self.rng.integers(0, self.alive.shape[0], s.uniform)]
-        return np.unique(np.concatenate([some, other, item]).astype(np.int64))
+        noise = torch.from_numpy(self.pool.noise(pool)) if s.loss == "nce" else None
+        if s.negatives == "hard":
+            return hard_loss(s.loss, logits, label, noise, s.hard)
+        return loss(s.loss, logits, label, noise)
 
     def _step(
         self, hist: np.ndarray, age: np.ndarray, user: np.ndarray, item: np.ndarray, fresh: int
     ) -> float:
         s, t = self.settings, self.tables
-        pool = self._pool(item)
-        seen, place = np.unique(np.maximum(hist, 0), return_inverse=True)
+        pool = self.pool.draw(item)
+        seen, index = self._seen(hist)
         vectors = torch.from_numpy(t["item_vector"][seen]).requires_grad_()
-        output = torch.from_numpy(t["item_output"][pool][:, : s.dim + 1].copy()).requires_grad_()
         memory = torch.cat([self._hidden(user[:fresh]), torch.zeros(user.shape[0] - fresh, s.memory)])
-        users = self._users(hist, age, vectors[torch.from_numpy(place.reshape(hist.shape))], memory)
-        logits = users @ output[:, : s.dim].t() + output[:, s.dim]
-        label = torch.from_numpy(np.searchsorted(pool, item))
-        loss = nn.functional.cross_entropy(logits, label)
-        if not torch.isfinite(loss):
-            return float("nan")
-        grads = torch.autograd.grad(loss, [self.flat, vectors, output])
-        norm = math.sqrt(sum(float(g.square().sum()) for g in grads))
+        users = self._users(seen, vectors, index, age, memory)
+        output = torch.from_numpy(t["item_output"][pool])
+        known = users.detach()
+        logits = torch.addmm(output[:, s.dim], known, output[:, : s.dim].t())
+        total, slope = self._loss(logits, torch.from_numpy(np.searchsorted(pool, item)), pool)
+        if not math.isfinite(total):
+            return math.nan
+        of_net, of_vectors = torch.autograd.grad(users, [self.flat, vectors], slope @ output[:, : s.dim])
+        of_output = torch.cat([slope.t() @ known, slope.sum(0)[:, None]], 1)
+        norm = math.sqrt(sum(float(g.square().sum()) for g in (of_net, of_vectors, of_output)))
         if not math.isfinite(norm):
-            return float("nan")
-        scale = min(1.0, s.clip / max(norm, 1e-12))
+            return math.nan
+        self._move(
+            of_net.numpy(),
+            (seen, of_vectors.numpy()),
+            (pool, of_output.numpy()),
+            min(1.0, s.clip / max(norm, 1e-12)),
+        )
+        return total
+
+    def _move(
+        self,
+        of_net: np.ndarray,
+        of_vectors: tuple[np.ndarray, np.ndarray],
+        of_output: tuple[np.ndarray, np.ndarray],
+        scale: float,
+    ) -> None:
+        """Take a step against gradients: of the network, and of rows of both tables of vectors."""
+        s, t = self.settings, self.tables
         steps = float(t["net_moment"][0, -1])
         rate = max(s.learning_rate_floor, s.learning_rate / (1 + steps / s.warm_steps))
-        self._net_step(grads[0] * scale, rate)
-        learned = seen > 0
-        self._row_step("item_vector", seen[learned], grads[1].numpy()[learned] * scale, 0, rate)
-        self._row_step("item_output", pool, grads[2].numpy() * scale, 2 * s.dim, rate)
-        return float(loss.detach())
-
-    def _net_step(self, gradient: Tensor, rate: float) -> None:
-        moment = self.tables["net_moment"][0]
-        size = self.flat.shape[0]
-        moment[-1] += 1
-        n = float(moment[-1])
-        m, v = torch.from_numpy(moment[:size]), torch.from_numpy(moment[size : 2 * size])
-        m.lerp_(gradient, 1 - BETA1)
-        v.lerp_(gradient * gradient, 1 - BETA2)
-        rate = self.settings.network_rate * rate
-        with torch.no_grad():
-            self.flat.mul_(1 - rate * self.settings.weight_decay)
-            self.flat.sub_(rate * (m / (1 - BETA1**n)) / ((v / (1 - BETA2**n)).sqrt() + 1e-8))
-        self.tables["net"][0] = self.flat.detach().numpy()
+        weights, decay = self.flat.detach().numpy(), s.weight_decay
+        adam(weights, t["net_moment"][0], of_net, scale, s.network_rate * rate, decay)
+        t["net"][0] = weights
         self._touch(np.zeros(1, np.int64), "net", "net_moment")
-
-    def _row_step(self, name: str, rows: np.ndarray, gradient: np.ndarray, at: int, rate: float) -> None:
-        """Move rows of a table against their gradient, each by its own count of steps."""
-        moment = self.tables["item_moment"]
-        width = gradient.shape[1]
-        clock = moment.shape[1] - 2 + (at > 0)
-        kept = moment[rows]
-        m, v = kept[:, at : at + width], kept[:, at + width : at + 2 * width]
-        m += (1 - BETA1) * (gradient - m)
-        v += (1 - BETA2) * (gradient * gradient - v)
-        kept[:, clock] += 1
-        n = kept[:, clock, None]
-        delta = (m / (1 - BETA1**n)) / (np.sqrt(v / (1 - BETA2**n)) + 1e-8)
-        values = self.tables[name][rows]
-        values[:, :width] *= 1 - rate * self.settings.weight_decay
-        values[:, :width] -= rate * delta
-        self.tables[name][rows] = values
-        moment[rows] = kept
-        self._touch(rows, name, "item_moment")
+        moment = t["item_moment"]
+        clock = moment.shape[1] - 2
+        for name, (rows, gradient), at in (
+            ("item_vector", of_vectors, 0),
+            ("item_output", of_output, 2 * s.dim),
+        ):
+            row_adam(t[name], moment, rows, gradient, at, clock + (at > 0), scale, rate, decay)
+            self._touch(rows[rows > 0], name, "item_moment")
 
     def remember(
         self, user: np.ndarray, item: np.ndarray, t: np.ndarray, kind: np.ndarray, value: np.ndarray

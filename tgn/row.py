@@ -1,0 +1,124 @@
+"""Compiled steps over rows of tables: which rows a batch meets, and Adam on those rows and no others.
+
+Source: Kingma, Ba, Adam (2015), algorithm 1, and Loshchilov, Hutter, Decoupled Weight Decay (2019), algorithm 2.
+Each row counts its own steps, so that the correction of the moments fits rows that are rarely met.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+BETA1, BETA2, TINY = np.float32(0.9), np.float32(0.99), np.float32(1e-8)
+ONE = np.float32(1)
+
+
+@njit(nogil=True, cache=True)
+def distinct(rows: np.ndarray, place: np.ndarray, found: np.ndarray, index: np.ndarray) -> int:
+    """Number the rows of a batch by first appearance; return how many there are.
+
+    Shapes:
+        - rows: int32 [n, K], -1 where unused
+        - place: int32 [rows of the table], all zero, and all zero again afterwards
+        - found: int64 [n * K], written: the rows
+        - index: int32 [n, K], written: the number of each row in `found`, -1 where unused
+    """
+    count = 0
+    for i in range(rows.shape[0]):
+        for j in range(rows.shape[1]):
+            row = rows[i, j]
+            if row < 0:
+                index[i, j] = -1
+                continue
+            if place[row] == 0:
+                found[count] = row
+                count += 1
+                place[row] = count
+            index[i, j] = place[row] - 1
+    for k in range(count):
+        place[found[k]] = 0
+    return count
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _adam(
+    value: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    gradient: np.ndarray,
+    scale: np.float32,
+    n: float,
+    rate: float,
+    decay: float,
+) -> None:
+    one = np.float32(rate / (1 - math.exp(n * math.log(0.9))))
+    two = np.float32(1 / math.sqrt(1 - math.exp(n * math.log(0.99))))
+    keep = np.float32(1 - rate * decay)
+    for e in range(gradient.shape[0]):
+        g = gradient[e] * scale
+        m[e] += (ONE - BETA1) * (g - m[e])
+        v[e] += (ONE - BETA2) * (g * g - v[e])
+        value[e] = keep * value[e] - one * m[e] / (np.sqrt(v[e]) * two + TINY)
+
+
+@njit(nogil=True, cache=True)
+def adam(
+    value: np.ndarray, moment: np.ndarray, gradient: np.ndarray, scale: float, rate: float, decay: float
+) -> None:
+    """Move one row of weights against its gradient.
+
+    Args:
+        scale: What the gradient is multiplied by.
+        decay: Weight decay a step, as a share of the rate.
+
+    Shapes:
+        - value: float32 [>= n]; gradient: float32 [n]
+        - moment: float32 [2 * m + 1] with m >= n: both moments, and the steps taken
+    """
+    n, half = gradient.shape[0], moment.shape[0] // 2
+    moment[2 * half] += ONE
+    steps = np.float64(moment[2 * half])
+    _adam(value, moment[:n], moment[half : half + n], gradient, np.float32(scale), steps, rate, decay)
+
+
+@njit(nogil=True, cache=True)
+def row_adam(
+    table: np.ndarray,
+    moment: np.ndarray,
+    rows: np.ndarray,
+    gradient: np.ndarray,
+    at: int,
+    clock: int,
+    scale: float,
+    rate: float,
+    decay: float,
+) -> None:
+    """Move rows of a table against their gradients; row 0 and rows below stay as they are.
+
+    Args:
+        at: Where the moments of this table begin in a row of `moment`.
+        clock: Where the row's count of steps lies there.
+
+    Shapes:
+        - table: float32 [N, >= w]; moment: float32 [N, M]
+        - rows: int64 [n], each once; gradient: float32 [n, w]
+    """
+    w = gradient.shape[1]
+    for k in range(rows.shape[0]):
+        row = rows[k]
+        if row <= 0:
+            continue
+        kept = moment[row]
+        kept[clock] += ONE
+        _adam(
+            table[row],
+            kept[at : at + w],
+            kept[at + w : at + 2 * w],
+            gradient[k],
+            np.float32(scale),
+            np.float64(kept[clock]),
+            rate,
+            decay,
+        )
