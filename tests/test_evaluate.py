@@ -157,25 +157,20 @@ def test_every_model_meets_the_best_baseline_with_an_interval(chain: Path) -> No
         assert pair["significant"]
 
 
-def test_seeds_give_a_mean_and_a_spread_and_do_not_touch_what_no_seed_changes(chain: Path) -> None:
-    models = "riverwalk-served,popularity,riverwalk"
-    report = evaluate.evaluate(
-        str(chain), protocol="stream", models=models, seeds=2, part="validation", quiet=True
-    )
-    served, popular, whole = report["rows"]
+def test_what_the_guard_served_is_judged_in_the_run_of_riverwalk(tmp_path: Path) -> None:
+    path = str(ring(tmp_path / "e.csv", 600))
+    report = evaluate.evaluate(path, protocol="stream", models="riverwalk-served,riverwalk", quiet=True)
+    served, whole = (row for row in report["rows"] if row["part"] == "validation")
 
-    assert [row["seeds"] for row in report["rows"]] == [2, 1, 2]
-    assert (whole["mrr_std"] > 0, popular["mrr_std"]) == (True, 0.0)
-    assert served["seconds"] == whole["seconds"]  # out of the same run
+    assert [row["model"] for row in (served, whole)] == ["riverwalk-served", "riverwalk"]
+    assert served["seconds"] == whole["seconds"]
+    assert {pair["against"] for pair in report["compare"]} == {"riverwalk"}
     assert report["learning"] == "online"
-    assert {pair["against"] for pair in report["compare"]} == {"popularity", "riverwalk"}
 
 
 def test_a_validation_that_reads_no_test_gives_the_same_figures(chain: Path) -> None:
     both, alone = (
-        evaluate.evaluate(
-            str(chain), protocol="stream", models="ease,edgebank-tw", part=part, quiet=True, new_only=True
-        )
+        evaluate.evaluate(str(chain), protocol="stream", models="ease", part=part, quiet=True, new_only=True)
         for part in ("both", "validation")
     )
     figures = [
@@ -183,7 +178,7 @@ def test_a_validation_that_reads_no_test_gives_the_same_figures(chain: Path) -> 
     ]
 
     assert figures[0] == figures[1]
-    assert [row["part"] for row in alone["rows"]] == ["validation", "validation"]
+    assert [row["part"] for row in alone["rows"]] == ["validation"]
     assert both["events"] == alone["events"]
 
 
@@ -201,13 +196,13 @@ def test_a_drawn_split_is_averaged_over_its_seeds(tmp_path: Path) -> None:
     report = evaluate.evaluate(
         str(ring(tmp_path / "e.csv", 300)),
         protocol="random",
-        models="popularity,own-recency",
+        models="popularity",
         seeds=2,
         quiet=True,
     )
 
     assert report["events"] == {"train": 240, "validation": 0, "test": 60}
-    assert [(row["part"], row["seeds"]) for row in report["rows"]] == [("test", 2), ("test", 2)]
+    assert [(row["part"], row["seeds"]) for row in report["rows"]] == [("test", 2)]
     assert report["rows"][0]["mrr_std"] > 0
     assert set(report["rows"][0]["precision"]) == {"10", "20"}
 
