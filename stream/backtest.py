@@ -146,7 +146,7 @@ class Backtest:
                 ends.astype(np.int64),
                 pick,
                 own,
-                True,
+                int(log.part[begin]) > 0,
                 train,
                 self.sample,
             )
@@ -156,7 +156,7 @@ class Backtest:
             stop = min(at + STEP, end)
             part = slice(at - begin, stop - begin)
             fresh = state.items["n"][items[part]] == 0
-            look(state, self.scratch, users[part], items[part], t[part], own, True, train, self.sample)
+            look(state, self.scratch, users[part], items[part], t[part], own, int(log.part[begin]) > 0, train, self.sample)
             self._judge(at, stop - at, fresh, train, out, none, top)
         apply_all(state, self.world.marks, users, items, t, kind)
         self.learning.remember(Job(self.sample, 0, users, items, t, kind, log.value[rows], top))

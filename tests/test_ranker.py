@@ -12,7 +12,7 @@ from tgn.ranker import Ranker, RankerSettings
 def fresh(seed: int = 0) -> Ranker:
     torch.set_num_threads(1)
     row = np.zeros(width(FEATURES), np.float32)
-    return Ranker(row, np.zeros(2 * row.shape[0] + 1, np.float32), FEATURES, RankerSettings(seed=seed))
+    return Ranker(row, np.zeros(3 * row.shape[0] + 1, np.float32), FEATURES, RankerSettings(seed=seed))
 
 
 def data(n: int = 64, c: int = 12, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -18,6 +18,8 @@ from torch import nn
 
 from tgn.forward import HIDDEN, SCORES, unpack, width
 
+AVERAGE = 0.99  # share of the running mean that stays, a step
+
 
 class RankerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the ranker learns.  Rates are per step; the rate falls with the root of the steps, to its floor."""
@@ -34,8 +36,9 @@ class Ranker:
     """Trains the weight row that `forward.logits` reads.
 
     Args:
-        row: float32 [width(F)], the weights, written in place after every step; all zero means untrained.
-        moment: float32 [2 * width(F) + 1], Adam's moments and step count, written in place.
+        row: float32 [width(F)], the weights that score: a running mean of those that are trained, written in
+            place after every step; all zero means untrained.
+        moment: float32 [3 * width(F) + 1], Adam's moments, the weights being trained, and the step count.
         features: F, counted features.
     """
 
@@ -53,14 +56,15 @@ class Ranker:
             w1[self.features :] *= 0.1
             w2[:] = rng.normal(0, math.sqrt(2.0 / HIDDEN), w2.shape)
         with torch.no_grad():
-            self.weight.copy_(torch.from_numpy(self.row))
+            raw = self.moment[2 * self.row.shape[0] : -1]
+            self.weight.copy_(torch.from_numpy(raw if raw.any() else self.row))
 
     @property
     def steps(self) -> int:
         """How many steps the weights have had."""
         return int(self.moment[-1])
 
-    def _forward(self, x: torch.Tensor, tgn: torch.Tensor) -> torch.Tensor:
+    def _forward(self, weight: torch.Tensor, x: torch.Tensor, tgn: torch.Tensor) -> torch.Tensor:
         at, parts = 0, []
         for shape in (
             (self.features + SCORES, HIDDEN),
@@ -71,7 +75,7 @@ class Ranker:
             (2,),
         ):
             size = math.prod(shape)
-            parts.append(self.weight[at : at + size].view(shape))
+            parts.append(weight[at : at + size].view(shape))
             at += size
         w1, b1, w2, b2, w3, alpha = parts
         hidden = torch.relu(torch.cat([x, tgn], -1) @ w1 + b1)
@@ -81,7 +85,7 @@ class Ranker:
     def score(self, x: np.ndarray, tgn: np.ndarray) -> np.ndarray:
         """Return scores float32 [n, C] for features [n, C, F] and learned scores [n, C, 6]."""
         with torch.no_grad():
-            return self._forward(torch.from_numpy(x), torch.from_numpy(tgn)).numpy()
+            return self._forward(torch.from_numpy(self.row), torch.from_numpy(x), torch.from_numpy(tgn)).numpy()
 
     def step(self, x: np.ndarray, tgn: np.ndarray, log_weight: np.ndarray, label: np.ndarray) -> float:
         """Take one step towards ranking `label` first; a loss that is not finite changes nothing.
@@ -92,7 +96,7 @@ class Ranker:
             - label: int64 [n]
         """
         keep = torch.from_numpy(np.isfinite(log_weight))
-        scores = self._forward(torch.from_numpy(x)[keep], torch.from_numpy(tgn)[keep])
+        scores = self._forward(self.weight, torch.from_numpy(x)[keep], torch.from_numpy(tgn)[keep])
         full = torch.full(keep.shape, -1e9).masked_scatter(keep, scores + torch.from_numpy(log_weight)[keep])
         loss = nn.functional.cross_entropy(full, torch.from_numpy(label))
         if not torch.isfinite(loss):
@@ -120,4 +124,6 @@ class Ranker:
         with torch.no_grad():
             self.weight.mul_(1 - rate * s.weight_decay)
             self.weight.sub_(rate * (m / (1 - 0.9**n)) / ((v / (1 - 0.99**n)).sqrt() + 1e-8))
-        self.row[:] = self.weight.detach().numpy()
+        raw = self.weight.detach().numpy()
+        self.moment[2 * size : -1] = raw
+        self.row += (1 - min(AVERAGE, n / (n + 10))) * (raw - self.row)
