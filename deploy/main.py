@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from deploy import kernel, query, trial
+from deploy import kernel, query, train, trial
 from deploy.client import BadAnswer
 from deploy.config import BadConfig, Config
 from deploy.option import File, Folder, Host, HttpPort, Json, Kafka, Port, Set, Topic, duration, settings
@@ -131,6 +131,7 @@ def replay(
     _produce(loaded.config, data, f"{speed:.9g}x", limit)
 
 
+app.command("train")(train.command)
 app.command()(trial.evaluate)
 
 

@@ -6,6 +6,9 @@ RocksDB in raw mode: bytes in, bytes out, nothing is ever unpickled.
     key    | "offset" | 0 | topic | 0 | partition     |       value  | crc32          | offset, 8 bytes |
     key    | "meta" | 0 | name                        |       value  | crc32          | JSON |
 
+Learned rows are numbers that a program of other sizes, or with other features, would read wrongly.  Their tables
+carry a `meaning`, kept under the meta name "learned"; rows of another meaning are refused.
+
 A write holds all rows a batch of events changed, the names it added and the offset of the event after it, so
 that a process killed anywhere starts again from a whole batch.  Nothing else in the program knows RocksDB.
 """
@@ -28,10 +31,19 @@ from state.table import Table
 FORMAT = 1
 CHUNK = 8_192  # rows read at a time
 PIECE = 1_024  # learned rows written at a time
+MEND = "restore a backup or replay the topic into an empty folder"
+FRESH = (
+    "drop what was learned with `riverwalk train --fresh-weights`, which keeps the state, or restore a backup"
+)
 
 
 def _seal(data: bytes) -> bytes:
     return zlib.crc32(data).to_bytes(4, "little") + data
+
+
+def _meaning(table: Table) -> str:
+    """What the numbers of a learned table are; empty for a table of state."""
+    return str(getattr(table, "meaning", ""))
 
 
 class Store:
@@ -85,20 +97,31 @@ class Store:
     def _check_format(self) -> None:
         found = self.meta("format")
         if found is None:
-            self.db[b"meta\0format"] = _seal(json.dumps(FORMAT).encode())
+            self.note("format", FORMAT)
         elif found != FORMAT:
+            raise BadStore(f"{self.folder}: format {found}, this program reads {FORMAT}; {MEND}")
+
+    def _check_meaning(self, tables: Iterable[Table]) -> None:
+        kept = self._meanings()
+        for table in tables:
+            wanted, found = _meaning(table), kept.get(table.name)
+            if found == wanted or not wanted:
+                continue
+            if found is None and next(self._scan(table.name.encode() + b"\0", FRESH), None) is None:
+                continue  # nothing was learned yet
             raise BadStore(
-                f"{self.folder}: format {found}, this program reads {FORMAT}; "
-                "restore a backup of this format or replay the topic into an empty folder"
+                f"{self.folder}: the learned table {table.name} holds {found or 'rows of no recorded shape'}, this "
+                f"program reads {wanted}; go back to the settings and version it was learned with, or {FRESH}"
             )
 
-    def _unseal(self, key: bytes, value: bytes) -> bytes:
+    def _meanings(self) -> dict[str, str]:
+        found = self.meta("learned")
+        return found if isinstance(found, dict) else {}
+
+    def _unseal(self, key: bytes, value: bytes, mend: str = MEND) -> bytes:
         data = value[4:]
         if zlib.crc32(data).to_bytes(4, "little") != value[:4]:
-            raise BadStore(
-                f"{self.folder}: the row {key!r} is corrupt (checksum); "
-                "restore a backup or replay the topic into an empty folder"
-            )
+            raise BadStore(f"{self.folder}: the row {key!r} is corrupt (checksum); {mend}")
         return data
 
     def meta(self, name: str) -> object:
@@ -107,12 +130,18 @@ class Store:
         value = self.db.get(key)
         return None if value is None else json.loads(self._unseal(key, value))
 
-    def _scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def note(self, name: str, fact: object) -> None:
+        """Keep a fact beside the tables; raises BadStore where it cannot be written."""
+        batch = WriteBatch(raw_mode=True)
+        batch.put(b"meta\0" + name.encode(), _seal(json.dumps(fact).encode()))
+        self._write(batch, self.sync)
+
+    def _scan(self, prefix: bytes, mend: str = MEND) -> Iterator[tuple[bytes, bytes]]:
         items: Iterator[tuple[bytes, bytes]] = self.db.items(from_key=prefix)  # type: ignore[assignment]
         for key, value in items:
             if not key.startswith(prefix):
                 return
-            yield key, self._unseal(key, value)
+            yield key, self._unseal(key, value, mend)
 
     def offsets(self, topic: str, kind: str = "offset") -> dict[int, int]:
         """Return the next offset to read of each partition of `topic`."""
@@ -126,8 +155,10 @@ class Store:
         """Fill tables and names from the last save.
 
         Raises:
-            BadStore: A row is corrupt or of another width.
+            BadStore: A row is corrupt, of another width or of another meaning.
         """
+        tables = list(tables)
+        self._check_meaning(tables)
         for ids in names:
             for key, data in self._scan(ids.name.encode() + b".id\0"):
                 row = int.from_bytes(key[-4:], "big")
@@ -150,13 +181,14 @@ class Store:
                 rows.clear()
                 parts.clear()
 
-        for key, data in self._scan(table.name.encode() + b"\0"):
+        mend = FRESH if _meaning(table) else MEND
+        for key, data in self._scan(table.name.encode() + b"\0", mend):
             row = int.from_bytes(key[-4:], "big")
             if len(data) != table.row_bytes or row >= table.capacity:
                 raise BadStore(
                     f"{self.folder}: {table.name} row {row} has {len(data)} bytes, this program reads "
-                    f"{table.row_bytes} and at most {table.capacity} rows; restore the settings it was written "
-                    "with, or replay the topic into an empty folder"
+                    f"{table.row_bytes} and at most {table.capacity} rows; go back to the settings it was "
+                    f"written with, or {mend}"
                 )
             rows.append(row)
             parts.append(data)
@@ -193,13 +225,7 @@ class Store:
         for partition, offset in offsets.items():
             key = kind.encode() + b"\0" + topic.encode() + b"\0" + partition.to_bytes(4, "big")
             put(key, _seal(offset.to_bytes(8, "little")))
-        wait = self.sync if sync is None else sync
-        try:
-            self.db.write(batch, write_opt=self.synced if wait else self.loose)
-        except Exception as exc:
-            raise BadStore(
-                f"{self.folder}: a save failed ({exc}); free some disk space, learning goes on by itself"
-            ) from exc
+        self._write(batch, self.sync if sync is None else sync)
         for table in tables:
             table.clean()
         return count
@@ -212,7 +238,10 @@ class Store:
         Raises:
             BadStore: A piece could not be written.
         """
-        count = 0
+        tables, count = list(tables), 0
+        meanings = {table.name: _meaning(table) for table in tables}
+        if self._meanings() != meanings:
+            self.note("learned", meanings)
         for table in tables:
             rows = np.sort(table.dirty)
             table.clean()
@@ -220,12 +249,28 @@ class Store:
                 batch = WriteBatch(raw_mode=True)
                 self._put(batch, table, rows[begin : begin + PIECE])
                 try:
-                    self.db.write(batch, write_opt=self.loose)
-                except Exception as exc:
+                    self._write(batch, False)
+                except BadStore:
                     table.touch(rows[begin:])
-                    raise BadStore(f"{self.folder}: a save failed ({exc}); free some disk space") from exc
+                    raise
             count += rows.shape[0]
         return count + self.save([], {}, topic, offsets, kind="learned")
+
+    def forget_learned(self, names: Iterable[str]) -> None:
+        """Drop the rows of learned tables, of these names and of those the store knows of; state stays."""
+        batch = WriteBatch(raw_mode=True)
+        for name in {*names, *self._meanings(), "learned"}:
+            batch.delete_range(name.encode() + b"\0", name.encode() + b"\1")
+        batch.delete(b"meta\0learned")
+        self._write(batch, True)
+
+    def _write(self, batch: WriteBatch, wait: bool) -> None:
+        try:
+            self.db.write(batch, write_opt=self.synced if wait else self.loose)
+        except Exception as exc:
+            raise BadStore(
+                f"{self.folder}: a save failed ({exc}); free some disk space, then learning goes on"
+            ) from exc
 
     def _put(self, batch: WriteBatch, table: Table, rows: np.ndarray) -> None:
         """Add rows of a table to a batch."""

@@ -9,6 +9,7 @@ new number is in `current`.  The old folder is removed then; mapped files live o
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -17,15 +18,17 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from state.feature import FEATURES
+from state.feature import FEATURES, NAMES
 from state.ids import Ids
 from state.record import GraphSettings
 from state.table import Table
 from state.world import World
 from stream.status import STATUS
-from tgn.forward import width
+from tgn.forward import HIDDEN, SCORES, width
 from tgn.layout import TgnSettings, layout
 from tgn.slow import SlowSettings
+
+WEIGHTS = 1  # to be raised when learned numbers come to mean something else and keep their shapes
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,6 +36,36 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     max_users: int = 4_000_000
     max_items: int = 1_000_000
+
+
+class Learned(Table):
+    """A table of what was learned.
+
+    `meaning` says what its numbers are, version, shape and what else they hang on; the store keeps it beside the
+    rows and refuses them where it is another one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        dtype: np.dtype,
+        shape: tuple[int, ...],
+        *,
+        capacity: int,
+        path: Path | None,
+        write: bool,
+        note: str = "",
+    ) -> None:
+        super().__init__(name, dtype, shape, capacity=capacity, path=path, write=write)
+        self.meaning = f"version {WEIGHTS} {dtype.name} {list(shape)}{note and f' ({note})'}"
+
+
+def _notes(tgn: TgnSettings) -> dict[str, str]:
+    """Return what the shape of a learned row does not tell."""
+    names = hashlib.sha256("\n".join(NAMES).encode()).hexdigest()[:8]
+    net = f"dim {tgn.dim}, {tgn.heads} heads, history {tgn.history}, memory {tgn.memory}"
+    ranker = f"{FEATURES} features named {names}, {SCORES} scores, hidden {HIDDEN}"
+    return {"net": net, "net_moment": net, "ranker": ranker, "ranker_moment": ranker}
 
 
 class Generation:
@@ -69,9 +102,13 @@ class Generation:
             "item", capacity=limits.max_items, folder=folder, write=write, first="riverwalk:start"
         )
 
+        notes = _notes(tgn)
+
         def table(name: str, dtype: np.dtype, shape: tuple[int, ...], rows: int) -> Table:
             path = folder / f"{name}.table" if folder else None
-            return Table(name, dtype, shape, capacity=rows, path=path, write=write)
+            return Learned(
+                name, dtype, shape, capacity=rows, path=path, write=write, note=notes.get(name, "")
+            )
 
         rows = {"user": limits.max_users, "item": limits.max_items, "one": 1}
         self.learned: Mapping[str, Table] = {
@@ -79,9 +116,10 @@ class Generation:
         } | {
             "slow": table("slow", np.dtype("f4"), (2 * slow.rank + 1,), limits.max_items),
             "ranker": table("ranker", np.dtype("f4"), (width(FEATURES),), 1),
-            "ranker_moment": table("ranker_moment", np.dtype("f4"), (2 * width(FEATURES) + 1,), 1),
+            "ranker_moment": table("ranker_moment", np.dtype("f4"), (3 * width(FEATURES) + 1,), 1),
         }
-        self.status_table = table("status", STATUS, (), 1)
+        path = folder / "status.table" if folder else None
+        self.status_table = Table("status", STATUS, capacity=1, path=path, write=write)
         self.status = self.status_table.array[0]
         if write:
             self.status["generation"] = number
