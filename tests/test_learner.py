@@ -2,13 +2,14 @@
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 
-from tgn.layout import TgnSettings, layout
+from tgn.embedding import initial
+from tgn.layout import MEMORY, TgnSettings, layout, unpack
 from tgn.learner import Learner, start_vectors
-from tgn.row import adam, row_adam
 
 SIZES = TgnSettings(dim=16, heads=2, history=4, memory=8)
 USERS, ITEMS, BATCH = 60, 40, 64
@@ -237,6 +238,40 @@ def test_memory_helps_where_the_history_says_nothing():
     assert (np.where(known, score, -np.inf).argmax(1) == user + 1).mean() > 0.8
 
 
+def test_what_is_known_of_an_item_grows_with_the_times_it_was_learned():
+    learner = Learner(room(), SIZES)
+    hist, age, _, _ = successors(0)
+    user = np.zeros(BATCH, np.int32)
+    for _ in range(3):
+        learner.step(hist[:5], age[:5], user[:5], np.array([3, 3, 3, 4, 5], np.int32))
+    learner.step(hist[:1], age[:1], user[:1], np.array([5], np.int32))
+
+    _, known = learner.score_known(hist[:1], age[:1], user[:1], np.array([[3, 4, 5, 6, -1]], np.int32))
+
+    assert known[0].tolist() == pytest.approx([9 / 19, 3 / 13, 4 / 14, 0, 0])
+
+
+def test_without_node_memory_nothing_of_it_is_read_or_written():
+    settings = msgspec.structs.replace(SIZES, node_memory=False)
+    learner = taught(10, settings)
+    hist, age, user, _ = successors(20)
+    before = learner.score(hist, age, user, everything(BATCH))[0]
+    names = [name for name in learner.tables if "memory" in name or name.startswith("user") or "time" in name]
+    written = [name for name in names if learner.tables[name].any()]
+    for name in names:
+        learner.tables[name][:] = 1
+
+    assert written == []
+    assert not set(learner.dirty()) & set(names)
+    assert np.array_equal(learner.score(hist, age, user, everything(BATCH))[0], before)
+    row = unpack(learner.tables["net"][0], settings)
+    assert all(np.array_equal(row[name], unpack(initial(settings), settings)[name]) for name in MEMORY)
+
+
+def test_without_node_memory_it_learns_what_always_follows():
+    assert hits(taught(120, msgspec.structs.replace(SIZES, node_memory=False))) > 0.95
+
+
 def test_first_vectors_follow_from_seed_and_row_alone():
     rows = np.array([1, 7, 999_999])
 
@@ -248,26 +283,3 @@ def test_first_vectors_follow_from_seed_and_row_alone():
     assert abs(many.mean()) < 0.002
     assert many.std() == pytest.approx(0.1, rel=0.02)
     assert np.unique(many).shape[0] > 0.95 * many.size
-
-
-def test_the_compiled_steps_are_those_of_adam_with_weight_decay():
-    """On a row each step meets, and on a row that only every other step meets."""
-    rng = np.random.default_rng(0)
-    start, slopes = (rng.normal(0, 1, shape).astype(np.float32) for shape in ((3, 5), (8, 3, 5)))
-    weights = [torch.nn.Parameter(torch.from_numpy(row.copy())) for row in start]
-    wanted = [torch.optim.AdamW([w], lr=0.02, betas=(0.9, 0.99), weight_decay=0.1) for w in weights]
-    table, moment = start.copy(), np.zeros((3, 12), np.float32)
-    flat, flat_moment = start[0].copy(), np.zeros(11, np.float32)
-
-    for k, slope in enumerate(slopes):
-        rows = np.array([1, 2] if k % 2 else [1])
-        for row in [0, *rows]:
-            weights[row].grad = torch.from_numpy(slope[row]) * 0.5
-            wanted[row].step()
-        row_adam(table, moment, rows, slope[rows], 2, 0, 0.5, 0.02, 0.1)
-        adam(flat, flat_moment, slope[0], 0.5, 0.02, 0.1)
-
-    assert np.allclose(flat, weights[0].detach().numpy(), atol=1e-6)
-    assert np.allclose(table[1:], torch.stack(weights[1:]).detach().numpy(), atol=1e-6)
-    assert np.array_equal(moment[:, 0], [0, 8, 4])
-    assert np.array_equal(table[0], start[0])

@@ -11,6 +11,7 @@ from tgn.layout import TgnSettings, layout
 from tgn.learner import Learner
 from tgn.loss import hard_loss, loss
 from tgn.pool import Pool
+from tgn.row import adam, row_adam
 
 SIZES = TgnSettings(dim=16, heads=2, history=4, memory=8, whole=10, drawn=12, uniform=4, hard=8, recent=200)
 ITEMS, USERS, BATCH = 40, 20, 64
@@ -178,3 +179,26 @@ def test_a_loss_or_negatives_of_no_such_name_are_refused():
         msgspec.convert({"loss": "hinge"}, TgnSettings)
     with pytest.raises(ValueError, match="expected a multiple of 4"):
         TgnSettings(dim=50)
+
+
+def test_the_compiled_steps_are_those_of_adam_with_weight_decay():
+    """On a row each step meets, and on a row that only every other step meets."""
+    rng = np.random.default_rng(0)
+    start, slopes = (rng.normal(0, 1, shape).astype(np.float32) for shape in ((3, 5), (8, 3, 5)))
+    weights = [torch.nn.Parameter(torch.from_numpy(row.copy())) for row in start]
+    wanted = [torch.optim.AdamW([w], lr=0.02, betas=(0.9, 0.99), weight_decay=0.1) for w in weights]
+    table, moment = start.copy(), np.zeros((3, 12), np.float32)
+    flat, flat_moment = start[0].copy(), np.zeros(11, np.float32)
+
+    for k, slope in enumerate(slopes):
+        rows = np.array([1, 2] if k % 2 else [1])
+        for row in [0, *rows]:
+            weights[row].grad = torch.from_numpy(slope[row]) * 0.5
+            wanted[row].step()
+        row_adam(table, moment, rows, slope[rows], 2, 0, 0.5, 0.02, 0.1)
+        adam(flat, flat_moment, slope[0], 0.5, 0.02, 0.1)
+
+    assert np.allclose(flat, weights[0].detach().numpy(), atol=1e-6)
+    assert np.allclose(table[1:], torch.stack(weights[1:]).detach().numpy(), atol=1e-6)
+    assert np.array_equal(moment[:, 0], [0, 8, 4])
+    assert np.array_equal(table[0], start[0])

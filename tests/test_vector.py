@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -23,7 +24,17 @@ def events(settings, n, seed):
     return hist, age, user, rng.integers(1, ITEMS, n).astype(np.int32)
 
 
-@pytest.fixture(scope="module", params=[TgnSettings(), TgnSettings(dim=16, heads=2, history=5, memory=4)])
+SMALL = TgnSettings(dim=16, heads=2, history=5, memory=4)
+KINDS = {
+    "usual": TgnSettings(),
+    "small": SMALL,
+    "no memory": msgspec.structs.replace(SMALL, node_memory=False),
+    "columns": msgspec.structs.replace(SMALL, columns=3),
+    "columns, no memory": msgspec.structs.replace(SMALL, columns=3, node_memory=False),
+}
+
+
+@pytest.fixture(scope="module", params=KINDS.values(), ids=KINDS.keys())
 def learner(request):
     settings = request.param
     count = {"user": USERS, "item": ITEMS, "one": 1}
@@ -31,6 +42,8 @@ def learner(request):
         name: np.zeros((count[kind], *shape), dtype)
         for name, (kind, dtype, shape) in layout(settings).items()
     }
+    for name in ("item_column", "user_column") if settings.columns else ():
+        tables[name][::2] = np.random.default_rng(5).normal(0, 1, tables[name][::2].shape)
     learner = Learner(tables, settings)
     for k in range(12):
         hist, age, user, item = events(settings, 64, k)
@@ -46,12 +59,29 @@ def test_the_twin_and_torch_give_equal_scores(learner):
     hist, age, user, _ = events(learner.settings, 50, 99)
     cand = np.tile(np.arange(ITEMS, dtype=np.int32), (50, 1))
 
-    score, known = learner.score(hist, age, user, cand)
+    score, known = learner.score_known(hist, age, user, cand)
 
     for k in range(50):
-        mine, mine_known = twin.score(hist[k], age[k], int(user[k]), cand[k])
+        mine, mine_known = twin.score_known(hist[k], age[k], int(user[k]), cand[k])
         assert np.allclose(mine, score[k], atol=1e-4)
         assert np.array_equal(mine_known, known[k])
+
+
+def test_whether_an_item_is_known_is_whether_anything_is(learner):
+    twin = Twin(learner.tables, learner.settings)
+    hist, age, user, _ = events(learner.settings, 2, 98)
+    cand = np.tile(np.append(np.arange(ITEMS), -1).astype(np.int32), (2, 1))
+
+    score, known = learner.score_known(hist, age, user, cand)
+    plain, flag = learner.score(hist, age, user, cand)
+    _, mine_flag = twin.score(hist[0], age[0], int(user[0]), cand[0])
+
+    assert known.dtype == np.float32
+    assert np.array_equal(plain, score)
+    assert np.array_equal(flag, known > 0)
+    assert mine_flag.dtype == np.bool_
+    assert np.array_equal(mine_flag, flag[0])
+    assert not flag[:, -1].any()
 
 
 def test_the_twin_sees_what_is_learned_after_it_was_made(learner):

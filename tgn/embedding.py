@@ -23,12 +23,40 @@ from torch import Tensor
 from tgn.attention import back, look
 from tgn.layout import TgnSettings, net
 
+ZERO = (
+    "bucket",
+    "age",
+    "from_user",
+    "from_item",
+    "from_item_column",
+    "output_item_column",
+    "from_user_column",
+)
+
+
+def start_vectors(rows: np.ndarray, dim: int, seed: int) -> np.ndarray:
+    """Return first vectors of item rows, float32 [n, dim], from (seed, row) alone."""
+    with np.errstate(over="ignore"):
+        place = rows.astype(np.uint64)[:, None] * np.uint64(2 * dim) + np.arange(2 * dim, dtype=np.uint64)
+        z: np.ndarray = (place + np.uint64(seed + 1)) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z = z ^ (z >> np.uint64(31))
+    u = ((z >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
+    normal = np.sqrt(-2 * np.log(u[:, :dim])) * np.cos(2 * np.pi * u[:, dim:])
+    vectors: np.ndarray = (0.1 * normal).astype(np.float32)
+    return vectors
+
 
 def split(flat: Tensor, s: TgnSettings) -> dict[str, Tensor]:
-    """Return the network's weights as views of the flat parameter."""
-    shapes = net(s)
-    parts = torch.split(flat, [math.prod(shape) for shape in shapes.values()])
-    return {name: part.view(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
+    """Return the network's weights as views of the flat parameter, as far as it reaches."""
+    shapes, sizes = net(s), list[int]()
+    for shape in shapes.values():
+        if sum(sizes) == flat.shape[0]:
+            break
+        sizes.append(math.prod(shape))
+    parts = torch.split(flat, sizes)
+    return {name: part.view(shape) for (name, shape), part in zip(shapes.items(), parts, strict=False)}
 
 
 def initial(s: TgnSettings) -> np.ndarray:
@@ -38,7 +66,7 @@ def initial(s: TgnSettings) -> np.ndarray:
     for name, shape in net(s).items():
         if name == "place":
             part = np.tile(-0.1 * np.arange(s.history), (s.heads, 1))
-        elif len(shape) == 2 and name not in ("bucket", "age", "from_user", "from_item"):
+        elif len(shape) == 2 and name not in ZERO:
             part = rng.normal(0, 1 / math.sqrt(shape[0]), shape)
         elif name == "hidden_bias":
             part = np.full(shape, 0.01)  # without history all else is zero, where a ReLU passes no gradient

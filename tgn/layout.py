@@ -16,6 +16,14 @@ import numpy as np
 TYPES = 7  # event types, see `stream.event.KINDS`
 AGES = 8  # width of the age code in a message
 BUCKETS = 24  # log-age buckets of the attention
+MEMORY = (
+    "from_user",
+    "from_item",
+    "gru_in",
+    "gru_hidden",
+    "gru_bias",
+    "gru_hidden_bias",
+)  # node memory's weights, the last in the `net` row
 
 Loss = Literal["softmax", "bpr", "nce"]  # see `tgn.loss`
 Negatives = Literal["uniform", "popularity", "hard", "mixed"]  # see `tgn.pool`
@@ -27,7 +35,11 @@ class TgnSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dim: int = 48  # width of item vectors
     heads: int = 4
     history: int = 16  # last items the attention looks at
+    node_memory: bool = (
+        True  # memories of users and items that a GRU keeps; without, they are neither read nor written
+    )
     memory: int = 32  # width of node memory
+    columns: int = 0  # width of explicit features of items, and of users; 0 for none
     half_life_days: float = 1.0  # of messages within one batch, in the time-decayed aggregation
     learning_rate: float = 1e-2
     learning_rate_floor: float = 3e-3
@@ -71,6 +83,11 @@ class TgnSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def net(s: TgnSettings) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the network's weights, in the order they lie in the `net` row."""
     d, m = s.dim, s.memory
+    explicit = {  # zero at first
+        "from_item_column": (s.columns, d),  # an item's explicit features into its vector
+        "output_item_column": (s.columns, d + 1),  # ... and into its output vector and bias
+        "from_user_column": (s.columns, 2 * d),  # a user's into the hidden layer
+    }
     return {
         "query": (d, d),
         "key": (d, d),
@@ -83,6 +100,7 @@ def net(s: TgnSettings) -> dict[str, tuple[int, ...]]:
         "out": (2 * d, d),
         "out_bias": (d,),
         "skip": (3 * d, d),
+        **(explicit if s.columns else {}),
         "from_user": (m, 2 * d),  # user memory into the hidden layer, zero at first
         "from_item": (m, d),  # item memory into the item's vector, zero at first
         "gru_in": (s.message, 3 * m),
@@ -95,6 +113,12 @@ def net(s: TgnSettings) -> dict[str, tuple[int, ...]]:
 def weights(s: TgnSettings) -> int:
     """Return the length of the `net` row."""
     return sum(math.prod(shape) for shape in net(s).values())
+
+
+def used(s: TgnSettings) -> int:
+    """Return how many of the weights, from the first, are in use."""
+    idle = () if s.node_memory else MEMORY
+    return sum(math.prod(shape) for name, shape in net(s).items() if name not in idle)
 
 
 def unpack(row: np.ndarray, s: TgnSettings) -> dict[str, np.ndarray]:
@@ -111,9 +135,10 @@ def layout(s: TgnSettings) -> dict[str, tuple[str, np.dtype, tuple[int, ...]]]:
     """Return for each table: what its rows are of (user, item, one), the dtype, and a row's shape."""
     f4, i4, i8 = np.dtype("f4"), np.dtype("i4"), np.dtype("i8")
     d, m = s.dim, s.memory
+    explicit = {"item_column": ("item", f4, (s.columns,)), "user_column": ("user", f4, (s.columns,))}
     return {
         "item_vector": ("item", f4, (d,)),
-        "item_output": ("item", f4, (d + 2,)),  # vector, bias, and 1 once it has been learned
+        "item_output": ("item", f4, (d + 2,)),  # vector, bias, and how often it has been learned
         "item_moment": ("item", f4, (2 * (2 * d + 1) + 2,)),  # Adam's moments and the steps of both vectors
         "item_memory": ("item", f4, (m,)),
         "item_time": ("item", i8, ()),
@@ -125,6 +150,7 @@ def layout(s: TgnSettings) -> dict[str, tuple[str, np.dtype, tuple[int, ...]]]:
         "recent": ("one", i4, (s.recent + 2,)),  # events written, item rows in use, then a ring of items
         "net": ("one", f4, (weights(s),)),
         "net_moment": ("one", f4, (2 * weights(s) + 1,)),
+        **(explicit if s.columns else {}),  # written from outside, before the first event or between two
     }
 
 

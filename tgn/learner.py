@@ -15,35 +15,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tgn.embedding import initial, split, user_vector
-from tgn.layout import TgnSettings, bucket
+from tgn.embedding import initial, split, start_vectors, user_vector
+from tgn.heal import heal
+from tgn.layout import TgnSettings, bucket, used
 from tgn.loss import hard_loss, loss
 from tgn.memory import Memory, gru
 from tgn.pool import Pool
 from tgn.row import adam, distinct, row_adam
+from tgn.vector import dots
 
 KEPT = 4_096  # past events
-HUGE = 1e9
-
-
-def start_vectors(rows: np.ndarray, dim: int, seed: int) -> np.ndarray:
-    """Return first vectors of item rows, float32 [n, dim], from (seed, row) alone."""
-    with np.errstate(over="ignore"):
-        place = rows.astype(np.uint64)[:, None] * np.uint64(2 * dim) + np.arange(2 * dim, dtype=np.uint64)
-        z: np.ndarray = (place + np.uint64(seed + 1)) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
-    u = ((z >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
-    normal = np.sqrt(-2 * np.log(u[:, :dim])) * np.cos(2 * np.pi * u[:, dim:])
-    vectors: np.ndarray = (0.1 * normal).astype(np.float32)
-    return vectors
-
-
-def _sane(rows: np.ndarray) -> np.ndarray:
-    """Return which rows hold only finite numbers of a size that sums of squares can bear, bool [n]."""
-    sane: np.ndarray = (np.abs(rows) < HUGE).all(1)
-    return sane
 
 
 class Learner:
@@ -61,6 +42,7 @@ class Learner:
         self.rng = np.random.default_rng(settings.seed)
         self.pool = Pool(tables, settings, self.rng)
         self.place = np.zeros(tables["item_vector"].shape[0], np.int32)  # for `distinct`
+        self.bare = np.zeros((self.place.shape[0], 0), np.float32)  # explicit features where there are none
         self.load()
 
     def load(self) -> None:
@@ -73,7 +55,7 @@ class Learner:
         self.past.clear()  # may name items these tables have not
 
     def _take(self) -> None:
-        self.flat = nn.Parameter(torch.from_numpy(self.tables["net"][0].copy()))
+        self.flat = nn.Parameter(torch.from_numpy(self.tables["net"][0, : used(self.settings)].copy()))
         self.w = split(self.flat, self.settings)
 
     def dirty(self) -> dict[str, np.ndarray]:
@@ -100,32 +82,58 @@ class Learner:
         count = distinct(hist, self.place, found, index)
         return found[:count], index
 
+    def _column(self, side: str, rows: np.ndarray) -> Tensor:
+        """Return explicit features float32 [n, columns], zero for row -1."""
+        column = self.tables[f"{side}_column"][np.maximum(rows, 0)]
+        return torch.from_numpy(column * (rows >= 0)[:, None].astype(np.float32))
+
     def _users(
-        self, seen: np.ndarray, vectors: Tensor, index: np.ndarray, age: np.ndarray, memory: Tensor
+        self,
+        seen: np.ndarray,
+        vectors: Tensor,
+        index: np.ndarray,
+        age: np.ndarray,
+        user: np.ndarray,
+        memory: Tensor | None,
     ) -> Tensor:
-        vectors = vectors + torch.from_numpy(self.tables["item_memory"][seen]) @ self.w["from_item"]
-        return user_vector(vectors, index, bucket(age), memory @ self.w["from_user"], self.w)
+        w, told = self.w, torch.zeros(2 * self.settings.dim)
+        if memory is not None:
+            vectors = vectors + torch.from_numpy(self.tables["item_memory"][seen]) @ w["from_item"]
+            told = told + memory @ w["from_user"]
+        if self.settings.columns:
+            vectors = vectors + self._column("item", seen) @ w["from_item_column"]
+            told = told + self._column("user", user) @ w["from_user_column"]
+        return user_vector(vectors, index, bucket(age), told, w)
 
     @torch.no_grad()
-    def score(
+    def score_known(
         self, hist: np.ndarray, age: np.ndarray, user: np.ndarray, cand: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the score of each candidate as of now, and whether it has been learned.
+        """Return the score of each candidate as of now, and how much is known of it.
 
         Shapes:
             - hist: int32 [n, K], newest first, -1 where unused; age: int64 [n, K] ms
             - user: int32 [n], -1 for unknown; cand: int32 [n, C], -1 where unused
-            - output: float32 [n, C], bool [n, C]
+            - output: float32 [n, C] twice; known is 0 to 1, see `vector.dots`
         """
-        d = self.settings.dim
-        memory = torch.from_numpy(
-            np.where(user[:, None] >= 0, self.tables["user_memory"][np.maximum(user, 0)], 0)
-        )
+        t, memory = self.tables, None
+        if self.settings.node_memory:
+            memory = torch.from_numpy(np.where(user[:, None] >= 0, t["user_memory"][np.maximum(user, 0)], 0))
         seen, index = self._seen(hist)
-        users = self._users(seen, torch.from_numpy(self.tables["item_vector"][seen]), index, age, memory)
-        output = self.tables["item_output"][np.maximum(cand, 0)]
-        score = torch.einsum("nd,ncd->nc", users, torch.from_numpy(output[..., :d])).numpy() + output[..., d]
-        return score, (output[..., d + 1] > 0) & (cand >= 0)
+        users = self._users(seen, torch.from_numpy(t["item_vector"][seen]), index, age, user, memory)
+        column, weight = self.bare, np.zeros((0, self.settings.dim + 1), np.float32)
+        if self.settings.columns:
+            column, weight = t["item_column"], self.w["output_item_column"].detach().numpy()
+        trained = bool(t["net_moment"][0, -1] > 0)
+        score, known = dots(users.numpy(), t["item_output"], column, weight, trained, cand)
+        return score, known
+
+    def score(
+        self, hist: np.ndarray, age: np.ndarray, user: np.ndarray, cand: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the score of each candidate as of now, float32 [n, C], and whether anything is known of it."""
+        score, known = self.score_known(hist, age, user, cand)
+        return score, known > 0
 
     def step(self, hist: np.ndarray, age: np.ndarray, user: np.ndarray, item: np.ndarray) -> float:
         """Take one step towards the items taken and return the loss.
@@ -137,42 +145,32 @@ class Learner:
         """
         if item.shape[0] == 0:
             return math.nan
-        self._alive(item)
+        fresh = self._alive(item)
         rows = (hist, age, user, item)
-        n = item.shape[0]
         batch: tuple[np.ndarray, ...] = rows
         if self.past and self.settings.replay:
             draw = self.rng.integers(0, len(self.past), self.settings.replay)
             batch = tuple(
                 np.concatenate(parts) for parts in zip(rows, *(self.past[k] for k in draw), strict=True)
             )
-        loss = self._step(batch[0], batch[1], batch[2], batch[3], fresh=n)
-        if not math.isfinite(loss):
+        cost = self._step(batch[0], batch[1], batch[2], batch[3], fresh=item.shape[0])
+        if math.isfinite(cost):
+            taken, times = np.unique(item, return_counts=True)
+            self.tables["item_output"][taken, -1] += times
+            self.tables["item_output"][fresh, -1] -= 1  # a new row begins with one
+        else:
             self._heal(np.unique(np.append(hist, item)), np.unique(user[user >= 0]))
         self._keep(rows)
-        return loss
+        return cost
 
     def _heal(self, items: np.ndarray, users: np.ndarray) -> None:
-        """Start afresh what no arithmetic can use: weights, items in use, memories of these users."""
-        s, t = self.settings, self.tables
-        if not (_sane(self.flat.detach().numpy()[None]).all() and _sane(t["net_moment"]).all()):
-            t["net"][0], t["net_moment"][0] = initial(s), 0
-            self._take()
-            self._touch(np.zeros(1, np.int64), "net", "net_moment")
         rows = np.union1d(items[items > 0], self.pool.alive)
-        names = ("item_vector", "item_output", "item_moment", "item_memory")
-        bad = rows[~np.logical_and.reduce([_sane(t[name][rows]) for name in names])]
-        known = bad[np.isin(bad, self.pool.alive)]
-        for name in names:
-            t[name][bad] = 0
-        t["item_vector"][bad] = start_vectors(bad, s.dim, s.seed)
-        t["item_output"][known, : s.dim] = start_vectors(known, s.dim, s.seed + 7)
-        t["item_output"][known, -1] = 1
-        self._touch(bad, *names)
-        for name in ("user_before", "user_message", "user_memory"):
-            bad = users[~_sane(t[name][users])]
-            t[name][bad] = 0
-            self._touch(bad, name)
+        weights = self.flat.detach().numpy()
+        changed = heal(self.tables, self.settings, weights, rows, users, self.pool.alive)
+        for name, some in changed.items():
+            self._touch(some, name)
+        if "net" in changed:
+            self._take()
 
     def _keep(self, rows: tuple[np.ndarray, ...]) -> None:
         parts = tuple(part.copy() for part in rows)
@@ -181,8 +179,8 @@ class Learner:
         else:
             self.past[int(self.rng.integers(len(self.past)))] = parts
 
-    def _alive(self, item: np.ndarray) -> None:
-        """Note the items of fresh events: they are alive from now on, and recent."""
+    def _alive(self, item: np.ndarray) -> np.ndarray:
+        """Note the items of fresh events: they are alive from now on, and recent; return those that were not."""
         t, dim, seed = self.tables, self.settings.dim, self.settings.seed
         fresh = self.pool.note(item)
         self._touch(np.zeros(1, np.int64), "recent")
@@ -193,6 +191,7 @@ class Learner:
             bare = fresh[~t["item_vector"][fresh].any(1)]
             t["item_vector"][bare] = start_vectors(bare, dim, seed)
             self._touch(fresh, "item_output", "item_vector")
+        return fresh
 
     def _loss(self, logits: Tensor, label: Tensor, pool: np.ndarray) -> tuple[float, Tensor]:
         s = self.settings
@@ -208,26 +207,29 @@ class Learner:
         pool = self.pool.draw(item)
         seen, index = self._seen(hist)
         vectors = torch.from_numpy(t["item_vector"][seen]).requires_grad_()
-        memory = torch.cat([self._hidden(user[:fresh]), torch.zeros(user.shape[0] - fresh, s.memory)])
-        users = self._users(seen, vectors, index, age, memory)
-        output = torch.from_numpy(t["item_output"][pool])
+        memory = None
+        if s.node_memory:
+            memory = torch.cat([self._hidden(user[:fresh]), torch.zeros(user.shape[0] - fresh, s.memory)])
+        users = self._users(seen, vectors, index, age, user, memory)
+        output = torch.from_numpy(t["item_output"][pool][:, :-1])
+        outcome = [users]
+        if s.columns:
+            outcome.append(self._column("item", pool) @ self.w["output_item_column"])
+            output = output + outcome[1].detach()
         known = users.detach()
-        logits = torch.addmm(output[:, s.dim], known, output[:, : s.dim].t())
-        total, slope = self._loss(logits, torch.from_numpy(np.searchsorted(pool, item)), pool)
-        if not math.isfinite(total):
+        logits = torch.addmm(output[:, -1], known, output[:, :-1].t())
+        cost, slope = self._loss(logits, torch.from_numpy(np.searchsorted(pool, item)), pool)
+        if not math.isfinite(cost):
             return math.nan
-        of_net, of_vectors = torch.autograd.grad(users, [self.flat, vectors], slope @ output[:, : s.dim])
         of_output = torch.cat([slope.t() @ known, slope.sum(0)[:, None]], 1)
+        slopes = [slope @ output[:, :-1], of_output][: len(outcome)]
+        of_net, of_vectors = torch.autograd.grad(outcome, [self.flat, vectors], slopes)
         norm = math.sqrt(sum(float(g.square().sum()) for g in (of_net, of_vectors, of_output)))
         if not math.isfinite(norm):
             return math.nan
-        self._move(
-            of_net.numpy(),
-            (seen, of_vectors.numpy()),
-            (pool, of_output.numpy()),
-            min(1.0, s.clip / max(norm, 1e-12)),
-        )
-        return total
+        scale = min(1.0, s.clip / max(norm, 1e-12))
+        self._move(of_net.numpy(), (seen, of_vectors.numpy()), (pool, of_output.numpy()), scale)
+        return cost
 
     def _move(
         self,
@@ -242,7 +244,7 @@ class Learner:
         rate = max(s.learning_rate_floor, s.learning_rate / (1 + steps / s.warm_steps))
         weights, decay = self.flat.detach().numpy(), s.weight_decay
         adam(weights, t["net_moment"][0], of_net, scale, s.network_rate * rate, decay)
-        t["net"][0] = weights
+        t["net"][0, : weights.shape[0]] = weights
         self._touch(np.zeros(1, np.int64), "net", "net_moment")
         moment = t["item_moment"]
         clock = moment.shape[1] - 2
@@ -261,6 +263,8 @@ class Learner:
         Shapes:
             - user, item: int32 [n]; t: int64 [n] ms; kind: int8 [n]; value: float32 [n]
         """
+        if not self.settings.node_memory:
+            return
         with torch.no_grad():
             users, items = self.memory.update(user, item, t, kind, value, self.w)
         self._touch(users, "user_memory", "user_before", "user_message", "user_time", "user_last")

@@ -1,72 +1,34 @@
 """The user's vector and its scores for processes that load no torch: `embedding.user_vector` over the same tables.
 
-Written as sums of scaled rows, which compile to vector instructions without reordering a sum.  A test holds
-this and the torch version equal.
+Written as sums of scaled rows, which compile to vector instructions.  The attention and the scores are the
+kernels that the torch side uses as well; a test holds the rest equal.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
 from numba import njit
 
+from tgn.attention import ANY_ORDER, look
 from tgn.layout import TgnSettings, bucket, unpack
 
+HALF = 10.0  # times an item has been learned when half is known of it
+MOST = 1e9
 
-@njit(nogil=True, cache=True)
+
+@njit(nogil=True, cache=True, fastmath=ANY_ORDER)
 def _times(x: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
-    """Add x [a] times w [a, b] to out [b]."""
-    for i in range(x.shape[0]):
-        if x[i] != 0:
-            scale = x[i]
-            row = w[i]
-            for j in range(out.shape[0]):
-                out[j] += scale * row[j]
-
-
-@njit(nogil=True, cache=True)
-def _attend(
-    vectors: np.ndarray,
-    buckets: np.ndarray,
-    query: np.ndarray,
-    key: np.ndarray,
-    value: np.ndarray,
-    place: np.ndarray,
-    bias: np.ndarray,
-    ages: np.ndarray,
-    out: np.ndarray,
-) -> None:
-    """Write the attention of all heads into out [d]."""
-    k, d = vectors.shape
-    heads = place.shape[0]
-    each = d // heads
-    q = np.zeros(d, np.float32)
-    _times(vectors[0], query, q)
-    keys, values = np.zeros((k, d), np.float32), np.zeros((k, d), np.float32)
-    for j in range(k):
-        _times(vectors[j], key, keys[j])
-        values[j] = ages[buckets[j]]
-        _times(vectors[j], value, values[j])
-    scale = np.float32(1.0 / math.sqrt(each))
-    score = np.zeros(k, np.float32)
-    for h in range(heads):
-        peak = np.float32(-1e30)
-        for j in range(k):
-            total = np.float32(0)
-            for e in range(h * each, (h + 1) * each):
-                total += q[e] * keys[j, e]
-            score[j] = total * scale + place[h, j] + bias[h, buckets[j]]
-            peak = max(peak, score[j])
-        mass = np.float32(0)
-        for j in range(k):
-            score[j] = np.exp(score[j] - peak)
-            mass += score[j]
-        for j in range(k):
-            share = score[j] / mass
-            for e in range(h * each, (h + 1) * each):
-                out[e] += share * values[j, e]
+    """Add x [a] times w [a, b] to out [b], four rows at a time."""
+    four = x.shape[0] // 4 * 4
+    for i in range(0, four, 4):
+        a, b, c, d = x[i], x[i + 1], x[i + 2], x[i + 3]
+        for j in range(out.shape[0]):
+            out[j] += a * w[i, j] + b * w[i + 1, j] + c * w[i + 2, j] + d * w[i + 3, j]
+    for i in range(four, x.shape[0]):
+        for j in range(out.shape[0]):
+            out[j] += x[i] * w[i, j]
 
 
 @njit(nogil=True, cache=True)
@@ -74,52 +36,91 @@ def _vector(
     hist: np.ndarray,
     buckets: np.ndarray,
     user: int,
-    item_vector: np.ndarray,
-    item_memory: np.ndarray,
-    user_memory: np.ndarray,
-    from_item: np.ndarray,
+    item: tuple[np.ndarray, ...],
+    told: tuple[np.ndarray, ...],
     attention: tuple[np.ndarray, ...],
     layers: tuple[np.ndarray, ...],
 ) -> np.ndarray:
+    item_vector, item_memory, from_item, item_column, from_item_column = item
     d = item_vector.shape[1]
     k = 0
     while k < hist.shape[0] and hist[k] >= 0:
         k += 1
-    x = np.zeros(3 * d, np.float32)
-    if k > 0:
-        vectors = np.zeros((k, d), np.float32)
-        for j in range(k):
-            vectors[j] = item_vector[hist[j]]
-            _times(item_memory[hist[j]], from_item, vectors[j])
-        query, key, value, place, bias, ages = attention
-        _attend(vectors, buckets, query, key, value, place, bias, ages, x[:d])
-        x[d : 2 * d] = vectors[0]
-        for j in range(k):
-            for e in range(d):
-                x[2 * d + e] += vectors[j, e] / np.float32(k)
-    hidden_w, hidden_b, from_user, out_w, out_b, skip = layers
+    vectors, projected = np.zeros((k, d), np.float32), np.zeros((k, 3 * d), np.float32)
+    query, key, value, place, bias, ages = attention
+    for j in range(k):
+        vectors[j] = item_vector[hist[j]]
+        _times(item_memory[hist[j]], from_item, vectors[j])
+        _times(item_column[hist[j]], from_item_column, vectors[j])
+        _times(vectors[j], key, projected[j, d : 2 * d])
+        _times(vectors[j], value, projected[j, 2 * d :])
+    if k:
+        _times(vectors[0], query, projected[0, :d])
+    index = np.arange(k).astype(np.int32).reshape(1, k)
+    out, share = np.zeros((1, 3 * d), np.float32), np.zeros((1, place.shape[0], k), np.float32)
+    look(vectors, projected, index, buckets.reshape(1, -1), place, bias, ages, share, out)
+    x = out[0]
+    hidden_w, hidden_b, out_w, out_b, skip = layers
+    user_memory, from_user, user_column, from_user_column = told
     hidden = hidden_b.copy()
     _times(x, hidden_w, hidden)
     if user >= 0:
         _times(user_memory[user], from_user, hidden)
+        _times(user_column[user], from_user_column, hidden)
     for j in range(hidden.shape[0]):
         hidden[j] = max(hidden[j], np.float32(0))
-    out = out_b.copy()
-    _times(hidden, out_w, out)
-    _times(x, skip, out)
-    return out
+    vector = out_b.copy()
+    _times(hidden, out_w, vector)
+    _times(x, skip, vector)
+    return vector
 
 
-@njit(nogil=True, cache=True)
-def _dots(vector: np.ndarray, output: np.ndarray, cand: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    d = vector.shape[0]
-    score, known = np.zeros(cand.shape[0], np.float32), np.zeros(cand.shape[0], np.bool_)
-    for c in range(cand.shape[0]):
-        row = output[cand[c]]
-        total = row[d]
-        for e in range(d):
-            total += vector[e] * row[e]
-        score[c], known[c] = total, row[d + 1] > 0
+@njit(nogil=True, cache=True, fastmath=ANY_ORDER)
+def dots(
+    users: np.ndarray,
+    output: np.ndarray,
+    column: np.ndarray,
+    weight: np.ndarray,
+    trained: bool,
+    cand: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the score of each candidate, and how much is known of it, 0 to 1.
+
+    An item that has been learned n times is known n / (n + 10); explicit features count as once more.
+
+    Args:
+        trained: Whether the weights of explicit features have learned anything.
+
+    Shapes:
+        - users: float32 [n, d]; output: float32 [N, d + 2], the table `item_output`
+        - column: float32 [N, c], the table `item_column`; weight: float32 [c, d + 1], `output_item_column`
+        - cand: int32 [n, C], -1 where unused
+        - output: float32 [n, C] twice
+    """
+    d, c = users.shape[1], column.shape[1]
+    score, known = np.zeros(cand.shape, np.float32), np.zeros(cand.shape, np.float32)
+    told = np.zeros(c, np.float32)
+    for i in range(cand.shape[0]):
+        user = users[i]
+        for e in range(c):
+            told[e] = weight[e, d]
+            for f in range(d):
+                told[e] += weight[e, f] * user[f]
+        for k in range(cand.shape[1]):
+            item = max(cand[i, k], 0)
+            row = output[item]
+            total, some = row[d], False
+            for e in range(d):
+                total += user[e] * row[e]
+            for e in range(c):
+                total += told[e] * column[item, e]
+                some |= column[item, e] != 0
+            score[i, k] = total
+            times = min(max(row[d + 1], np.float32(0)), np.float32(MOST))
+            if some and trained:
+                times += np.float32(1)
+            if cand[i, k] >= 0 and times > 0:
+                known[i, k] = times / (times + np.float32(HALF))
     return score, known
 
 
@@ -133,11 +134,23 @@ class Twin:
     def __init__(self, tables: Mapping[str, np.ndarray], settings: TgnSettings) -> None:
         self.tables = tables
         w = unpack(tables["net"][0], settings)
-        self.from_item = w["from_item"]
+        self.steps = tables["net_moment"][0, -1:]
+        none = {
+            name: np.zeros((tables[f"{name.partition('_')[0]}_memory"].shape[0], 0), np.float32)
+            for name in ("user_memory", "user_column", "item_memory", "item_column")
+        }
+
+        def told(name: str, on: bool) -> tuple[np.ndarray, np.ndarray]:
+            weight = w[f"from_{name.removesuffix('_memory')}"] if on else np.zeros((0, 0), np.float32)
+            return (tables[name] if on else none[name]), weight
+
+        columns = settings.columns > 0
+        self.column, into = told("item_column", columns)
+        self.weight = w["output_item_column"] if columns else np.zeros((0, settings.dim + 1), np.float32)
+        self.item = (tables["item_vector"], *told("item_memory", settings.node_memory), self.column, into)
+        self.told = (*told("user_memory", settings.node_memory), *told("user_column", columns))
         self.attention = tuple(w[name] for name in ("query", "key", "value", "place", "bucket", "age"))
-        self.layers = tuple(
-            w[name] for name in ("hidden", "hidden_bias", "from_user", "out", "out_bias", "skip")
-        )
+        self.layers = tuple(w[name] for name in ("hidden", "hidden_bias", "out", "out_bias", "skip"))
 
     def user_vector(self, hist: np.ndarray, age: np.ndarray, user: int) -> np.ndarray:
         """Return a user's vector float32 [d].
@@ -146,23 +159,23 @@ class Twin:
             - hist: int32 [K], newest first, -1 where unused; age: int64 [K] ms
             - user: the user's row, -1 for unknown
         """
-        t = self.tables
         vector: np.ndarray = _vector(
-            hist,
-            bucket(age),
-            user,
-            t["item_vector"],
-            t["item_memory"],
-            t["user_memory"],
-            self.from_item,
-            self.attention,
-            self.layers,
+            hist, bucket(age), user, self.item, self.told, self.attention, self.layers
         )
         return vector
+
+    def score_known(
+        self, hist: np.ndarray, age: np.ndarray, user: int, cand: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return scores float32 [C] and how much is known of each item, 0 to 1, float32 [C]; see `dots`."""
+        users = self.user_vector(hist, age, user)[None]
+        trained = bool(self.steps[0] > 0)
+        score, known = dots(users, self.tables["item_output"], self.column, self.weight, trained, cand[None])
+        return score[0], known[0]
 
     def score(
         self, hist: np.ndarray, age: np.ndarray, user: int, cand: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return scores float32 [C] and whether each item has been learned, bool [C]."""
-        score, known = _dots(self.user_vector(hist, age, user), self.tables["item_output"], cand)
-        return score, known
+        """Return scores float32 [C] and whether anything is known of each item, bool [C]."""
+        score, known = self.score_known(hist, age, user, cand)
+        return score, known > 0
