@@ -29,6 +29,7 @@ from stream.status import RANKERS
 
 FRAME_S = 0.25
 LINE_S = 10.0
+STDERR = 2
 MARKS = 12  # the rate shown is the mean over so many frames or lines
 
 
@@ -75,7 +76,7 @@ def run(
                 progress=course.step,
             )
     if as_json:
-        show(msgspec.to_builtins(report), True)
+        show({**msgspec.to_builtins(report), "next": _serve(report)}, True)
     else:
         _tell(report)
 
@@ -180,7 +181,7 @@ class Stop:
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self.asked = True
-        os.write(sys.stderr.fileno(), b"\nfinishing the batch and saving; once more ends it at once\n")
+        os.write(STDERR, b"\nfinishing the batch and saving; once more ends it at once\n")
         for one in (signal.SIGINT, signal.SIGTERM):
             signal.signal(one, signal.default_int_handler)
 
@@ -216,6 +217,9 @@ def _tell(report: Report) -> None:
         print(f"stopped after record {report.end:,}, everything is saved; the same command goes on there")
     elif not report.events:
         print(f"{name}: nothing new, its {report.end:,} records were learned before")
-    serve = f"riverwalk serve --state {shlex.quote(report.state)}"
-    print(f"next: {serve}")
+    print(f"next: {_serve(report)}")
     print("      where its topic holds these events too, add --set kafka.start=latest: each counts once")
+
+
+def _serve(report: Report) -> str:
+    return f"riverwalk serve --state {shlex.quote(report.state)}"

@@ -107,7 +107,8 @@ class Training:
     @property
     def events(self) -> int:
         """Events remembered."""
-        return int(self.generation.world.state.world[0]["events"])
+        world = self.generation.world.state.world[0]
+        return int(world["events"] + world["impressions"])
 
     @property
     def logs(self) -> list[Identity]:
