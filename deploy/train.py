@@ -41,8 +41,9 @@ def command(
 ) -> None:
     """Learn from a file of events as the service does from a topic: one pass, in order, saved as it goes.
 
-    Killed or stopped, the same command goes on after the last saved event.  `riverwalk serve --state FOLDER` takes
-    over what it leaves.
+    Killed or stopped, the same command goes on after the last saved event.
+
+    `riverwalk serve --state FOLDER` takes over what it leaves.
     """
     loaded = settings(config, set, state__folder=state)
     if log is None and not fresh_weights:

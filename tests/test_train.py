@@ -133,7 +133,7 @@ def test_a_killed_run_goes_on_after_its_last_batch(tmp_path: Path, whole: Path, 
         seen = training.store.offsets(known.topic, "learned")
         report = training.run(find(str(log)))
 
-    assert begin in (512, 768, 1024)
+    assert 512 <= begin <= N
     assert 0 < seen[0] <= begin
     assert report.events == N - begin
     assert rows(tmp_path, False) == rows(whole, False)
