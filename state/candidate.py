@@ -11,11 +11,11 @@ from numba import njit
 
 from state.board import leaders
 from state.record import BLOCK, BOARD, FIRST, HISTORY, POPULAR, RISING, START, Scratch, State
-from state.walk import neighbours, push, seeds, top, visits
+from state.walk import neighbours, push, push_all, seeds, top, visits
 
 CANDIDATES = 128  # at most, for one request
 
-PUSHED, WALKED, NEAR, FIRSTS, RISE, POP, NEWEST = 32, 12, 8, 12, 8, 12, 4
+PUSHED, LONG, WALKED, NEAR, FIRSTS, RISE, POP, NEWEST = 24, 24, 8, 8, 10, 8, 10, 4
 
 
 @njit(nogil=True, cache=True)
@@ -56,7 +56,8 @@ def close(scratch: Scratch, out: np.ndarray, n: int) -> None:
         scratch.where[out[k]] = 0
     for k in range(scratch.touched_n[0]):
         item = scratch.touched[k]
-        scratch.acc[item, 0] = scratch.acc[item, 1] = scratch.acc[item, 2] = 0
+        acc = scratch.acc[item]
+        acc[0] = acc[1] = acc[2] = acc[3] = 0
     for k in range(scratch.flagged_n[0]):
         scratch.had[scratch.flagged[k]] = 0
     scratch.touched_n[0] = 0
@@ -98,12 +99,13 @@ def gather(state: State, scratch: Scratch, u: int, t: int, own: bool, out: np.nd
     m = seeds(state, u, scratch.pick, scratch.weight)
     push(state, scratch, m)
     visits(state, scratch, m, state.rates[0].steps, u + 2)
+    push_all(state, scratch, u)
     neighbours(state, scratch, u, t)
     n = 0
     if own and u >= 0:
         user = state.users[u]
         n = _put_all(scratch, out, n, user.item, user.slots, HISTORY, True)
-    for column, limit in ((0, PUSHED), (1, WALKED), (2, NEAR)):
+    for column, limit in ((0, PUSHED), (3, LONG), (1, WALKED), (2, NEAR)):
         m = top(scratch, column, scratch.pick, scratch.weight, limit, not own)
         n = _put_all(scratch, out, n, scratch.pick, m, limit, own)
     if u >= 0 and state.users[u].slots > 0:
@@ -122,4 +124,6 @@ def gather(state: State, scratch: Scratch, u: int, t: int, own: bool, out: np.nd
         row -= 1
     # Room is left for users with a short history, and where their own items may not come again.
     m = top(scratch, 0, scratch.pick, scratch.weight, min(CANDIDATES, scratch.pick.shape[0]), not own)
+    n = _put_all(scratch, out, n, scratch.pick, m, max(1, (out.shape[0] - n) // 2), own)
+    m = top(scratch, 3, scratch.pick, scratch.weight, min(CANDIDATES, scratch.pick.shape[0]), not own)
     return _put_all(scratch, out, n, scratch.pick, m, out.shape[0], own)

@@ -64,7 +64,12 @@ NAMES = (
     "push_share",
     "walk",  # log of walk visits
     "near",  # paths through recent users
+    "push_all",  # log of one-hop weight from the whole history
+    "push_all_share",
     "start",  # share of the start node
+    "heir_repeat",  # how often the item's last user repeats an item
+    "heir_here",  # the item is still the last one of its last user
+    "heir_n",  # log events of the item's last user
 )
 FEATURES = len(NAMES)
 
@@ -135,9 +140,10 @@ def describe(state: State, scratch: Scratch, u: int, t: int, cand: np.ndarray, n
     left = np.empty(HALF)
     for h in range(HALF):
         left[h] = decay(t - world.tot_t, rates.pop[h] * pace)
-    pushed_all = 0.0
+    pushed_all, all_pushed = 0.0, 0.0
     for k in range(scratch.touched_n[0]):
         pushed_all += scratch.acc[scratch.touched[k], 0]
+        all_pushed += scratch.acc[scratch.touched[k], 3]
     for c in range(n):
         row = cand[c]
         item = state.items[row]
@@ -194,7 +200,14 @@ def describe(state: State, scratch: Scratch, u: int, t: int, cand: np.ndarray, n
         f[47] = pushed
         f[48] = np.log1p(scratch.acc[row, 1] * 1e3) / 6
         f[49] = np.log1p(scratch.acc[row, 2] * 4) / 2
-        f[50] = _edge_share(start.dst, start.w, start.slots, start.total, row)
+        f[50] = np.log1p(scratch.acc[row, 3] * 1e3) / 6
+        f[51] = scratch.acc[row, 3] / max(all_pushed, 1e-9)
+        if item.n > 0:
+            heir = state.users[item.last_user]
+            f[53] = heir.repeat
+            f[54] = heir.slots > 0 and heir.item[0] == row
+            f[55] = np.log1p(heir.n) / 6
+        f[52] = _edge_share(start.dst, start.w, start.slots, start.total, row)
         fresh = item.fresh[2] * decay(age, rates.pop[3] * pace) / (world.ftot[2] * left[3] + 1.0)
         pop = item.pop[2] * decay(age, rates.pop[2] * pace) / (world.tot[2] * left[2] + 1.0)
         f[0] = blend(count, r, s, j, had, fresh, pop, pushed, follows if known else 0.0) / 4

@@ -14,6 +14,7 @@ import numpy as np
 
 HISTORY = 32  # distinct items a user's row remembers in full, newest first
 SLOTS = 64  # co-watch edges of an item
+SHOWN = 8  # items shown to a user since the last one taken
 NEXT = 12  # direct transitions of an item
 RECENT = 8  # last users of an item
 BLOCK = 31  # items in a block of the seen list
@@ -68,6 +69,8 @@ USER = np.dtype(
         ("repeat", "f4"),  # running share of events that repeat the last item
         ("had", "f4"),  # running share of events on items had before
         ("gap", "f4"),  # running mean of log(1 + gap in seconds)
+        ("shown_n", "i4"),  # impressions since the last interaction
+        ("shown", "i4", (SHOWN,)),  # their items, the newest over the oldest
         ("item", "i4", (HISTORY,)),  # newest first
         ("index", "i4", (HISTORY,)),  # the user's event number at the last visit
         ("at", "i4", (HISTORY,)),  # the item's event number at the last visit
@@ -227,7 +230,9 @@ class Scratch(NamedTuple):
 
     where: np.ndarray  # int32 [items], candidate number + 1
     had: np.ndarray  # uint8 [items], the user has had it
-    acc: np.ndarray  # float32 [items, 3]: one-hop push, walk visits, paths through recent users
+    acc: (
+        np.ndarray
+    )  # float32 [items, 4]: one-hop push, walk visits, paths through recent users, push from all
     touched: np.ndarray  # int32 [many]
     pick: np.ndarray  # int32 [BOARD]
     weight: np.ndarray  # float32 [BOARD]

@@ -14,11 +14,11 @@ from numba import njit
 from state.candidate import CANDIDATES, close, gather, put
 from state.feature import FEATURES, describe
 from state.graph import chance
-from state.record import HISTORY, POPULAR, START, Marks, Row, Scratch, State
+from state.record import HISTORY, POPULAR, SHOWN, START, Marks, Row, Scratch, State
 from state.update import apply, decay, slot
 
 UNIFORM = 8  # items drawn at random into a training sample
-WIDTH = CANDIDATES + UNIFORM + 1
+WIDTH = CANDIDATES + UNIFORM + SHOWN + 1
 
 
 class Sample(NamedTuple):
@@ -27,6 +27,7 @@ class Sample(NamedTuple):
     cand: np.ndarray  # int32 [S, WIDTH], 0 where unused
     x: np.ndarray  # float32 [S, WIDTH, FEATURES]
     found: np.ndarray  # int32 [S], candidates found by `gather`
+    shown: np.ndarray  # uint8 [S, WIDTH], 1 where the item was shown to the user and not taken
     n: np.ndarray  # int32 [S], with those added for training
     label: np.ndarray  # int32 [S], place of the true item, -1 if it has no row with events yet
     user: Row  # int32 [S]
@@ -48,6 +49,7 @@ def empty(samples: int) -> Sample:
         np.zeros((samples, WIDTH), np.int32),
         np.zeros((samples, WIDTH, FEATURES), np.float32),
         np.zeros(samples, np.int32),
+        np.zeros((samples, WIDTH), np.uint8),
         np.zeros(samples, np.int32),
         np.zeros(samples, np.int32),
         np.zeros(samples, np.int32),
@@ -130,6 +132,7 @@ def emit(
     label = scratch.where[row] - 1
     seen_before = state.items[row].n > 0
     out.better[s], out.equal[s] = 0, 0
+    out.shown[s, :] = 0
     if label < 0:
         out.better[s] = -1
         if exact:
@@ -137,6 +140,13 @@ def emit(
     if train and seen_before and (own or not scratch.had[row]):
         n = put(scratch, cand, n, row, own)
         label = scratch.where[row] - 1
+        user = state.users[u]
+        for k in range(min(user.shown_n, SHOWN)):
+            other = user.shown[k]
+            if other != row:
+                n = put(scratch, cand, n, other, own)
+                if scratch.where[other] > 0:
+                    out.shown[s, scratch.where[other] - 1] = 1
         size = state.world[0].items - 1
         for k in range(UNIFORM):
             other = START + 1 + int(chance(state.world[0].events, u, k) * size)

@@ -20,6 +20,7 @@ from state.record import (
     POPULAR,
     RECENT,
     RISING,
+    SHOWN,
     START,
     TOTAL,
     Marks,
@@ -239,6 +240,10 @@ def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> No
     world = state.world[0]
     if kind == IMPRESSION:
         world.impressions += 1
+        user = state.users[u]
+        user.shown[user.shown_n % SHOWN] = row
+        user.shown_n += 1
+        mark(marks.users, u)
         return
     if world.events == 0:
         world.t0 = t
@@ -260,6 +265,7 @@ def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> No
         mark(marks.items, row)
     _remember(state, user, j, row, t, state.items[row].n)
     user.n += 1
+    user.shown_n = 0
     user.last_t = max(user.last_t, t)
     mark(marks.users, u)
     world.events += 1

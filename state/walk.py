@@ -15,18 +15,20 @@ from numba import njit
 
 from state.record import RECENT, START, Row, Scratch, State
 
+LONG = 0.93  # weight of an item of the history against the next newer one, in `push_all`
 EXPLORE = 0.05  # share of the start node for users who have a history
 
 
 @njit(nogil=True, cache=True)
 def _add(scratch: Scratch, item: int, column: int, amount: float) -> None:
-    if scratch.acc[item, 0] == 0 and scratch.acc[item, 1] == 0 and scratch.acc[item, 2] == 0:
+    acc = scratch.acc[item]
+    if acc[0] == 0 and acc[1] == 0 and acc[2] == 0 and acc[3] == 0:
         n = scratch.touched_n[0]
         if n >= scratch.touched.shape[0]:
             return
         scratch.touched[n] = item
         scratch.touched_n[0] = n + 1
-    scratch.acc[item, column] += np.float32(amount)
+    acc[column] += np.float32(amount)
 
 
 @njit(nogil=True, cache=True)
@@ -60,6 +62,25 @@ def push(state: State, scratch: Scratch, n: int) -> None:
         unit = scratch.weight[k] / edge.total
         for s in range(edge.slots):
             _add(scratch, edge.dst[s], 0, unit * edge.w[s])
+
+
+@njit(nogil=True, cache=True)
+def push_all(state: State, scratch: Scratch, u: int) -> None:
+    """Add to column 3 what `push` gives from the user's whole remembered history, nearly evenly.
+
+    A basket's items, or a long session's, all tell something; `push` listens to the last few.
+    """
+    if u < 0:
+        return
+    user = state.users[u]
+    share = np.float32(1.0 - LONG)
+    for j in range(user.slots):
+        edge = state.edges[user.item[j]]
+        if edge.slots > 0 and edge.total > 0:
+            unit = share / edge.total
+            for s in range(edge.slots):
+                _add(scratch, edge.dst[s], 3, unit * edge.w[s])
+        share *= np.float32(LONG)
 
 
 @njit(nogil=True, cache=True)

@@ -91,7 +91,11 @@ class Backtest:
         graph = settings.graph
         if "cowatch" in settings.without:
             graph = msgspec.structs.replace(graph, reach=0, seeds=0)
-        tgn = msgspec.structs.replace(settings.tgn, seed=settings.seed)
+        tgn = msgspec.structs.replace(
+            settings.tgn,
+            seed=settings.seed,
+            node_memory=settings.tgn.node_memory and "gru" not in settings.without,
+        )
         self.generation = Generation(graph, tgn, limits)
         self.learning = Learning(
             self.generation, seed=settings.seed, replay=settings.replay, without=settings.without
@@ -150,14 +154,24 @@ class Backtest:
                 train,
                 self.sample,
             )
-            self._judge(begin, end - begin, fresh, train, out, (users, items, t, kind, log.value[rows]), top)
+            self._judge(begin, end - begin, fresh, out, (users, items, t, kind, log.value[rows]), top)
             return
         for at in range(begin, end, STEP):
             stop = min(at + STEP, end)
             part = slice(at - begin, stop - begin)
             fresh = state.items["n"][items[part]] == 0
-            look(state, self.scratch, users[part], items[part], t[part], own, int(log.part[begin]) > 0, train, self.sample)
-            self._judge(at, stop - at, fresh, train, out, none, top)
+            look(
+                state,
+                self.scratch,
+                users[part],
+                items[part],
+                t[part],
+                own,
+                int(log.part[begin]) > 0,
+                train,
+                self.sample,
+            )
+            self._judge(at, stop - at, fresh, out, none, top)
         apply_all(state, self.world.marks, users, items, t, kind)
         self.learning.remember(Job(self.sample, 0, users, items, t, kind, log.value[rows], top))
 
@@ -166,13 +180,12 @@ class Backtest:
         at: int,
         n: int,
         fresh: np.ndarray,
-        train: bool,
         out: Judged,
         events: tuple[np.ndarray, ...],
         top: int,
     ) -> None:
         log, sample = self.log, self.sample
-        if not train:
+        if int(log.part[at]) > 0:
             sample.equal[:n][fresh] += log.n_items + 1 - top
             self._drop_pairs(sample, n)
         user, item, t, kind, value = events
@@ -190,7 +203,10 @@ class Backtest:
                 if row == sample.item[s] or not place.shape[0]:
                     continue
                 c, last = int(place[0]), int(sample.found[s]) - 1
-                sample.cand[s, c], sample.x[s, c] = sample.cand[s, last], sample.x[s, last]
+                for column in (sample.cand, sample.x, sample.shown):
+                    column[s, [c, last]] = column[s, [last, c]]
                 if sample.label[s] == last:
                     sample.label[s] = c
-                sample.found[s] = sample.n[s] = last
+                sample.found[s] = last
+                if sample.n[s] == last + 1:
+                    sample.n[s] = last

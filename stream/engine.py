@@ -260,7 +260,7 @@ class Engine:
         k = generation.tgn.history
         slow = generation.learned["slow"].array
         self.x[:n, FEATURES : FEATURES + 3] = row_inputs(
-            *self.twin.score(self.hist[:k], self.age[:k], u, cand)
+            *self.twin.score_known(self.hist[:k], self.age[:k], u, cand)
         )
         self.x[:n, FEATURES + 3 :] = row_inputs(*row_score(slow, self.hist, cand, generation.slow.keep))
 

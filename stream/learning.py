@@ -44,7 +44,7 @@ def hidden(without: Collection[str]) -> np.ndarray:
     """Return the columns of counted features that an ablation hides, int64 [h]."""
     names: set[str] = set()
     if "cowatch" in without:
-        names |= {"next_last", "push", "push_share", "walk", "near", "start"}
+        names |= {"next_last", "push", "push_share", "push_all", "push_all_share", "walk", "near", "start"}
     if "history" in without:
         names |= {"blend"} | {name for name in NAMES if name.startswith(("own", "user"))}
     if "counted" in without:
@@ -158,7 +158,7 @@ class Learning:
         if self.learner is not None:
             k = self.generation.tgn.history
             tgn[..., :3] = inputs(
-                *self.learner.score(sample.hist[:, :k], sample.age[:, :k], sample.user, cand), valid
+                *self.learner.score_known(sample.hist[:, :k], sample.age[:, :k], sample.user, cand), valid
             )
         if self.refit is not None:
             tgn[..., 3:] = inputs(*self.refit.score(sample.hist, cand), valid)
@@ -211,12 +211,15 @@ class Learning:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the columns a step learns from, the true item first, and the log of what each stands for.
 
-        Some of the candidates and all of the random items are enough, and several times cheaper than all.
+        Some of the candidates and all of the random items are enough, and several times cheaper than all.  What
+        was shown and not taken is always among them; what was not shown says nothing.
         """
         label, found = sample.label[:, None], sample.found[:, None]
-        random = valid & (place >= found) & (place != label)
+        shown = valid & (sample.shown[:, : valid.shape[1]] > 0) & (place != label)
+        random = valid & (place >= found) & (place != label) & ~shown
         key = self.rng.random(valid.shape)
         key[random] = -1.0
+        key[shown] = -1.5
         key[np.broadcast_to(place == label, key.shape)] = -2.0
         key[~valid] = 2.0
         width = min(COLUMNS, key.shape[1])
@@ -225,6 +228,7 @@ class Learning:
         among = np.maximum(((kept >= 0) & (kept < 2)).sum(1, keepdims=True), 1)
         weight = np.where(kept < 2, np.log(np.maximum(1.0, (found - (label < found)) / among)), -np.inf)
         weight[kept == -1.0] = np.log(max(1.0, (items - valid.shape[1]) / UNIFORM))
+        weight[kept == -1.5] = 0.0
         weight[:, 0] = 0.0
         return order, weight.astype(np.float32)
 

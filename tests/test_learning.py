@@ -6,7 +6,7 @@ from test_engine import batch, shop
 
 from state.feature import FEATURES
 from state.record import GraphSettings
-from state.sample import empty
+from state.sample import Sample, empty, learn
 from stream.engine import Engine
 from stream.generation import Generation, Limits
 from stream.learning import Learning, ranks
@@ -56,3 +56,32 @@ def test_weights_that_are_not_finite_start_afresh_and_recover() -> None:
     assert np.isfinite(
         learning.ranker.score(np.zeros((1, 3, FEATURES), np.float32), np.zeros((1, 3, 6), np.float32))
     ).all()
+
+
+def test_what_was_shown_and_not_taken_is_learned_from_as_a_negative() -> None:
+    """Two items as popular as each other; one is shown every time and never taken after it was shown."""
+    generation = Generation(GraphSettings(), TgnSettings(dim=8), Limits(max_users=300, max_items=40))
+    state, marks, scratch = generation.world.state, generation.world.marks, generation.world.scratch()
+    state.world[0]["users"], state.world[0]["items"] = 300, 40
+    events = [(u, 1 + u % 20, 0) for u in range(200)]
+    events += [(5, 30, 0), (5, 7, 6), (5, 30, 6), (5, 9, 0), (5, 11, 0)]  # item 7 shown, 30 shown, 9 taken
+    user, item, kind = (np.array(column) for column in zip(*events, strict=True))
+    sample = empty(2)
+    pick = np.full(len(events), -1, np.int32)
+    pick[-2:] = 0, 1
+    t = np.arange(len(events)) * 1_000
+    own = False
+    learn(
+        state, marks, scratch, user.astype(np.int32), item.astype(np.int32), t, kind.astype(np.int8),
+        np.zeros(0, np.int64), pick, own, False, True, sample,
+    )  # fmt: skip
+    shown = [set(sample.cand[s][sample.shown[s] > 0].tolist()) for s in range(2)]
+    learning = Learning(generation, without=("memory", "slow"))
+    place = np.arange(sample.cand.shape[1])[None]
+    one = Sample(*(column[:1] for column in sample))
+    order, weight = learning._drawn(one, place < one.n[:, None], place, 40)
+
+    assert shown == [{7}, set()]  # 30 is the user's own, and what was shown before the last taking is over
+    assert one.cand[0, order[0, 0]] == 9
+    assert one.cand[0, order[0, 1]] == 7
+    assert weight[0, 1] == 0.0

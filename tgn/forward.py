@@ -35,10 +35,10 @@ def inputs(score: np.ndarray, known: np.ndarray, valid: np.ndarray) -> np.ndarra
     """Return the ranker's inputs made of a learned score: centred, log-softmax, known.
 
     Shapes:
-        - score, known, valid: [..., C]
+        - score, valid: [..., C]; known: [..., C], how well the item is known, 0 to 1
         - output: float32 [..., C, 3], zero where not known or not valid
     """
-    use = known & valid & np.isfinite(score)
+    use = (known > 0) & valid & np.isfinite(score)
     count = np.maximum(use.sum(-1, keepdims=True), 1)
     clean = np.where(use, score, 0.0).astype(np.float32)
     centred = np.where(use, clean - clean.sum(-1, keepdims=True) / count, 0.0)
@@ -46,7 +46,7 @@ def inputs(score: np.ndarray, known: np.ndarray, valid: np.ndarray) -> np.ndarra
     peak = np.where(np.isfinite(peak), peak, 0.0)
     mass = np.where(use, np.exp(np.minimum(centred - peak, 0.0)), 0.0).sum(-1, keepdims=True)
     soft = np.where(use, np.maximum(centred - peak - np.log(np.maximum(mass, 1e-30)), -10.0), -10.0)
-    return np.stack([centred / 4, soft / 5 + 1, use], axis=-1).astype(np.float32)
+    return np.stack([centred / 4, soft / 5 + 1, use * known], axis=-1).astype(np.float32)
 
 
 @njit(nogil=True, cache=True)
@@ -54,26 +54,26 @@ def row_inputs(score: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return `inputs` for one request whose candidates are all valid.
 
     Shapes:
-        - score: float32 [C]; known: bool [C]
+        - score: float32 [C]; known: float32 or bool [C]
         - output: float32 [C, 3]
     """
     n = score.shape[0]
     out = np.zeros((n, 3), np.float32)
     count, total, peak, mass = 0, 0.0, -np.inf, 0.0
     for c in range(n):
-        if known[c] and np.isfinite(score[c]):
+        if known[c] > 0 and np.isfinite(score[c]):
             count += 1
             total += score[c]
             peak = max(peak, np.float64(score[c]))
     mean = total / max(count, 1)
     for c in range(n):
-        if known[c] and np.isfinite(score[c]):
+        if known[c] > 0 and np.isfinite(score[c]):
             mass += np.exp(score[c] - peak)
     for c in range(n):
-        if known[c] and np.isfinite(score[c]):
+        if known[c] > 0 and np.isfinite(score[c]):
             out[c, 0] = (score[c] - mean) / 4
             out[c, 1] = max(score[c] - peak - np.log(max(mass, 1e-30)), -10.0) / 5 + 1
-            out[c, 2] = 1
+            out[c, 2] = known[c]
         else:
             out[c, 1] = -1
     return out
