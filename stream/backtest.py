@@ -15,6 +15,7 @@ import numpy as np
 from state.record import GraphSettings
 from state.sample import Sample, empty, learn, look
 from state.update import learn as apply_all
+from stream.alone import Alone
 from stream.generation import Generation, Limits
 from stream.job import Job
 from stream.learning import PARTS, STEP, Judged, Learning
@@ -29,6 +30,8 @@ class Log(Protocol):
         - t: int64 [n]; kind: int8 [n]; value: float32 [n]
         - part: int8 [n], 0 train, 1 validation, 2 test
         - groups: int64 [g], where each visibility group begins
+
+    `barred` gives the events whose items do not compete against each event's own, see `alone.Alone`.
     """
 
     @property
@@ -53,6 +56,7 @@ class Log(Protocol):
     def n_users(self) -> int: ...
     @property
     def n_items(self) -> int: ...
+    def barred(self) -> list: ...
 
 
 class BacktestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,6 +108,9 @@ class Backtest:
         self.scratch = self.world.scratch()
         self.sample = empty(STEP)
         self.rows = (log.items + 1).astype(np.int32)
+        self.alone: Alone | None = None
+        if "counted" in settings.without and self.learning.learner is not None:
+            self.alone = Alone(self.learning.learner, log.n_items, log.barred(), log.items)
         self.pair = self._pairs() if log.same_stamp else {}
 
     def _pairs(self) -> dict[tuple[int, int], list[int]]:
@@ -176,23 +183,20 @@ class Backtest:
         self.learning.remember(Job(self.sample, 0, users, items, t, kind, log.value[rows], top))
 
     def _judge(
-        self,
-        at: int,
-        n: int,
-        fresh: np.ndarray,
-        out: Judged,
-        events: tuple[np.ndarray, ...],
-        top: int,
+        self, at: int, n: int, fresh: np.ndarray, out: Judged, events: tuple[np.ndarray, ...], top: int
     ) -> None:
         log, sample = self.log, self.sample
         if int(log.part[at]) > 0:
             sample.equal[:n][fresh] += log.n_items + 1 - top
             self._drop_pairs(sample, n)
         user, item, t, kind, value = events
+        alone = self.alone.ranks(sample, at, n) if self.alone and int(log.part[at]) > 0 else None
         judged = self.learning.take(Job(sample, n, user, item, t, kind, value, top))
         if int(log.part[at]) > 0:
             for column, ranks in zip(out, judged, strict=True):
                 column[at : at + n] = ranks
+            if alone is not None:
+                out.riverwalk[at : at + n] = alone
 
     def _drop_pairs(self, sample: Sample, n: int) -> None:
         """Take the user's other true items of the same stamp out of the candidates."""
