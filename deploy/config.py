@@ -56,6 +56,12 @@ class Learn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events_per_batch: Positive = 512
     seed: Count = 0
     save_seconds: Above = 10.0
+    loss: Literal["softmax", "bpr", "nce"] = "softmax"
+    negatives: Literal["mixed", "uniform", "popularity", "hard"] = "mixed"
+    memory: bool = True
+    item_columns: str = ""
+    user_columns: str = ""
+    columns: Positive = 16
 
 
 class Decay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import numpy as np
@@ -20,12 +20,14 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from deploy import plot
 from deploy.config import BadConfig
 from deploy.dataset import find
-from deploy.judge import ABLATIONS, KNOWN, MODELS, SEEDED, SERVED, Done, Job
+from deploy.judge import ABLATIONS, COLUMNS, KNOWN, MODELS, SEEDED, SERVED, Done, Job
 from deploy.protocol import LEARNINGS, LEARNS, PARTS, known, published, rule, split
 from deploy.report import show
 from deploy.row import NUMBER, Run, compare, row
 from deploy.split import Split
+from stream.column import BadColumn, read
 from stream.error import BadEvent, BadSource
+from tgn.layout import Loss, Negatives
 
 Report = dict[str, Any]
 
@@ -42,6 +44,10 @@ def evaluate(
     seeds: int = 1,
     ablate: bool = False,
     part: str = "both",
+    loss: str = "softmax",
+    negatives: str = "mixed",
+    item_columns: str = "",
+    user_columns: str = "",
     quiet: bool = False,
 ) -> Report:
     """Return the report: the data, the protocol, a row a model and part, and comparisons in pairs.
@@ -52,12 +58,18 @@ def evaluate(
         new_only: Rank only what the user has not had.
         seeds: How often models run that a seed changes, from seed 0 on.
         ablate: Also run Riverwalk without each of its parts.
+        loss, negatives: What the item vectors learn by, and against.
+        item_columns, user_columns: Files of explicit features.
         part: Without `test`, nothing after the validation part is read.
 
     Raises:
         BadConfig: An unknown model, protocol, rule or file.
     """
     names = chosen(models, ablate)
+    known("--loss", "loss", loss, get_args(Loss))
+    known("--negatives", "kind of negatives", negatives, get_args(Negatives))
+    for option, file in (("--item-columns", item_columns), ("--user-columns", user_columns)):
+        _readable(option, file, protocol)
     visible = rule(protocol, visible)
     learning = known("--learning", "rule", learning or LEARNS[protocol], LEARNINGS)
     parts = tuple(NUMBER) if known("--part", "part", part, PARTS) == "both" else (part,)
@@ -77,8 +89,9 @@ def evaluate(
     until = max(NUMBER[name] for name in parts)
     logs = [log.until(until) for log in whole]
     job = Job(
-        str(path), protocol, visible, "", "", last=last, new_only=new_only, learning=learning, until=until
-    )
+        str(path), protocol, visible, "", "", last=last, new_only=new_only, learning=learning, until=until,
+        loss=loss, negatives=negatives, item_columns=item_columns, user_columns=user_columns,
+    )  # fmt: skip
     with _bars(quiet) as bars:
         runs = _runs(names, job, seeds, len(logs) > 1, bars)
     logs *= seeds // len(logs)
@@ -98,6 +111,17 @@ def evaluate(
         "rows": rows,
         "compare": pairs,
     }
+
+
+def _readable(option: str, file: str, protocol: str) -> None:
+    """Refuse a file of explicit features before any model has run."""
+    if file and protocol == "random":
+        raise BadConfig(f"{option}: not with --protocol random, which numbers items anew")
+    try:
+        if file:
+            read(Path(file), COLUMNS)
+    except BadColumn as exc:
+        raise BadConfig(f"{option}: {exc}") from exc
 
 
 def chosen(models: str | None, ablate: bool) -> list[str]:

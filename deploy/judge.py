@@ -18,6 +18,8 @@ import structlog
 
 from deploy.protocol import split
 from deploy.split import IMPRESSION, Split
+from stream.column import read
+from stream.replay import columns
 from tgn import measure
 from tgn.baselines.contract import Baseline
 from tgn.baselines.cooccurrence import Cooccurrence
@@ -28,6 +30,9 @@ from tgn.baselines.own import LocalGlobal, OwnRecency
 from tgn.baselines.popularity import Popularity
 from tgn.baselines.pyg import PygSettings, PygTgn
 from tgn.baselines.transition import Transition
+from tgn.layout import TgnSettings
+
+COLUMNS = 16  # numbers that a row of explicit features becomes
 
 Progress = Callable[[int], object]
 EPOCHS = 20  # passes over the training part that PyG's recipe needs to converge
@@ -47,6 +52,10 @@ class Job(msgspec.Struct, frozen=True):
     new_only: bool = False
     learning: str = "frozen"
     until: int = 2  # the last part that is run
+    loss: str = "softmax"
+    negatives: str = "mixed"
+    item_columns: str = ""  # files of explicit features
+    user_columns: str = ""
 
 
 class Done(msgspec.Struct):
@@ -134,19 +143,34 @@ def pyg(log: Split, seed: int, learning: str) -> PygTgn:
     return model
 
 
-def engine(log: Split, name: str, seed: int, learning: str, progress: Progress) -> dict[str, np.ndarray]:
+def explicit(job: Job) -> tuple[np.ndarray, np.ndarray]:
+    """Return the explicit features of the log's items and users, float32 [n, COLUMNS] each."""
+    found = columns(Path(job.path))
+    out = []
+    for path, names in ((job.item_columns, found.item), (job.user_columns, found.user)):
+        rows = read(Path(path), COLUMNS) if path else {}
+        none = np.zeros(COLUMNS, np.float32)
+        out.append(np.array([rows.get(name, none) for name in dict.fromkeys(names)], np.float32))
+    return out[0], out[1]
+
+
+def engine(log: Split, job: Job, progress: Progress) -> dict[str, np.ndarray]:
     """Return the ranks of Riverwalk itself: all of it, without some of its parts, or the fixed blend."""
     import torch
 
     from stream.backtest import Backtest, BacktestSettings
 
     torch.set_num_threads(1)
+    name, seed = job.model, job.seed
     if name == "blend":
         settings = BacktestSettings(without=("memory", "slow"), learn_until=-1, seed=seed)
         return {"blend": Backtest(log, settings).run(progress).blend}
-    until = 2 if learning == "online" else 0
-    settings = BacktestSettings(without=WITHOUT[name], learn_until=until, seed=seed)
-    judged = Backtest(log, settings).run(progress)
+    told = bool(job.item_columns or job.user_columns)
+    tgn = TgnSettings(loss=job.loss, negatives=job.negatives, columns=COLUMNS if told else 0)  # type: ignore[arg-type]
+    until = 2 if job.learning == "online" else 0
+    settings = BacktestSettings(tgn=tgn, without=WITHOUT[name], learn_until=until, seed=seed)
+    run = Backtest(log, settings, explicit(job) if told else None)
+    judged = run.run(progress)
     return {name: judged.riverwalk} | ({SERVED: judged.served} if name == "riverwalk" else {})
 
 
@@ -156,7 +180,7 @@ def ranked(log: Split, job: Job, progress: Progress) -> dict[str, np.ndarray]:
         return {job.model: baseline(log, BASELINES[job.model](log), progress)}
     if job.model == PYG:
         return {PYG: baseline(log, pyg(log, job.seed, job.learning), progress)}
-    return engine(log, job.model, job.seed, job.learning, progress)
+    return engine(log, job, progress)
 
 
 def _peak_mib() -> float:

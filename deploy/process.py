@@ -11,8 +11,10 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from deploy.config import Config
+from deploy.config import BadConfig, Config
 from state.record import GraphSettings
+from stream.column import BadColumn, read
+from stream.explicit import Explicit
 from stream.generation import Generation, Limits, current
 from tgn.layout import TgnSettings
 
@@ -34,7 +36,33 @@ def graph_settings(config: Config) -> GraphSettings:
 
 def tgn_settings(config: Config) -> TgnSettings:
     """Return the sizes of what is learned."""
-    return TgnSettings(seed=config.learn.seed)
+    learn = config.learn
+    return TgnSettings(
+        seed=learn.seed,
+        loss=learn.loss,
+        negatives=learn.negatives,
+        node_memory=learn.memory,
+        columns=learn.columns if learn.item_columns or learn.user_columns else 0,
+    )
+
+
+def explicit(config: Config, generation: Generation) -> Explicit | None:
+    """Return the explicit features of items and users that files name.
+
+    Raises:
+        BadConfig: A file that cannot be read.
+    """
+    learn = config.learn
+    if not (learn.item_columns or learn.user_columns):
+        return None
+    try:
+        items, users = (
+            read(Path(name), learn.columns) if name else {}
+            for name in (learn.item_columns, learn.user_columns)
+        )
+    except BadColumn as exc:
+        raise BadConfig(str(exc)) from exc
+    return Explicit(generation, items, users)
 
 
 def limits(config: Config) -> Limits:
@@ -71,7 +99,13 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
     topic = identity(config.kafka.address, config.kafka.topic, config.kafka.options)
     store.load([*generation.world.tables, *generation.learned.values()], [generation.users, generation.items])
     offsets = store.offsets(topic)
-    engine = Engine(generation, store=store, topic=topic, samples=config.learn.events_per_batch)
+    engine = Engine(
+        generation,
+        store=store,
+        topic=topic,
+        samples=config.learn.events_per_batch,
+        explicit=explicit(config, generation),
+    )
     learning = Learning(generation, seed=config.learn.seed, background=True) if config.learn.enabled else None
     engine.warm()
     source = Source(

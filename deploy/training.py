@@ -21,7 +21,7 @@ from deploy.config import BadConfig, Config
 from deploy.dataset import Dataset
 from deploy.folder import Lock
 from deploy.past import Identity, Past, identity
-from deploy.process import clock_ms, graph_settings, limits, tgn_settings
+from deploy.process import clock_ms, explicit, graph_settings, limits, tgn_settings
 from state.store import Store
 from stream.engine import Engine
 from stream.error import BadSource
@@ -166,7 +166,13 @@ class Training:
             self.loaded = True
         size = self._size(share)
         past = Past(found, begin=begin, size=size, limit=limit, strict=strict, now_ms=clock_ms(), stop=stop)
-        engine = Engine(generation, store=self.store, topic=known.topic, samples=learn.events_per_batch)
+        engine = Engine(
+            generation,
+            store=self.store,
+            topic=known.topic,
+            samples=learn.events_per_batch,
+            explicit=explicit(self.config, generation),
+        )
         engine.share = share
         learning = Learning(generation, seed=learn.seed) if learn.enabled else None
         engine.warm()

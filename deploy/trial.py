@@ -37,6 +37,16 @@ def evaluate(
     details: Annotated[
         bool, typer.Option("--details", help="Kinds of event and intervals, however narrow the terminal.")
     ] = False,
+    loss: Annotated[
+        str, typer.Option(help="What the item vectors learn by: softmax, bpr or nce.")
+    ] = "softmax",
+    negatives: Annotated[
+        str, typer.Option(help="What they learn against: mixed, uniform, popularity or hard.")
+    ] = "mixed",
+    item_columns: Annotated[
+        str, typer.Option(metavar="FILE", help="Explicit features of items, CSV or JSON lines, the id first.")
+    ] = "",
+    user_columns: Annotated[str, typer.Option(metavar="FILE", help="The same of users.")] = "",
     plot: Annotated[str | None, typer.Option(metavar="FILE.svg", help="Draw the figures.")] = None,
     json: Json = False,
 ) -> None:
@@ -57,4 +67,8 @@ def evaluate(
         details=details,
         picture=plot,
         as_json=json,
+        loss=loss,
+        negatives=negatives,
+        item_columns=item_columns,
+        user_columns=user_columns,
     )

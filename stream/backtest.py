@@ -84,9 +84,15 @@ def _chunks(log: Log) -> Iterator[tuple[int, int]]:
 
 
 class Backtest:
-    """One run over one log."""
+    """One run over one log.
 
-    def __init__(self, log: Log, settings: BacktestSettings) -> None:
+    Args:
+        columns: Explicit features of the log's items and users, float32 [n, settings.tgn.columns] each.
+    """
+
+    def __init__(
+        self, log: Log, settings: BacktestSettings, columns: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> None:
         unknown = [part for part in settings.without if part not in PARTS]
         if unknown:
             raise ValueError(f"without {unknown[0]!r}: no such part; expected one of {', '.join(PARTS)}")
@@ -105,6 +111,10 @@ class Backtest:
             self.generation, seed=settings.seed, replay=settings.replay, without=settings.without
         )
         self.world = self.generation.world
+        if columns is not None:
+            learned = self.generation.learned
+            learned["item_column"].array[1 : columns[0].shape[0] + 1] = columns[0]
+            learned["user_column"].array[: columns[1].shape[0]] = columns[1]
         self.scratch = self.world.scratch()
         self.sample = empty(STEP)
         self.rows = (log.items + 1).astype(np.int32)

@@ -18,6 +18,7 @@ from state.record import HISTORY
 from state.sample import Sample, empty, learn
 from state.store import Store
 from stream.batch import Batch, hashed, merged
+from stream.explicit import Explicit
 from stream.generation import Generation
 from stream.job import Job
 from stream.request import Answer, Recommend
@@ -40,11 +41,19 @@ class Engine:
         store: Where the writer saves; readers have none.
         topic: The name offsets are kept under.
         samples: Events of a batch that are learned from at most.
+        explicit: Features of items and users by name.
     """
 
     def __init__(
-        self, generation: Generation, *, store: Store | None = None, topic: str = "events", samples: int = 512
+        self,
+        generation: Generation,
+        *,
+        store: Store | None = None,
+        topic: str = "events",
+        samples: int = 512,
+        explicit: Explicit | None = None,
     ) -> None:
+        self.explicit = explicit
         self.generation, self.store, self.topic = generation, store, topic
         self.state = generation.world.state
         self.scratch = generation.world.scratch()
@@ -191,6 +200,8 @@ class Engine:
         users, items = generation.users.rows(user), generation.items.rows(item)
         world = self.state.world[0]
         world["users"], world["items"] = len(generation.users), len(generation.items)
+        if self.explicit is not None:
+            self.explicit.fill()
         pick = np.full(users.shape[0], -1, np.int32)
         taken = np.flatnonzero((kind != 3) & (kind != 6))
         draw = hashed(offset[taken], partition[taken])
