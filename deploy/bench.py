@@ -5,6 +5,8 @@ ingest-embedded   the same through the embedded broker, the producer paced
 serve             RECOMMEND over the socket, 16 connections; a real Redis GET as peer
 freshness         produced → in a reply, at 1 000 events a second
 start             from the command to the first answer, kernels compiled anew and not; empty state
+learn             learning on one thread, the network alone and the whole pass; PyG's TGN training as peer
+rank              one ranking in process, everything but the socket
 memory            resident memory of the two processes after a log
 """
 
@@ -39,7 +41,7 @@ def run(name: str, config: Config) -> Figures:
     Raises:
         BadConfig: There is no such benchmark, or a program it needs is missing.
     """
-    from deploy import latency, throughput
+    from deploy import inside, latency, throughput
 
     known: dict[str, Callable[[Config], Figures]] = {
         "ingest": throughput.ingest,
@@ -48,6 +50,8 @@ def run(name: str, config: Config) -> Figures:
         "freshness": latency.freshness,
         "start": latency.start,
         "memory": throughput.memory,
+        "learn": inside.learn,
+        "rank": inside.rank,
     }
     if name not in known:
         raise BadConfig(f"bench {name}: no such benchmark; known: {', '.join(known)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -10,6 +11,7 @@ from state.gram import busiest, gram
 from stream.generation import Generation
 from tgn.slow import fit, score
 
+REST = 12.0  # a thread beside rests so many times as long as it fitted: live, fitting takes 8 % of a core at most
 Fitted = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -26,6 +28,7 @@ class Refit:
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="slow") if background else None
         self.waiting: Future[Fitted] | None = None
         self.changed = np.zeros(0, np.int64)
+        self.rest = 0.0
 
     def step(self) -> None:
         """Fit when the stream has grown enough, and take in what a thread has fitted."""
@@ -33,6 +36,8 @@ class Refit:
             if self.waiting.done():
                 self._take(self.waiting.result())
                 self.waiting = None
+            return
+        if time.monotonic() < self.rest:
             return
         events = int(self.generation.world.state.world[0]["events"])
         if events < max(self.settings.first, self.settings.growth * float(self.table[0, 0])):
@@ -44,9 +49,12 @@ class Refit:
             self.waiting = self.pool.submit(self._fit)
 
     def _fit(self) -> Fitted:
+        begin = time.monotonic()
         state = self.generation.world.state
         rows = busiest(state, self.settings.items)
         left, right = fit(gram(state, rows), self.settings)
+        if self.pool is not None:
+            self.rest = time.monotonic() + REST * (time.monotonic() - begin)
         return rows.astype(np.int64), left, right
 
     def _take(self, fitted: Fitted) -> None:

@@ -58,6 +58,7 @@ def test_every_command_of_the_manual_is_there() -> None:
         "produce",
         "replay",
         "evaluate",
+        "train",
         "query",
         "doctor",
         "bench",

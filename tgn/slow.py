@@ -40,7 +40,7 @@ def fit(gram: np.ndarray, settings: SlowSettings) -> tuple[np.ndarray, np.ndarra
     np.fill_diagonal(model, 0.0)
     width = min(m, rank + 16)
     basis = np.random.default_rng(0).normal(size=(m, width)).astype(np.float32)
-    for _ in range(3):
+    for _ in range(2):
         basis, _ = np.linalg.qr(model @ basis)
         basis, _ = np.linalg.qr(model.T @ basis)
     basis, _ = np.linalg.qr(model @ basis)
