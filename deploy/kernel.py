@@ -25,8 +25,12 @@ def folder() -> Path:
 
 
 def keep() -> None:
-    """Have numba keep kernels there, in this process and its children, unless the environment says where."""
+    """Have numba keep kernels there, in this process and its children, unless the environment says where.
+
+    Linear algebra gets one thread, as learning does: a second one would wait for a core that is in use.
+    """
     os.environ.setdefault("NUMBA_CACHE_DIR", str(folder()))
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def compiled() -> bool:
