@@ -85,7 +85,9 @@ class Ranker:
     def score(self, x: np.ndarray, tgn: np.ndarray) -> np.ndarray:
         """Return scores float32 [n, C] for features [n, C, F] and learned scores [n, C, 6]."""
         with torch.no_grad():
-            return self._forward(torch.from_numpy(self.row), torch.from_numpy(x), torch.from_numpy(tgn)).numpy()
+            return self._forward(
+                torch.from_numpy(self.row), torch.from_numpy(x), torch.from_numpy(tgn)
+            ).numpy()
 
     def step(self, x: np.ndarray, tgn: np.ndarray, log_weight: np.ndarray, label: np.ndarray) -> float:
         """Take one step towards ranking `label` first; a loss that is not finite changes nothing.
