@@ -15,6 +15,11 @@ from rich.progress import (
 from deploy import download
 
 
+def lively(console: Console) -> bool:
+    """Return whether lines can be drawn anew: a terminal, and not a dumb one."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
 class Bars:
     """Bars while the `with` block runs; on no terminal one plain line a bar instead."""
 
@@ -27,12 +32,12 @@ class Bars:
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
-            disable=not self._console.is_terminal,
+            disable=not lively(self._console),
         )
 
     def watch(self, title: str) -> download.Progress:
         """What is told how far something is."""
-        if not self._console.is_terminal:
+        if not lively(self._console):
             self._console.print(f"{title} …", style="dim")
         task = self._bars.add_task(title, total=None)
 

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from deploy import kernel, log
+from deploy.bar import lively
 from deploy.config import BadConfig, Config
 from deploy.dataset import find
 from deploy.past import UNREADABLE, records
@@ -121,7 +122,7 @@ class Course:
         )
         self._task = self._bars.add_task(title, total=total, completed=begin, rate=0.0)
         self._live = Live(console=self.console, auto_refresh=False, transient=True)
-        self._every = FRAME_S if self.console.is_terminal else LINE_S
+        self._every = FRAME_S if lively(self.console) else LINE_S
         self._marks = deque([(time.monotonic(), begin)], maxlen=MARKS)
 
     def step(self, offset: int, generation: Generation) -> None:
@@ -132,7 +133,7 @@ class Course:
         began, first = self._marks[0]
         rate = (offset - first) / (now - began)
         self._marks.append((now, offset))
-        if self.console.is_terminal:
+        if lively(self.console):
             self._bars.update(self._task, completed=offset, rate=rate)
             self._live.update(Group(self._bars, Text(quality(generation), "dim")), refresh=True)
         else:
@@ -143,7 +144,7 @@ class Course:
         self.console.print(line, highlight=False, soft_wrap=True)
 
     def __enter__(self) -> Course:
-        if self.console.is_terminal:
+        if lively(self.console):
             self._live.start()
         return self
 

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.live import Live
 
 from deploy import dataset, view
-from deploy.bar import Bars
+from deploy.bar import Bars, lively
 from deploy.canary import Canary
 from deploy.config import Config
 from deploy.dataset import Dataset
@@ -79,7 +79,7 @@ def run(
                 show = Show(service.config, found, looked, user or looked.user, parse(speed), ahead)
                 stack.callback(show.close)
                 until = time.monotonic() + (for_seconds if for_seconds is not None else FOREVER_S)
-                (_screen if console.is_terminal and not plain else _lines)(show, service, console, until)
+                (_screen if lively(console) and not plain else _lines)(show, service, console, until)
                 if svg is not None:
                     Path(svg).write_text(view.svg(show.snapshot()), encoding="utf-8")
                 if time.monotonic() < until:
@@ -253,7 +253,7 @@ def _started(config: Config, folder: Path, stack: ExitStack, console: Console) -
         config, say=lambda line: console.print(f"  {line}", style="dim", highlight=False), log=log
     )
     stack.push(partial(_end, service, config.state.folder.startswith(str(folder))))
-    with console.status("starting") if console.is_terminal else nullcontext():
+    with console.status("starting") if lively(console) else nullcontext():
         service.start()
     return service
 

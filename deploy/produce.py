@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from deploy import dataset
-from deploy.bar import Bars
+from deploy.bar import Bars, lively
 from deploy.config import Config, Serve
 from deploy.follow import survey
 from deploy.gauge import Gauge
@@ -145,7 +145,7 @@ def run(config: Config, *, data: str, speed: str | float | None = None, limit: i
     sink = Sink(kafka.address, kafka.topic, ahead=ahead, applied=consumed, extra=kafka.options)
     began = time.monotonic()
     columns = TextColumn("produced"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not lively(console)) as progress:
         task = progress.add_task("", total=total)
         producer = Producer(sink, parse(speed), total=total, on_event=lambda _: progress.advance(task))
         try:

@@ -22,7 +22,7 @@ def weight(seed=None):
 
 def vector(vectors, index, age=None, told=NOTHING, w=None):
     age = np.zeros(index.shape, np.int64) if age is None else age
-    return user_vector(vectors, index, bucket(age), told, weight() if w is None else w)
+    return user_vector(vectors, index, bucket(age), told, weight() if w is None else w)[0]
 
 
 def some(seed=0):
@@ -39,7 +39,7 @@ def histories(n=6, seed=0):
 
 def plain(vectors, index, buckets, told, w):
     """The same by its definition, in torch alone, a user at a time."""
-    d, heads, out = SIZES.dim, SIZES.heads, []
+    d, heads, out, again = SIZES.dim, SIZES.heads, [], []
     for row, age in zip(index, buckets, strict=True):
         rows = torch.from_numpy(row[row >= 0].astype(np.int64))
         age = torch.from_numpy(age[row >= 0])
@@ -54,7 +54,10 @@ def plain(vectors, index, buckets, told, w):
             x = torch.cat([*parts, seen[0], seen.mean(0)])
         hidden = torch.relu(x @ w["hidden"] + told + w["hidden_bias"])
         out.append(hidden @ w["out"] + w["out_bias"] + x @ w["skip"])
-    return torch.stack(out)
+        again.append(torch.zeros(row.shape[0]))
+        for k in range(rows.shape[0]):
+            again[-1][k] = w["again"][k] + w["again_age"][age[k]] + hidden @ w["again_user"]
+    return torch.stack(out), torch.stack(again)
 
 
 def test_the_compiled_attention_is_the_one_of_its_definition():
@@ -62,7 +65,17 @@ def test_the_compiled_attention_is_the_one_of_its_definition():
 
     mine = vector(some(), index, age, w=weight(1))
 
-    assert torch.allclose(mine, plain(some(), index, bucket(age), NOTHING, weight(1)), atol=1e-5)
+    assert torch.allclose(mine, plain(some(), index, bucket(age), NOTHING, weight(1))[0], atol=1e-5)
+
+
+def test_what_is_added_to_the_items_of_a_history_is_the_sum_of_place_age_and_user():
+    index, age = histories()
+    w = weight(1)
+
+    _, again = user_vector(some(), index, bucket(age), NOTHING, w)
+
+    used = torch.from_numpy(index >= 0)
+    assert torch.allclose(again * used, plain(some(), index, bucket(age), NOTHING, w)[1], atol=1e-5)
 
 
 def test_its_gradients_are_those_of_the_definition():
@@ -73,7 +86,8 @@ def test_its_gradients_are_those_of_the_definition():
         vectors, w = some().requires_grad_(), weight(1)
         w = {name: part.clone().requires_grad_() for name, part in w.items()}
         names = [name for name in w if not name.startswith(("from", "gru"))]
-        loss = (form(vectors, index, bucket(age), NOTHING, w) - wanted).square().sum()
+        users, again = form(vectors, index, bucket(age), NOTHING, w)
+        loss = (users - wanted).square().sum() + (again * torch.from_numpy(index >= 0)).square().sum()
         found.append(torch.autograd.grad(loss, [vectors, *(w[name] for name in names)]))
 
     assert all(torch.allclose(a, b, atol=1e-3, rtol=1e-3) for a, b in zip(*found, strict=True))

@@ -80,10 +80,14 @@ def test_the_same_seed_gives_the_same_ranks(chain: Path) -> None:
     assert np.array_equal(runs[0], runs[1], equal_nan=True)
 
 
+def run(log, name, learning="online"):
+    return judge.engine(log, judge.Job("", "stream", "strict", name, "", learning=learning), lambda n: None)
+
+
 @pytest.mark.parametrize("name", judge.WITHOUT)
 def test_riverwalk_ranks_without_each_of_its_parts(tmp_path: Path, name: str) -> None:
     log = split(ring(tmp_path / "e.csv", 300), "stream", None).until(1)
-    ranks = judge.engine(log, name, 0, "online", lambda n: None)
+    ranks = run(log, name)
 
     assert list(ranks) == [name, *(["riverwalk-served"] if name == "riverwalk" else [])]
     for each in ranks.values():
@@ -94,8 +98,7 @@ def test_riverwalk_ranks_without_each_of_its_parts(tmp_path: Path, name: str) ->
 def test_learning_online_goes_on_where_frozen_weights_stay(chain: Path) -> None:
     log = split(chain, "stream", None)
     frozen, online = (
-        judge.engine(log, "riverwalk-counted", 0, learning, lambda n: None)["riverwalk-counted"]
-        for learning in ("frozen", "online")
+        run(log, "riverwalk-counted", learning)["riverwalk-counted"] for learning in ("frozen", "online")
     )
     first = int(np.flatnonzero(log.judged)[0])
 
@@ -184,10 +187,7 @@ def test_a_validation_that_reads_no_test_gives_the_same_figures(chain: Path) -> 
 
 def test_the_engine_ranks_validation_alike_whether_a_test_follows_or_not(chain: Path) -> None:
     log = split(chain, "stream", None)
-    whole, cut = (
-        judge.engine(one, "riverwalk-counted", 0, "online", lambda n: None)["riverwalk-counted"]
-        for one in (log, log.until(1))
-    )
+    whole, cut = (run(one, "riverwalk-counted")["riverwalk-counted"] for one in (log, log.until(1)))
 
     assert np.array_equal(whole[log.part == 1], cut[log.part[: cut.shape[0]] == 1])
 

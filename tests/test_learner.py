@@ -64,6 +64,18 @@ def test_it_learns_what_always_follows():
     assert hits(taught(120)) > 0.95
 
 
+def test_it_learns_that_users_come_back_to_the_item_before_the_last():
+    learner, rng = taught(0), np.random.default_rng(0)
+    for k in range(151):
+        hist = rng.permuted(np.tile(np.arange(1, ITEMS, dtype=np.int32), (BATCH, 1)), axis=1)[:, :4].copy()
+        rows = hist, np.tile(np.arange(1, 5) * 60_000, (BATCH, 1)), np.zeros(BATCH, np.int32)
+        if k < 150:
+            learner.step(*rows, hist[:, 1].copy())
+
+    score, _ = learner.score(*rows, everything(BATCH))
+    assert (score.argmax(1) == hist[:, 1]).mean() > 0.9
+
+
 def test_scoring_changes_nothing():
     learner = taught(5)
     learner.dirty()

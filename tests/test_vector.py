@@ -87,13 +87,13 @@ def test_whether_an_item_is_known_is_whether_anything_is(learner):
 def test_the_twin_sees_what_is_learned_after_it_was_made(learner):
     twin = Twin(learner.tables, learner.settings)
     hist, age, user, item = events(learner.settings, 64, 7)
-    before = twin.user_vector(hist[0], age[0], int(user[0]))
+    before, _ = twin.user_vector(hist[0], age[0], int(user[0]))
 
     learner.step(hist, age, np.maximum(user, 0), item)
     score, _ = learner.score(hist[:1], age[:1], user[:1], item[None, :5])
     mine, _ = twin.score(hist[0], age[0], int(user[0]), item[:5])
 
-    assert not np.array_equal(before, twin.user_vector(hist[0], age[0], int(user[0])))
+    assert not np.array_equal(before, twin.user_vector(hist[0], age[0], int(user[0]))[0])
     assert np.allclose(mine, score[0], atol=1e-4)
 
 

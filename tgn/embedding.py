@@ -2,7 +2,8 @@
 
 Four heads look from the last item at the last K.  Keys carry a bias for the position and one for the log age,
 values an age vector; two layers on [attention; last; mean] with a skip make the user's vector, which meets
-item output vectors in a dot product.
+item output vectors in a dot product.  Whether a user takes an item again is no matter of what the item is like, so
+the items of the history get an addition of their own, by place, age and user.
 
 Source: Rossi et al., Temporal Graph Networks (2020), section 3.2, graph attention embedding; the biases follow
 Press et al., ALiBi (2022).  PyTorch Geometric's `TransformerConv` adds edge features to keys and values of a
@@ -111,15 +112,15 @@ class Look(torch.autograd.Function):
 
 def user_vector(
     vectors: Tensor, index: np.ndarray, buckets: np.ndarray, told: Tensor, w: Mapping[str, Tensor]
-) -> Tensor:
-    """Return the users' vectors.
+) -> tuple[Tensor, Tensor]:
+    """Return the users' vectors, and what is added to the scores of the items of their histories.
 
     Shapes:
         - vectors: float32 [S, d], of the items in any of the histories
         - index: int32 [n, K], their rows, newest first; unused places hold -1 and come last
         - buckets: int64 [n, K], log-age buckets
         - told: float32 [n, 2d] or [2d], what else is known of the users, into the hidden layer
-        - output: float32 [n, d]
+        - output: float32 [n, d], float32 [n, K]
     """
     projected = vectors @ torch.cat([w["query"], w["key"], w["value"]], 1)
     x: Tensor = Look.apply(  # type: ignore[no-untyped-call]
@@ -127,4 +128,5 @@ def user_vector(
     )
     hidden = torch.relu(x @ w["hidden"] + told + w["hidden_bias"])
     vector: Tensor = hidden @ w["out"] + w["out_bias"] + x @ w["skip"]
-    return vector
+    again = w["again"] + w["again_age"][torch.from_numpy(buckets)] + (hidden @ w["again_user"])[:, None]
+    return vector, again

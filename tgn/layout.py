@@ -100,6 +100,9 @@ def net(s: TgnSettings) -> dict[str, tuple[int, ...]]:
         "out": (2 * d, d),
         "out_bias": (d,),
         "skip": (3 * d, d),
+        "again": (s.history,),  # of an item of the history: what its place adds to its score, zero at first
+        "again_age": (BUCKETS,),  # ... and its age
+        "again_user": (2 * d,),  # ... and the user's hidden layer
         **(explicit if s.columns else {}),
         "from_user": (m, 2 * d),  # user memory into the hidden layer, zero at first
         "from_item": (m, d),  # item memory into the item's vector, zero at first

@@ -82,6 +82,13 @@ class Learner:
         count = distinct(hist, self.place, found, index)
         return found[:count], index
 
+    def _places(self, hist: np.ndarray, pool: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Return where in a pool each item of a history is, int64 [n, K], and whether it is there, bool."""
+        self.place[pool] = np.arange(1, pool.shape[0] + 1)
+        column = np.where(hist >= 0, self.place[hist], 0).astype(np.int64) - 1
+        self.place[pool] = 0
+        return torch.from_numpy(np.maximum(column, 0)), torch.from_numpy(column >= 0)
+
     def _column(self, side: str, rows: np.ndarray) -> Tensor:
         """Return explicit features float32 [n, columns], zero for row -1."""
         column = self.tables[f"{side}_column"][np.maximum(rows, 0)]
@@ -95,7 +102,7 @@ class Learner:
         age: np.ndarray,
         user: np.ndarray,
         memory: Tensor | None,
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
         w, told = self.w, torch.zeros(2 * self.settings.dim)
         if memory is not None:
             vectors = vectors + torch.from_numpy(self.tables["item_memory"][seen]) @ w["from_item"]
@@ -120,12 +127,14 @@ class Learner:
         if self.settings.node_memory:
             memory = torch.from_numpy(np.where(user[:, None] >= 0, t["user_memory"][np.maximum(user, 0)], 0))
         seen, index = self._seen(hist)
-        users = self._users(seen, torch.from_numpy(t["item_vector"][seen]), index, age, user, memory)
+        users, again = self._users(seen, torch.from_numpy(t["item_vector"][seen]), index, age, user, memory)
         column, weight = self.bare, np.zeros((0, self.settings.dim + 1), np.float32)
         if self.settings.columns:
             column, weight = t["item_column"], self.w["output_item_column"].detach().numpy()
         trained = bool(t["net_moment"][0, -1] > 0)
-        score, known = dots(users.numpy(), t["item_output"], column, weight, trained, cand)
+        score, known = dots(
+            users.numpy(), again.numpy(), hist, t["item_output"], column, weight, trained, cand
+        )
         return score, known
 
     def score(
@@ -210,19 +219,21 @@ class Learner:
         memory = None
         if s.node_memory:
             memory = torch.cat([self._hidden(user[:fresh]), torch.zeros(user.shape[0] - fresh, s.memory)])
-        users = self._users(seen, vectors, index, age, user, memory)
+        users, again = self._users(seen, vectors, index, age, user, memory)
         output = torch.from_numpy(t["item_output"][pool][:, :-1])
-        outcome = [users]
+        outcome = [users, again]
         if s.columns:
             outcome.append(self._column("item", pool) @ self.w["output_item_column"])
-            output = output + outcome[1].detach()
+            output = output + outcome[2].detach()
         known = users.detach()
         logits = torch.addmm(output[:, -1], known, output[:, :-1].t())
+        column, hit = self._places(hist, pool)
+        logits.scatter_add_(1, column, again.detach() * hit)
         cost, slope = self._loss(logits, torch.from_numpy(np.searchsorted(pool, item)), pool)
         if not math.isfinite(cost):
             return math.nan
         of_output = torch.cat([slope.t() @ known, slope.sum(0)[:, None]], 1)
-        slopes = [slope @ output[:, :-1], of_output][: len(outcome)]
+        slopes = [slope @ output[:, :-1], slope.gather(1, column) * hit, of_output][: len(outcome)]
         of_net, of_vectors = torch.autograd.grad(outcome, [self.flat, vectors], slopes)
         norm = math.sqrt(sum(float(g.square().sum()) for g in (of_net, of_vectors, of_output)))
         if not math.isfinite(norm):

@@ -40,7 +40,8 @@ def _vector(
     told: tuple[np.ndarray, ...],
     attention: tuple[np.ndarray, ...],
     layers: tuple[np.ndarray, ...],
-) -> np.ndarray:
+    more: tuple[np.ndarray, ...],
+) -> tuple[np.ndarray, np.ndarray]:
     item_vector, item_memory, from_item, item_column, from_item_column = item
     d = item_vector.shape[1]
     k = 0
@@ -72,12 +73,20 @@ def _vector(
     vector = out_b.copy()
     _times(hidden, out_w, vector)
     _times(x, skip, vector)
-    return vector
+    again_place, again_age, again_user = more
+    whole = np.zeros(1, np.float32)
+    _times(hidden, again_user, whole)
+    again = np.zeros(hist.shape[0], np.float32)
+    for j in range(k):
+        again[j] = whole[0] + again_place[j] + again_age[buckets[j]]
+    return vector, again
 
 
 @njit(nogil=True, cache=True, fastmath=ANY_ORDER)
 def dots(
     users: np.ndarray,
+    again: np.ndarray,
+    hist: np.ndarray,
     output: np.ndarray,
     column: np.ndarray,
     weight: np.ndarray,
@@ -92,7 +101,8 @@ def dots(
         trained: Whether the weights of explicit features have learned anything.
 
     Shapes:
-        - users: float32 [n, d]; output: float32 [N, d + 2], the table `item_output`
+        - users: float32 [n, d]; again: float32 [n, K], added to the scores of the items hist: int32 [n, K]
+        - output: float32 [N, d + 2], the table `item_output`
         - column: float32 [N, c], the table `item_column`; weight: float32 [c, d + 1], `output_item_column`
         - cand: int32 [n, C], -1 where unused
         - output: float32 [n, C] twice
@@ -101,7 +111,9 @@ def dots(
     score, known = np.zeros(cand.shape, np.float32), np.zeros(cand.shape, np.float32)
     told = np.zeros(c, np.float32)
     for i in range(cand.shape[0]):
-        user = users[i]
+        user, length = users[i], 0
+        while length < hist.shape[1] and hist[i, length] >= 0:
+            length += 1
         for e in range(c):
             told[e] = weight[e, d]
             for f in range(d):
@@ -115,6 +127,9 @@ def dots(
             for e in range(c):
                 total += told[e] * column[item, e]
                 some |= column[item, e] != 0
+            for j in range(length):
+                if hist[i, j] == item:
+                    total += again[i, j]
             score[i, k] = total
             times = min(max(row[d + 1], np.float32(0)), np.float32(MOST))
             if some and trained:
@@ -150,27 +165,31 @@ class Twin:
         self.item = (tables["item_vector"], *told("item_memory", settings.node_memory), self.column, into)
         self.told = (*told("user_memory", settings.node_memory), *told("user_column", columns))
         self.attention = tuple(w[name] for name in ("query", "key", "value", "place", "bucket", "age"))
+        self.more = (w["again"], w["again_age"], w["again_user"].reshape(-1, 1))
         self.layers = tuple(w[name] for name in ("hidden", "hidden_bias", "out", "out_bias", "skip"))
 
-    def user_vector(self, hist: np.ndarray, age: np.ndarray, user: int) -> np.ndarray:
-        """Return a user's vector float32 [d].
+    def user_vector(self, hist: np.ndarray, age: np.ndarray, user: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return a user's vector float32 [d], and what is added to the scores of the history, float32 [K].
 
         Shapes:
             - hist: int32 [K], newest first, -1 where unused; age: int64 [K] ms
             - user: the user's row, -1 for unknown
         """
-        vector: np.ndarray = _vector(
-            hist, bucket(age), user, self.item, self.told, self.attention, self.layers
+        vector, again = _vector(
+            hist, bucket(age), user, self.item, self.told, self.attention, self.layers, self.more
         )
-        return vector
+        return vector, again
 
     def score_known(
         self, hist: np.ndarray, age: np.ndarray, user: int, cand: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return scores float32 [C] and how much is known of each item, 0 to 1, float32 [C]; see `dots`."""
-        users = self.user_vector(hist, age, user)[None]
+        users, again = self.user_vector(hist, age, user)
         trained = bool(self.steps[0] > 0)
-        score, known = dots(users, self.tables["item_output"], self.column, self.weight, trained, cand[None])
+        score, known = dots(
+            users[None], again[None], hist[None], self.tables["item_output"], self.column, self.weight,
+            trained, cand[None],
+        )  # fmt: skip
         return score[0], known[0]
 
     def score(
