@@ -8,9 +8,9 @@ from numba import njit
 from state.board import leaders
 from state.candidate import close, gather, open_user, put
 from state.feature import describe
+from state.history import decay
 from state.record import BOARD, POPULAR, RISING, START, TOTAL, Scratch, State
 from state.sample import past
-from state.update import decay
 from state.walk import push, top, visits
 
 AGAIN, BECAUSE, NEWCOMER, RISE, POPULARITY, NEW = 0, 1, 2, 3, 4, 5  # why an item is in the answer
@@ -96,14 +96,16 @@ def why(state: State, u: int, row: int) -> tuple[int, int]:
     if u >= 0:
         user = state.users[u]
         share = 1.0
+        item = user.item
         for j in range(user.slots):
-            if user.item[j] == row:
+            if item[j] == row:
                 return AGAIN, row
         for j in range(min(user.slots, state.rates[0].seeds)):
-            edge = state.edges[user.item[j]]
+            edge = state.edges[item[j]]
+            dst, w = edge.dst, edge.w
             for s in range(edge.slots):
-                if edge.dst[s] == row and edge.total > 0 and share * edge.w[s] / edge.total > weight:
-                    best, weight = user.item[j], share * edge.w[s] / edge.total
+                if dst[s] == row and edge.total > 0 and share * w[s] / edge.total > weight:
+                    best, weight = item[j], share * w[s] / edge.total
             share *= state.rates[0].seed_decay
     if best >= 0:
         return BECAUSE, best

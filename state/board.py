@@ -23,10 +23,10 @@ def score(count: float, t: int, t0: int, half: float) -> float:
 
 @njit(nogil=True, cache=True)
 def _low(board: Row) -> float:
-    low = np.inf
+    low, scores = np.inf, board.score
     for k in range(board.n):
-        if board.score[k] < low:
-            low = board.score[k]
+        if scores[k] < low:
+            low = scores[k]
     return low
 
 
@@ -36,15 +36,16 @@ def raise_to(state: State, marks: Marks, b: int, row: int, value: float) -> None
     board = state.boards[b]
     items = state.items
     bit = 1 << b
+    item, scores = board.item, board.score
     if items[row].board & bit:
         for k in range(board.n):
-            if board.item[k] == row:
-                board.score[k] = value
+            if item[k] == row:
+                scores[k] = value
                 mark(marks.boards, b)
                 return
     if board.n < BOARD:
-        board.item[board.n] = row
-        board.score[board.n] = value
+        item[board.n] = row
+        scores[board.n] = value
         board.n += 1
         items[row].board |= bit
         board.low = -np.inf
@@ -57,11 +58,11 @@ def raise_to(state: State, marks: Marks, b: int, row: int, value: float) -> None
     if value <= board.low:
         return
     for k in range(BOARD):
-        if board.score[k] == board.low:
-            items[board.item[k]].board &= ~bit
-            mark(marks.items, board.item[k])
-            board.item[k] = row
-            board.score[k] = value
+        if scores[k] == board.low:
+            items[item[k]].board &= ~bit
+            mark(marks.items, item[k])
+            item[k] = row
+            scores[k] = value
             items[row].board |= bit
             return
 
@@ -85,15 +86,16 @@ def rescore(boards: Rows, b: int, items: Rows, column: int, t0: int, half: float
 def leaders(board: Row, out: np.ndarray, limit: int) -> int:
     """Write the rows of a board's first `limit` items into `out`, best first; return how many."""
     kept = np.empty(BOARD)
+    item, scores = board.item, board.score
     n = 0
     for k in range(board.n):
-        value = board.score[k]
+        value = scores[k]
         if n == limit and value <= kept[n - 1]:
             continue
         at = n if n < limit else limit - 1
         while at > 0 and kept[at - 1] < value:
             out[at], kept[at] = out[at - 1], kept[at - 1]
             at -= 1
-        out[at], kept[at] = board.item[k], value
+        out[at], kept[at] = item[k], value
         n = min(n + 1, limit)
     return n

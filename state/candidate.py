@@ -19,12 +19,15 @@ PUSHED, LONG, WALKED, NEAR, FIRSTS, RISE, POP, NEWEST = 24, 24, 8, 8, 10, 8, 10,
 
 
 @njit(nogil=True, cache=True)
-def _flag(scratch: Scratch, item: int) -> None:
-    n = scratch.flagged_n[0]
-    if scratch.had[item] == 0 and n < scratch.flagged.shape[0]:
-        scratch.had[item] = 1
-        scratch.flagged[n] = item
-        scratch.flagged_n[0] = n + 1
+def _flag(scratch: Scratch, items: np.ndarray, m: int) -> None:
+    had, flagged, n = scratch.had, scratch.flagged, scratch.flagged_n[0]
+    for k in range(m):
+        item = items[k]
+        if had[item] == 0 and n < flagged.shape[0]:
+            had[item] = 1
+            flagged[n] = item
+            n += 1
+    scratch.flagged_n[0] = n
 
 
 @njit(nogil=True, cache=True)
@@ -33,14 +36,12 @@ def open_user(state: State, scratch: Scratch, u: int) -> None:
     if u < 0:
         return
     user = state.users[u]
-    for j in range(user.slots):
-        _flag(scratch, user.item[j])
+    _flag(scratch, user.item, user.slots)
     head, n = user.seen_head, user.seen_n
     inside = n - ((n - 1) // BLOCK) * BLOCK
     while head != 0 and n > 0:
         block = state.seen[head]
-        for k in range(inside):
-            _flag(scratch, block.item[k])
+        _flag(scratch, block.item, inside)
         n -= inside
         inside = BLOCK
         head = block.next
@@ -52,14 +53,15 @@ def close(scratch: Scratch, out: np.ndarray, n: int) -> None:
 
     It goes by its own lists: the user's row may have changed under a reader in the meantime.
     """
+    where, acc, had = scratch.where, scratch.acc, scratch.had
+    touched, flagged = scratch.touched, scratch.flagged
     for k in range(n):
-        scratch.where[out[k]] = 0
+        where[out[k]] = 0
     for k in range(scratch.touched_n[0]):
-        item = scratch.touched[k]
-        acc = scratch.acc[item]
-        acc[0] = acc[1] = acc[2] = acc[3] = 0
+        sums = acc[touched[k]]
+        sums[0] = sums[1] = sums[2] = sums[3] = 0
     for k in range(scratch.flagged_n[0]):
-        scratch.had[scratch.flagged[k]] = 0
+        had[flagged[k]] = 0
     scratch.touched_n[0] = 0
     scratch.flagged_n[0] = 0
 
@@ -80,11 +82,16 @@ def put(scratch: Scratch, out: np.ndarray, n: int, item: int, own: bool) -> int:
 def _put_all(
     scratch: Scratch, out: np.ndarray, n: int, items: np.ndarray, m: int, limit: int, own: bool
 ) -> int:
-    stop = n + limit
+    where, had = scratch.where, scratch.had
+    stop = min(n + limit, out.shape[0])
     for k in range(m):
+        item = items[k]
         if n >= stop:
             break
-        n = put(scratch, out, n, items[k], own)
+        if item != START and where[item] == 0 and (own or not had[item]):
+            out[n] = item
+            n += 1
+            where[item] = n
     return n
 
 
@@ -123,7 +130,8 @@ def gather(state: State, scratch: Scratch, u: int, t: int, own: bool, out: np.nd
             n = put(scratch, out, n, row, own)
         row -= 1
     # Room is left for users with a short history, and where their own items may not come again.
-    m = top(scratch, 0, scratch.pick, scratch.weight, min(CANDIDATES, scratch.pick.shape[0]), not own)
-    n = _put_all(scratch, out, n, scratch.pick, m, max(1, (out.shape[0] - n) // 2), own)
-    m = top(scratch, 3, scratch.pick, scratch.weight, min(CANDIDATES, scratch.pick.shape[0]), not own)
-    return _put_all(scratch, out, n, scratch.pick, m, out.shape[0], own)
+    for column, part in ((0, 2), (3, 1)):
+        room = min((out.shape[0] - n + part - 1) // part, scratch.pick.shape[0])
+        m = top(scratch, column, scratch.pick, scratch.weight, room, not own)
+        n = _put_all(scratch, out, n, scratch.pick, m, room, own)
+    return n

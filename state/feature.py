@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from state.approx import halved, log, log1p
+from state.history import decay
 from state.record import FRESH, HALF, START, Scratch, State
-from state.update import decay, slot
 
 NAMES = (
     "blend",  # log of the fixed mixture
@@ -75,28 +76,28 @@ FEATURES = len(NAMES)
 
 
 @njit(nogil=True, cache=True)
-def _share(part: float, whole: float) -> float:
+def _share(part: float, whole: float) -> np.float32:
     """Return a scaled log share that is 0 for nothing."""
-    return np.log((part + 1e-2) / (whole + 1.0) * 1e4 + 1.0) / 6.0
+    return log1p((part + 1e-2) / (whole + 1.0) * 1e4) / np.float32(6)
 
 
 @njit(nogil=True, cache=True)
-def _seconds(ms: float) -> float:
-    return np.log1p(max(0.0, ms) / 1000.0) / 12.0
+def _seconds(ms: float) -> np.float32:
+    return log1p(max(0.0, ms) / 1000.0) / np.float32(12)
 
 
 @njit(nogil=True, cache=True)
-def _edge_share(dst: np.ndarray, w: np.ndarray, n: int, total: float, item: int) -> float:
+def _spread(where: np.ndarray, dst: np.ndarray, w: np.ndarray, n: int, total: float, out: np.ndarray) -> None:
+    """Write to each candidate its share of a row of edges."""
     for k in range(n):
-        if dst[k] == item:
-            return w[k] / max(total, np.float32(1e-30))
-    return 0.0
+        if where[dst[k]] > 0:
+            out[where[dst[k]] - 1] = w[k] / max(total, np.float32(1e-30))
 
 
 @njit(nogil=True, cache=True)
 def blend(
     n: int, r: float, s: float, j: int, had: bool, fresh: float, pop: float, pushed: float, follows: float
-) -> float:
+) -> np.float32:
     """Return the log of a fixed mixture: repeat the last item, go back to an older one, or take a new one.
 
     Args:
@@ -112,13 +113,13 @@ def blend(
     if j == 0:
         p += s
     elif j > 0:
-        p += (max(r - s, 0.0) + 0.02 * r) * 0.38 / j**1.3
-    return np.log(p + 1e-7)
+        p += (max(r - s, 0.0) + 0.02 * r) * 0.38 * np.exp(-1.3 * log(j))
+    return log(p + 1e-7)
 
 
 @njit(nogil=True, cache=True)
 def describe(state: State, scratch: Scratch, u: int, t: int, cand: np.ndarray, n: int, x: np.ndarray) -> None:
-    """Write the features of `n` candidates as of time `t`.
+    """Write the features of `n` candidates, whose numbers `gather` and `put` have left in the scratch, as of `t`.
 
     Shapes:
         - cand: int32 [C]
@@ -137,77 +138,97 @@ def describe(state: State, scratch: Scratch, u: int, t: int, cand: np.ndarray, n
     r = (user.had * count + world.had * 4.0) / (count + 4.0) if known else 0.0
     s = (user.repeat * count + sticky * 3.0 + world.repeat) / (count + 4.0) if known else 0.0
     since = t - user.last_t if known else 0
-    left = np.empty(HALF)
+    rate, own = np.empty(HALF), np.empty(2)
+    whole, first, switches = np.empty(HALF), np.empty(HALF), np.empty(HALF)
     for h in range(HALF):
-        left[h] = decay(t - world.tot_t, rates.pop[h] * pace)
+        rate[h] = 1.0 / (rates.pop[h] * pace)
+        left = decay(t - world.tot_t, rates.pop[h] * pace)
+        whole[h] = world.tot[h] * left
+        if h >= HALF - FRESH:
+            first[h], switches[h] = world.ftot[h - 1] * left, world.stot[h - 1] * left
+    for h in range(2):
+        own[h] = 1.0 / (rates.user[h] * pace)
     pushed_all, all_pushed = 0.0, 0.0
+    acc, touched, flagged = scratch.acc, scratch.touched, scratch.had
     for k in range(scratch.touched_n[0]):
-        pushed_all += scratch.acc[scratch.touched[k], 0]
-        all_pushed += scratch.acc[scratch.touched[k], 3]
+        pushed_all += acc[touched[k], 0]
+        all_pushed += acc[touched[k], 3]
+    counts, times, visits, decs, ats, indices = user.count, user.t, user.visits, user.dec, user.at, user.index
+    pops, freshs, switcheds = state.items.pop, state.items.fresh, state.items.switch
+    where, place, follow = scratch.where, np.full(n, -1, np.int8), np.zeros(n, np.float32)
+    x[:n] = 0
+    _spread(where, start.dst, start.w, start.slots, start.total, x[:, 52])
+    _spread(where, last_edge.next, last_edge.next_w, last_edge.nexts, last_edge.next_total, follow)
+    if known:
+        mine = user.item
+        for j in range(user.slots):
+            if where[mine[j]] > 0:
+                place[where[mine[j]] - 1] = j
     for c in range(n):
         row = cand[c]
         item = state.items[row]
         f = x[c]
-        f[:] = 0
-        j = slot(user, row) if known else -1
-        had = scratch.had[row] != 0
+        j = int(place[c])
+        had = flagged[row] != 0
         if j >= 0:
             f[1] = 1
             f[2] = 1.0 / (1 + j)
             f[3] = j == 0
             f[4] = j == 1
-            f[5] = np.log1p(user.count[j]) / 4
-            f[6] = user.count[j] / count
-            f[7] = _seconds(t - user.t[j])
-            f[8] = 1.0 / max(1, count - user.index[j])
-            f[9] = np.log1p(user.run) / 4 if j == 0 else 0.0
+            f[5] = log1p(counts[j]) / 4
+            f[6] = counts[j] / count
+            f[7] = _seconds(t - times[j])
+            f[8] = 1.0 / max(1, count - indices[j])
+            f[9] = log1p(user.run) / 4 if j == 0 else 0.0
             f[10] = item.last_user == u
-            f[11] = np.log1p(max(0, item.n - user.at[j])) / 6
-            f[12] = np.log1p(user.visits[j]) / 3
-            f[13] = user.visits[j] / count
-            gap = t - user.t[j]
-            f[14] = np.log1p(user.dec[j, 0] * decay(gap, rates.user[0] * pace)) / 3
-            f[15] = np.log1p(user.dec[j, 1] * decay(gap, rates.user[1] * pace)) / 3
+            f[11] = log1p(max(0, item.n - ats[j])) / 6
+            f[12] = log1p(visits[j]) / 3
+            f[13] = visits[j] / count
+            gap = t - times[j]
+            f[14] = log1p(decs[j, 0] * halved(gap, own[0])) / 3
+            f[15] = log1p(decs[j, 1] * halved(gap, own[1])) / 3
         f[16] = had
-        f[17] = np.log1p(count) / 6
+        f[17] = log1p(count) / 6
         if known:
             f[18] = _seconds(since)
             f[19] = user.repeat
             f[20] = sticky
-            f[21] = np.log1p(user.session_n) / 4 if since <= rates.session else 0.0
+            f[21] = log1p(user.session_n) / 4 if since <= rates.session else 0.0
             f[22] = user.had
             f[24] = f[18] - user.gap / 12
         else:
             f[23] = 1
         age = t - item.last_t
+        pop, fresh = 0.0, 0.0
         for h in range(HALF):
-            now = decay(age, rates.pop[h] * pace)
-            f[25 + h] = _share(item.pop[h] * now, world.tot[h] * left[h])
+            now = halved(age, rate[h])
+            f[25 + h] = _share(pops[row, h] * now, whole[h])
+            if h == 2:
+                pop = pops[row, h] * now / (whole[h] + 1.0)
             if h >= HALF - FRESH:
-                f[36 + h] = _share(item.fresh[h - 1] * now, world.ftot[h - 1] * left[h])
-                f[40 + h] = _share(item.switch[h - 1] * now, world.stot[h - 1] * left[h])
-        f[30] = np.log1p(item.n) / 8
+                f[36 + h] = _share(freshs[row, h - 1] * now, first[h])
+                f[40 + h] = _share(switcheds[row, h - 1] * now, switches[h])
+                if h == 3:
+                    fresh = freshs[row, h - 1] * now / (first[h] + 1.0)
+        f[30] = log1p(item.n) / 8
         f[31] = _seconds(age)
         f[32] = item.sticky
         f[33] = f[31] - item.gap / 12
-        f[34] = np.log1p(item.last_run) / 4
+        f[34] = log1p(item.last_run) / 4
         f[35] = _seconds(t - item.first_t)
         f[36] = item.users / max(1, item.n)
-        follows = _edge_share(last_edge.next, last_edge.next_w, last_edge.nexts, last_edge.next_total, row)
-        pushed = scratch.acc[row, 0] / max(pushed_all, 1e-9)
+        follows = follow[c]
+        pushed = acc[row, 0] / max(pushed_all, 1e-9)
         f[45] = follows if known else 0.0
-        f[46] = np.log1p(scratch.acc[row, 0] * 1e3) / 6
+        f[46] = log1p(acc[row, 0] * 1e3) / 6
         f[47] = pushed
-        f[48] = np.log1p(scratch.acc[row, 1] * 1e3) / 6
-        f[49] = np.log1p(scratch.acc[row, 2] * 4) / 2
-        f[50] = np.log1p(scratch.acc[row, 3] * 1e3) / 6
-        f[51] = scratch.acc[row, 3] / max(all_pushed, 1e-9)
+        f[48] = log1p(acc[row, 1] * 1e3) / 6
+        f[49] = log1p(acc[row, 2] * 4) / 2
+        f[50] = log1p(acc[row, 3] * 1e3) / 6
+        f[51] = acc[row, 3] / max(all_pushed, 1e-9)
         if item.n > 0:
             heir = state.users[item.last_user]
             f[53] = heir.repeat
             f[54] = heir.slots > 0 and heir.item[0] == row
-            f[55] = np.log1p(heir.n) / 6
-        f[52] = _edge_share(start.dst, start.w, start.slots, start.total, row)
-        fresh = item.fresh[2] * decay(age, rates.pop[3] * pace) / (world.ftot[2] * left[3] + 1.0)
-        pop = item.pop[2] * decay(age, rates.pop[2] * pace) / (world.tot[2] * left[2] + 1.0)
+            f[55] = log1p(heir.n) / 6
         f[0] = blend(count, r, s, j, had, fresh, pop, pushed, follows if known else 0.0) / 4

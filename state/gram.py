@@ -61,8 +61,9 @@ def gram(state: State, rows: np.ndarray) -> np.ndarray:
         inside = left - ((left - 1) // BLOCK) * BLOCK
         while head != 0 and left > 0 and n < LATEST:
             block = state.seen[head]
+            items = block.item
             for k in range(inside):
-                item = block.item[inside - 1 - k]
+                item = items[inside - 1 - k]
                 if n < LATEST and 0 <= item < column.shape[0] and column[item] >= 0:
                     had[n] = column[item]
                     n += 1

@@ -16,6 +16,7 @@ from state.record import NEXT, SLOTS, Marks, Row, State
 from state.table import mark
 
 LN2 = 0.6931471805599453
+KEPT, NEW, EVICTED = 0, 1, 2  # what became of an edge
 LIFT = 40.0  # half-lives a row's weights may be inflated by
 
 
@@ -31,10 +32,11 @@ def _lift(edge: Row, t: int, half: float) -> float:
         down = np.float32(np.exp(-LN2 * power))
         edge.total *= down
         edge.next_total *= down
+        w, next_w = edge.w, edge.next_w
         for k in range(edge.slots):
-            edge.w[k] *= down
+            w[k] *= down
         for k in range(edge.nexts):
-            edge.next_w[k] *= down
+            next_w[k] *= down
         edge.t0 = t
         edge.half = half
         return 1.0
@@ -42,45 +44,49 @@ def _lift(edge: Row, t: int, half: float) -> float:
 
 
 @njit(nogil=True, cache=True)
-def link(state: State, marks: Marks, src: int, dst: int, weight: float, t: int, half: float) -> None:
-    """Strengthen the edge src → dst by `weight`; the weakest edge gives way when the row is full."""
-    edge = state.edges[src]
+def link(edge: Row, dst: int, weight: float, t: int, half: float) -> int:
+    """Strengthen a row's edge to `dst` by `weight`; the weakest edge gives way when the row is full.
+
+    Returns:
+        KEPT, or NEW for an edge there was not, or EVICTED for one that took another's place.
+    """
     amount = np.float32(weight * _lift(edge, t, half))
     seconds = np.uint32(max(0, t // 1000))
-    found = -1
+    to, w, at = edge.dst, edge.w, edge.at
+    found, outcome = -1, KEPT
     for k in range(edge.slots):
-        if edge.dst[k] == dst:
+        if to[k] == dst:
             found = k
             break
     if found < 0:
         if edge.slots < SLOTS:
             found = edge.slots
             edge.slots += 1
-            state.world[0].edges += 1
+            outcome = NEW
         else:
             found = 0
             for k in range(1, SLOTS):
-                if edge.w[k] < edge.w[found]:
+                if w[k] < w[found]:
                     found = k
-            edge.total -= edge.w[found]
-            state.world[0].evicted += 1
-        edge.dst[found] = dst
-        edge.w[found] = np.float32(0.0)
-        edge.at[found] = 0
-    edge.w[found] += amount
+            edge.total -= w[found]
+            outcome = EVICTED
+        to[found] = dst
+        w[found] = np.float32(0.0)
+        at[found] = 0
+    w[found] += amount
     edge.total += amount
-    edge.at[found] = max(edge.at[found], seconds)
-    mark(marks.edges, src)
+    at[found] = max(at[found], seconds)
+    return outcome
 
 
 @njit(nogil=True, cache=True)
-def follow(state: State, marks: Marks, src: int, dst: int, t: int, half: float) -> None:
-    """Count that `dst` came directly after `src`."""
-    edge = state.edges[src]
+def follow(edge: Row, dst: int, t: int, half: float) -> None:
+    """Count that `dst` came directly after a row's item."""
     amount = np.float32(_lift(edge, t, half))
+    to, w = edge.next, edge.next_w
     found = -1
     for k in range(edge.nexts):
-        if edge.next[k] == dst:
+        if to[k] == dst:
             found = k
             break
     if found < 0:
@@ -90,14 +96,13 @@ def follow(state: State, marks: Marks, src: int, dst: int, t: int, half: float) 
         else:
             found = 0
             for k in range(1, NEXT):
-                if edge.next_w[k] < edge.next_w[found]:
+                if w[k] < w[found]:
                     found = k
-            edge.next_total -= edge.next_w[found]
-        edge.next[found] = dst
-        edge.next_w[found] = np.float32(0.0)
-    edge.next_w[found] += amount
+            edge.next_total -= w[found]
+        to[found] = dst
+        w[found] = np.float32(0.0)
+    w[found] += amount
     edge.next_total += amount
-    mark(marks.edges, src)
 
 
 @njit(nogil=True, cache=True)
@@ -125,15 +130,16 @@ def age(state: State, marks: Marks, epoch: int, t: int) -> int:
     dropped = 0
     for src in range(world.items):
         edge = state.edges[src]
+        to, w, at = edge.dst, edge.w, edge.at
         k = 0
         changed = False
         while k < edge.slots:
-            months = int((t - np.int64(edge.at[k]) * 1000) / rates.month)
+            months = int((t - np.int64(at[k]) * 1000) / rates.month)
             keep = (1.0 - rates.share) ** max(0, months)
-            if months > 0 and chance(src, edge.dst[k], epoch) >= keep:
+            if months > 0 and chance(src, to[k], epoch) >= keep:
                 last = edge.slots - 1
-                edge.total -= edge.w[k]
-                edge.dst[k], edge.w[k], edge.at[k] = edge.dst[last], edge.w[last], edge.at[last]
+                edge.total -= w[k]
+                to[k], w[k], at[k] = to[last], w[last], at[last]
                 edge.slots = last
                 dropped += 1
                 changed = True

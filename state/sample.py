@@ -14,8 +14,9 @@ from numba import njit
 from state.candidate import CANDIDATES, close, gather, put
 from state.feature import FEATURES, describe
 from state.graph import chance
+from state.history import decay, slot
 from state.record import HISTORY, POPULAR, SHOWN, START, Marks, Row, Scratch, State
-from state.update import apply, decay, slot
+from state.update import apply
 
 UNIFORM = 8  # items drawn at random into a training sample
 WIDTH = CANDIDATES + UNIFORM + SHOWN + 1
@@ -72,9 +73,10 @@ def past(state: State, u: int, t: int, hist: np.ndarray, age: np.ndarray) -> Non
     if u < 0:
         return
     user = state.users[u]
+    item, times = user.item, user.t
     for j in range(min(user.slots, hist.shape[0])):
-        hist[j] = user.item[j]
-        age[j] = max(0, t - user.t[j])
+        hist[j] = item[j]
+        age[j] = max(0, t - times[j])
 
 
 @njit(nogil=True, cache=True)
@@ -98,15 +100,16 @@ def _background(state: State, scratch: Scratch, row: int, t: int, own: bool) -> 
 @njit(nogil=True, cache=True)
 def _board_rank(state: State, scratch: Scratch, row: int, own: bool) -> int:
     board = state.boards[POPULAR]
+    items, scores = board.item, board.score
     if not state.items[row].board & (1 << POPULAR):
         return 0
     mine = 0.0
     for k in range(board.n):
-        if board.item[k] == row:
-            mine = board.score[k]
+        if items[k] == row:
+            mine = scores[k]
     rank = 1
     for k in range(board.n):
-        if board.score[k] > mine and (own or not scratch.had[board.item[k]]):
+        if scores[k] > mine and (own or not scratch.had[items[k]]):
             rank += 1
     return rank
 

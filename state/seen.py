@@ -18,8 +18,9 @@ def has(seen: Rows, head: int, n: int, item: int) -> bool:
     inside = n - ((n - 1) // BLOCK) * BLOCK  # items in the newest block
     while head != 0 and n > 0:
         block = seen[head]
+        items = block.item
         for k in range(inside):
-            if block.item[k] == item:
+            if items[k] == item:
                 return True
         n -= inside
         inside = BLOCK

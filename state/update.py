@@ -10,7 +10,8 @@ import numpy as np
 from numba import njit
 
 from state.board import raise_to, rescore, score
-from state.graph import age, follow, link
+from state.graph import EVICTED, LN2, NEW, age, follow, link
+from state.history import remember, slot
 from state.record import (
     BOARD,
     FIRST,
@@ -30,14 +31,7 @@ from state.record import (
 from state.seen import add, has
 from state.table import mark
 
-LN2 = 0.6931471805599453
 DISLIKE, IMPRESSION = 3, 6  # event type codes that are no interest
-
-
-@njit(nogil=True, cache=True)
-def decay(gap: float, half: float) -> float:
-    """Return what is left of 1 after `gap`; late events (a negative gap) keep 1."""
-    return np.exp(-LN2 * gap / half) if gap > 0 else 1.0
 
 
 @njit(nogil=True, cache=True)
@@ -48,12 +42,13 @@ def fade_item(item: Row, t: int, state: State) -> float:
     gap = t - item.last_t
     if gap <= 0 or item.n == 0:
         return 1.0
+    halves, pop, fresh, switch = rates.pop, item.pop, item.fresh, item.switch
     for h in range(HALF):
-        left = np.float32(np.exp(-LN2 * gap / (rates.pop[h] * pace)))
-        item.pop[h] *= left
+        left = np.float32(np.exp(-LN2 * gap / (halves[h] * pace)))
+        pop[h] *= left
         if h >= HALF - FRESH:
-            item.fresh[h - 1] *= left
-            item.switch[h - 1] *= left
+            fresh[h - 1] *= left
+            switch[h - 1] *= left
     return 1.0
 
 
@@ -63,12 +58,13 @@ def _fade_world(state: State, t: int) -> None:
     rates = state.rates[0]
     gap = t - world.tot_t
     if gap > 0:
+        halves, tot, ftot, stot = rates.pop, world.tot, world.ftot, world.stot
         for h in range(HALF):
-            left = np.exp(-LN2 * gap / (rates.pop[h] * world.pace))
-            world.tot[h] *= left
+            left = np.exp(-LN2 * gap / (halves[h] * world.pace))
+            tot[h] *= left
             if h >= HALF - FRESH:
-                world.ftot[h - 1] *= left
-                world.stot[h - 1] *= left
+                ftot[h - 1] *= left
+                stot[h - 1] *= left
         world.tot_t = t
 
 
@@ -99,68 +95,36 @@ def pace(state: State, marks: Marks) -> None:
 
 
 @njit(nogil=True, cache=True)
-def slot(user: Row, item: int) -> int:
-    """Return where `item` stands in the user's history, -1 if nowhere."""
-    for j in range(user.slots):
-        if user.item[j] == item:
-            return j
-    return -1
-
-
-@njit(nogil=True, cache=True)
 def _links(state: State, marks: Marks, user: Row, row: int, t: int) -> None:
     """Link the user's last items to item `row`, and back."""
     rates = state.rates[0]
-    half = rates.edge * state.world[0].pace
+    world, edges = state.world[0], state.edges
+    half = rates.edge * world.pace
     if user.n == 0:
-        link(state, marks, START, row, 1.0, t, half)
+        outcome = link(edges[START], row, 1.0, t, half)
+        world.edges += outcome == NEW
+        world.evicted += outcome == EVICTED
+        mark(marks.edges, START)
         return
-    last = user.item[0]
-    if last == row:
+    item, times = user.item, user.t
+    if item[0] == row:
         return
-    follow(state, marks, last, row, t, half)
-    weight = 1.0
+    follow(edges[item[0]], row, t, half)
+    mark(marks.edges, item[0])
+    weight, linked = 1.0, False
     for j in range(min(user.slots, rates.reach)):
-        if t - user.t[j] > rates.window:
+        if t - times[j] > rates.window:
             break
-        if user.item[j] != row:
-            link(state, marks, user.item[j], row, weight, t, half)
-            link(state, marks, row, user.item[j], rates.backward * weight, t, half)
+        if item[j] != row:
+            there = link(edges[item[j]], row, weight, t, half)
+            back = link(edges[row], item[j], rates.backward * weight, t, half)
+            world.edges += (there == NEW) + (back == NEW)
+            world.evicted += (there == EVICTED) + (back == EVICTED)
+            mark(marks.edges, item[j])
+            linked = True
         weight *= rates.closeness
-
-
-@njit(nogil=True, cache=True)
-def _remember(state: State, user: Row, j: int, row: int, t: int, seq: int) -> None:
-    """Move item `row` (at slot `j`, -1 if new) to the front of the user's history."""
-    rates = state.rates[0]
-    unit = state.world[0].pace
-    count, visits = np.float32(0.0), np.float32(0.0)
-    d0, d1 = np.float32(0.0), np.float32(0.0)
-    if j < 0:
-        j = min(user.slots, HISTORY - 1)
-        if user.slots < HISTORY:
-            user.slots += 1
-    else:
-        gap = t - user.t[j]
-        count, visits = user.count[j], user.visits[j]
-        d0 = np.float32(user.dec[j, 0] * decay(gap, rates.user[0] * unit))
-        d1 = np.float32(user.dec[j, 1] * decay(gap, rates.user[1] * unit))
-    newest = t
-    if j > 0:
-        for k in range(j, 0, -1):
-            user.item[k], user.index[k], user.at[k] = user.item[k - 1], user.index[k - 1], user.at[k - 1]
-            user.count[k], user.visits[k], user.t[k] = user.count[k - 1], user.visits[k - 1], user.t[k - 1]
-            user.dec[k, 0], user.dec[k, 1] = user.dec[k - 1, 0], user.dec[k - 1, 1]
-        visits += np.float32(1.0)
-        user.run = 0
-    elif count > 0:
-        newest = max(t, user.t[0])
-    else:
-        visits = np.float32(1.0)
-    user.run += 1
-    user.item[0], user.index[0], user.at[0] = row, np.int32(user.n), np.int32(seq)
-    user.count[0], user.visits[0], user.t[0] = count + np.float32(1.0), visits, newest
-    user.dec[0, 0], user.dec[0, 1] = d0 + np.float32(1.0), d1 + np.float32(1.0)
+    if linked:
+        mark(marks.edges, row)
 
 
 @njit(nogil=True, cache=True)
@@ -179,19 +143,20 @@ def _count(state: State, marks: Marks, row: int, u: int, t: int, first: bool, sw
         seconds = np.float32(np.log1p(gap / 1000.0))
         item.gap = seconds if item.n == 1 else item.gap + np.float32(0.2) * (seconds - item.gap)
     fade_item(item, t, state)
-    late = item.last_t - t
+    late, behind = item.last_t - t, world.tot_t - t
+    halves, pop, fresh, switched = rates.pop, item.pop, item.fresh, item.switch
+    tot, ftot, stot = world.tot, world.ftot, world.stot
     for h in range(HALF):
-        one = 1.0 if late <= 0 else np.exp(-LN2 * late / (rates.pop[h] * world.pace))
-        behind = world.tot_t - t
-        all_ = 1.0 if behind <= 0 else np.exp(-LN2 * behind / (rates.pop[h] * world.pace))
-        item.pop[h] += np.float32(one)
-        world.tot[h] += all_
+        one = 1.0 if late <= 0 else np.exp(-LN2 * late / (halves[h] * world.pace))
+        all_ = 1.0 if behind <= 0 else np.exp(-LN2 * behind / (halves[h] * world.pace))
+        pop[h] += np.float32(one)
+        tot[h] += all_
         if h > 0 and first:
-            item.fresh[h - 1] += np.float32(one)
-            world.ftot[h - 1] += all_
+            fresh[h - 1] += np.float32(one)
+            ftot[h - 1] += all_
         if h > 0 and switch:
-            item.switch[h - 1] += np.float32(one)
-            world.stot[h - 1] += all_
+            switched[h - 1] += np.float32(one)
+            stot[h - 1] += all_
     item.n += 1
     item.last_run = item.last_run + 1 if item.last_user == u else 1
     item.last_user = u
@@ -263,7 +228,7 @@ def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> No
         add(state, marks, u, row)
         state.items[row].users += 1
         mark(marks.items, row)
-    _remember(state, user, j, row, t, state.items[row].n)
+    remember(state, user, j, row, t, state.items[row].n)
     user.n += 1
     user.shown_n = 0
     user.last_t = max(user.last_t, t)

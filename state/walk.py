@@ -20,15 +20,22 @@ EXPLORE = 0.05  # share of the start node for users who have a history
 
 
 @njit(nogil=True, cache=True)
-def _add(scratch: Scratch, item: int, column: int, amount: float) -> None:
-    acc = scratch.acc[item]
-    if acc[0] == 0 and acc[1] == 0 and acc[2] == 0 and acc[3] == 0:
-        n = scratch.touched_n[0]
-        if n >= scratch.touched.shape[0]:
-            return
-        scratch.touched[n] = item
-        scratch.touched_n[0] = n + 1
-    acc[column] += np.float32(amount)
+def _add(scratch: Scratch, column: int, items: np.ndarray, amounts: np.ndarray, n: int, unit: float) -> None:
+    """Add `unit` times the amounts to the sums of the first `n` items.
+
+    A call costs as much as several additions (arrays are counted as they are passed), so there is one a row.
+    """
+    acc, touched, many = scratch.acc, scratch.touched, scratch.touched_n[0]
+    by = np.float32(unit)
+    for k in range(n):
+        sums = acc[items[k]]
+        if sums[0] == 0 and sums[1] == 0 and sums[2] == 0 and sums[3] == 0:
+            if many >= touched.shape[0]:
+                continue
+            touched[many] = items[k]
+            many += 1
+        sums[column] += by * amounts[k]
+    scratch.touched_n[0] = many
 
 
 @njit(nogil=True, cache=True)
@@ -57,11 +64,8 @@ def push(state: State, scratch: Scratch, n: int) -> None:
     """Add to column 0 each seed's share times the chance of each of its edges."""
     for k in range(n):
         edge = state.edges[scratch.pick[k]]
-        if edge.slots == 0 or edge.total <= 0:
-            continue
-        unit = scratch.weight[k] / edge.total
-        for s in range(edge.slots):
-            _add(scratch, edge.dst[s], 0, unit * edge.w[s])
+        if edge.slots > 0 and edge.total > 0:
+            _add(scratch, 0, edge.dst, edge.w, edge.slots, scratch.weight[k] / edge.total)
 
 
 @njit(nogil=True, cache=True)
@@ -73,22 +77,21 @@ def push_all(state: State, scratch: Scratch, u: int) -> None:
     if u < 0:
         return
     user = state.users[u]
+    item = user.item
     share = np.float32(1.0 - LONG)
     for j in range(user.slots):
-        edge = state.edges[user.item[j]]
+        edge = state.edges[item[j]]
         if edge.slots > 0 and edge.total > 0:
-            unit = share / edge.total
-            for s in range(edge.slots):
-                _add(scratch, edge.dst[s], 3, unit * edge.w[s])
+            _add(scratch, 3, edge.dst, edge.w, edge.slots, share / edge.total)
         share *= np.float32(LONG)
 
 
 @njit(nogil=True, cache=True)
 def step(edge: Row, chance: float) -> int:
     """Return the item an edge chosen by weight leads to."""
-    left = chance * edge.total
+    left, w = chance * edge.total, edge.w
     for s in range(edge.slots):
-        left -= edge.w[s]
+        left -= w[s]
         if left <= 0:
             return edge.dst[s]
     return edge.dst[edge.slots - 1]
@@ -98,8 +101,9 @@ def step(edge: Row, chance: float) -> int:
 def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int) -> None:
     """Walk `steps` steps from the seeds; column 1 gets each item's share of all visits."""
     z = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x1234567)
-    share = 1.0 / max(1, steps)
     restart = state.rates[0].restart
+    edges, pick, weight = state.edges, scratch.pick, scratch.weight
+    path, gone = np.empty(steps, np.int32), 0
     at = -1
     for _ in range(steps):
         z ^= z << np.uint64(13)
@@ -108,20 +112,22 @@ def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int) -> Non
         a = np.float64(z >> np.uint64(40)) / 16777216.0
         b = np.float64((z >> np.uint64(8)) & np.uint64(0xFFFFFF)) / 16777216.0
         if at < 0 or a < restart:
-            at = scratch.pick[n - 1]
+            at = pick[n - 1]
             left = b
             for k in range(n):
-                left -= scratch.weight[k]
+                left -= weight[k]
                 if left <= 0:
-                    at = scratch.pick[k]
+                    at = pick[k]
                     break
             b = (b * 7919.0) % 1.0
-        edge = state.edges[at]
+        edge = edges[at]
         if edge.slots == 0 or edge.total <= 0:
             at = -1
             continue
         at = step(edge, b)
-        _add(scratch, at, 1, share)
+        path[gone] = at
+        gone += 1
+    _add(scratch, 1, path, np.ones(gone, np.float32), gone, 1.0 / max(1, steps))
 
 
 @njit(nogil=True, cache=True)
@@ -130,18 +136,17 @@ def neighbours(state: State, scratch: Scratch, u: int, t: int) -> None:
     if u < 0:
         return
     user = state.users[u]
+    chances = np.array([1.0, 0.6, 0.36, 0.216], np.float32)
     outer = 1.0
     for j in range(min(user.slots, 2)):
         item = state.items[user.item[j]]
+        users = item.user
         for r in range(RECENT):
-            other = item.user[(item.head - 1 - r) % RECENT]
+            other = users[(item.head - 1 - r) % RECENT]
             if r >= item.n or other == u:
                 continue
             them = state.users[other]
-            inner = outer / (1.0 + r)
-            for k in range(min(them.slots, 4)):
-                _add(scratch, them.item[k], 2, inner)
-                inner *= 0.6
+            _add(scratch, 2, them.item, chances, min(them.slots, 4), outer / (1.0 + r))
         outer *= 0.5
 
 
@@ -149,12 +154,15 @@ def neighbours(state: State, scratch: Scratch, u: int, t: int) -> None:
 def top(
     scratch: Scratch, column: int, items: np.ndarray, weights: np.ndarray, limit: int, skip_had: bool
 ) -> int:
-    """Write the items with the largest sums in `column`, best first; return how many."""
+    """Write the items with the largest sums in `column` that are no candidates yet, best first; return how many."""
+    if limit <= 0:
+        return 0
     n = 0
+    touched, acc, had, where = scratch.touched, scratch.acc, scratch.had, scratch.where
     for k in range(scratch.touched_n[0]):
-        item = scratch.touched[k]
-        value = scratch.acc[item, column]
-        if value <= 0 or item == START or (skip_had and scratch.had[item]):
+        item = touched[k]
+        value = acc[item, column]
+        if value <= 0 or item == START or where[item] != 0 or (skip_had and had[item]):
             continue
         if n == limit and value <= weights[n - 1]:
             continue

@@ -24,7 +24,7 @@ from stream.job import Job
 from stream.request import Answer, Recommend
 from stream.status import RANKERS
 from tgn.forward import Forward, row_inputs
-from tgn.slow import row_score
+from tgn.slow import score
 from tgn.vector import Twin
 
 RESERVED = "riverwalk:"  # ids the program keeps for itself: the start node, the canary
@@ -269,11 +269,11 @@ class Engine:
         """Write what the learned scores give the ranker."""
         generation, cand = self.generation, self.cand[:n]
         k = generation.tgn.history
+        temporal, known = self.twin.score_known(self.hist[:k], self.age[:k], u, cand)
+        self.x[:n, FEATURES : FEATURES + 3] = row_inputs(temporal, known)
         slow = generation.learned["slow"].array
-        self.x[:n, FEATURES : FEATURES + 3] = row_inputs(
-            *self.twin.score_known(self.hist[:k], self.age[:k], u, cand)
-        )
-        self.x[:n, FEATURES + 3 :] = row_inputs(*row_score(slow, self.hist, cand, generation.slow.keep))
+        by_slow = score(slow, self.hist[None], cand[None], generation.slow.keep)
+        self.x[:n, FEATURES + 3 :] = row_inputs(by_slow[0][0], by_slow[1][0])
 
     def warm_scores(self) -> None:
         """Compile what scores candidates, before there is one."""

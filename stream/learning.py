@@ -32,7 +32,7 @@ JUDGED = 500  # events before the guard may act
 MARGIN = 0.003  # MRR the learned ranker may stay behind
 KEPT = 24  # past steps the ranker learns from again
 STEP = 256  # events a step
-COLUMNS = 40  # items of a sample that a step learns from
+COLUMNS = 24  # items of a sample that a step learns from
 
 
 # What an ablation can leave out: the temporal graph network, co-watch features, the user's own history,
@@ -181,20 +181,18 @@ class Learning:
         if good.shape[0] == 0:
             return
         order, weight = self._drawn(sample, valid, place, items)
-        fresh = (
-            np.take_along_axis(x, order[..., None], 1)[good].astype(np.float16),
-            np.take_along_axis(tgn, order[..., None], 1)[good].astype(np.float16),
-            weight[good],
-            np.zeros(good.shape[0], np.int64),
-        )
+        picked = good[:, None], order[good]
+        fresh = x[picked], tgn[picked], weight[good]
         draws: Any = self.rng.integers(0, len(self.kept), self.replay) if self.kept else []
         for step in [fresh, *(self.kept[int(k)] for k in draws)]:
-            self.ranker.step(step[0].astype(np.float32), step[1].astype(np.float32), step[2], step[3])
+            first = np.zeros(step[0].shape[0], np.int64)
+            self.ranker.step(step[0].astype(np.float32), step[1].astype(np.float32), step[2], first)
         if good.shape[0] >= STEP // 4:
+            small = fresh[0].astype(np.float16), fresh[1].astype(np.float16), fresh[2]
             if len(self.kept) < KEPT:
-                self.kept.append(fresh)
+                self.kept.append(small)
             else:
-                self.kept[int(self.rng.integers(KEPT))] = fresh
+                self.kept[int(self.rng.integers(KEPT))] = small
         if not np.isfinite(self.ranker.row).all():
             log.warning("the ranker's weights are not finite; it starts afresh")
             self.ranker.row[:] = 0

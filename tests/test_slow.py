@@ -12,7 +12,7 @@ from state.update import learn
 from stream.generation import Generation, Limits
 from stream.refit import Refit
 from tgn.layout import TgnSettings
-from tgn.slow import SCALE, SlowSettings, fit, row_score, score
+from tgn.slow import SCALE, SlowSettings, fit, score
 
 
 def generation(
@@ -94,9 +94,9 @@ def test_one_request_scores_as_a_batch_does_and_nothing_is_known_of_nobody() -> 
     batch, known = score(table, hist, cand, 0.9)
 
     for n in range(3):
-        one, sure = row_score(table, hist[n], cand[n], 0.9)
-        assert one == pytest.approx(batch[n], rel=1e-4, abs=1e-4)
-        assert (sure == known[n]).all()
+        one, sure = score(table, hist[n : n + 1], cand[n : n + 1], 0.9)
+        assert (one[0] == batch[n]).all()
+        assert (sure[0] == known[n]).all()
     user = table[3, :8] + 0.9 * table[9, :8] + 0.81 * table[1, :8]
     assert batch[0, 0] == pytest.approx(SCALE * float(user @ table[cand[0, 0], 8:16]), rel=1e-4)
     assert not known[2].any()

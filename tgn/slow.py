@@ -14,6 +14,8 @@ import msgspec
 import numpy as np
 from numba import njit
 
+from tgn.attention import ANY_ORDER
+
 SCALE = 10.0  # brings scores to the size of logits
 
 
@@ -54,6 +56,7 @@ def fit(gram: np.ndarray, settings: SlowSettings) -> tuple[np.ndarray, np.ndarra
     return left, right
 
 
+@njit(nogil=True, cache=True, fastmath=ANY_ORDER)
 def score(
     table: np.ndarray, hist: np.ndarray, cand: np.ndarray, keep: float
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -65,41 +68,23 @@ def score(
         - output: float32 [n, C], bool [n, C]
     """
     rank = table.shape[1] // 2
-    weight = np.where(
-        hist >= 0, SCALE * np.float32(keep) ** np.arange(hist.shape[1], dtype=np.float32), 0
-    ).astype(np.float32)
-    users = np.einsum("nk,nkd->nd", weight, table[np.maximum(hist, 0), :rank], optimize=True)
-    rows = table[np.maximum(cand, 0)]
-    known = (rows[..., -1] > 0) & (cand >= 0) & (hist[:, :1] >= 0)
-    out: np.ndarray = np.einsum("nd,ncd->nc", users, rows[..., rank : 2 * rank], optimize=True)
-    return out, known
-
-
-@njit(nogil=True, cache=True)
-def row_score(
-    table: np.ndarray, hist: np.ndarray, cand: np.ndarray, keep: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return `score` for one user.
-
-    Shapes:
-        - hist: int32 [K]; cand: int32 [C]
-        - output: float32 [C], bool [C]
-    """
-    rank = table.shape[1] // 2
     user = np.zeros(rank, np.float32)
-    weight = np.float32(SCALE)
-    for k in range(hist.shape[0]):
-        if hist[k] < 0:
-            break
-        row = table[hist[k]]
-        for e in range(rank):
-            user[e] += weight * row[e]
-        weight *= np.float32(keep)
-    out, known = np.zeros(cand.shape[0], np.float32), np.zeros(cand.shape[0], np.bool_)
-    for c in range(cand.shape[0]):
-        row = table[cand[c]]
-        total = np.float32(0)
-        for e in range(rank):
-            total += user[e] * row[rank + e]
-        out[c], known[c] = total, row[2 * rank] > 0 and hist[0] >= 0
+    out, known = np.zeros(cand.shape, np.float32), np.zeros(cand.shape, np.bool_)
+    for i in range(cand.shape[0]):
+        user[:] = 0
+        weight = np.float32(SCALE)
+        for k in range(hist.shape[1]):
+            if hist[i, k] < 0:
+                break
+            row = table[hist[i, k]]
+            for e in range(rank):
+                user[e] += weight * row[e]
+            weight *= np.float32(keep)
+        for c in range(cand.shape[1]):
+            row = table[max(cand[i, c], 0)]
+            total = np.float32(0)
+            for e in range(rank):
+                total += user[e] * row[rank + e]
+            out[i, c] = total
+            known[i, c] = row[2 * rank] > 0 and cand[i, c] >= 0 and hist[i, 0] >= 0
     return out, known
