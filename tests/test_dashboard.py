@@ -154,7 +154,10 @@ class Prometheus:
         line = http.client.HTTPConnection(self.address, timeout=5.0)
         try:
             line.request("GET", "/api/v1/query?query=" + quote(query))
-            value = json.loads(line.getresponse().read())
+            answer = line.getresponse()
+            if answer.status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+                raise ConnectionError(answer.read())
+            value = json.loads(answer.read())
         finally:
             line.close()
         assert value["status"] == "success", value
