@@ -120,11 +120,8 @@ def rank(config: Config) -> bench.Figures:
         reader = Engine(Generation(graph, tgn, limits, live=Path(place), number=writer.number, write=False))
         draw = np.random.default_rng(0)
         asked = [Recommend(user=found.user[int(k)], k=20) for k in draw.integers(0, RANKED, REQUESTS)]
-        for name, limit in ((f"candidates_{CANDIDATES}", CANDIDATES), ("candidates_all", 0)):
-            if limit:
-                every, reader.cand = reader.cand, reader.cand[:limit]
-            else:
-                reader.cand = every
+        for name, limit in (("candidates_all", 0), (f"candidates_{CANDIDATES}", CANDIDATES)):
+            reader.candidates = limit or reader.candidates
             took = np.zeros(REQUESTS)
             for k, request in enumerate(asked):
                 begin = time.perf_counter()

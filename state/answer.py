@@ -6,10 +6,10 @@ import numpy as np
 from numba import njit
 
 from state.board import leaders
-from state.candidate import close, gather, open_user, put
+from state.candidate import close, gather, open_user, put, reach
 from state.feature import describe
 from state.history import decay
-from state.record import BOARD, POPULAR, RISING, START, TOTAL, Scratch, State
+from state.record import BOARD, HISTORY, POPULAR, RISING, START, TOTAL, Scratch, State
 from state.sample import past
 from state.walk import push, top, visits
 
@@ -39,6 +39,46 @@ def prepare(
     past(state, u, t, hist, age)
     close(scratch, cand, n)
     return n
+
+
+@njit(nogil=True, cache=True)
+def order(
+    state: State,
+    scratch: Scratch,
+    u: int,
+    t: int,
+    cand: np.ndarray,
+    x: np.ndarray,
+    hist: np.ndarray,
+    age: np.ndarray,
+) -> None:
+    """Write the features of items that the caller brings, and the user's last items.
+
+    Shapes:
+        - cand: int32 [C], rows above 0, each once; x, hist, age: as for `prepare`
+    """
+    reach(state, scratch, u, t)
+    for c in range(cand.shape[0]):
+        scratch.where[cand[c]] = c + 1
+    describe(state, scratch, u, t, cand, cand.shape[0], x)
+    past(state, u, t, hist, age)
+    close(scratch, cand, cand.shape[0])
+
+
+def visit(state: State, rows: np.ndarray, t: int) -> None:
+    """Make the guest one who has looked at these items, int32 [n], the newest last; with none, one who is not known."""
+    guest = state.guest
+    guest[0] = 0
+    last = list(dict.fromkeys(reversed(rows.tolist())))[:HISTORY]
+    if not last:
+        return
+    m, place = len(last), np.arange(len(last))
+    guest["n"], guest["slots"], guest["session_n"], guest["run"] = m, m, m, 1
+    guest["last_t"] = guest["first_t"] = guest["session_t"] = t
+    guest["item"][0, :m], guest["index"][0, :m] = last, m - 1 - place
+    guest["at"][0, :m] = np.minimum(state.items["n"][last], 2**31 - 1)
+    guest["count"][0, :m] = guest["visits"][0, :m] = guest["dec"][0, :m] = 1
+    guest["t"][0, :m] = t
 
 
 @njit(nogil=True, cache=True)
@@ -93,20 +133,18 @@ def trending(state: State, t: int, out: np.ndarray, weight: np.ndarray) -> int:
 def why(state: State, u: int, row: int) -> tuple[int, int]:
     """Return why `row` is in an answer to user row `u`, and the item of theirs that led to it."""
     best, weight = -1, 0.0
-    if u >= 0:
-        user = state.users[u]
-        share = 1.0
-        item = user.item
-        for j in range(user.slots):
-            if item[j] == row:
-                return AGAIN, row
-        for j in range(min(user.slots, state.rates[0].seeds)):
-            edge = state.edges[item[j]]
-            dst, w = edge.dst, edge.w
-            for s in range(edge.slots):
-                if dst[s] == row and edge.total > 0 and share * w[s] / edge.total > weight:
-                    best, weight = item[j], share * w[s] / edge.total
-            share *= state.rates[0].seed_decay
+    user = state.users[u] if u >= 0 else state.guest[0]
+    share, item = 1.0, user.item
+    for j in range(user.slots):
+        if item[j] == row:
+            return AGAIN, row
+    for j in range(min(user.slots, state.rates[0].seeds)):
+        edge = state.edges[item[j]]
+        dst, w = edge.dst, edge.w
+        for s in range(edge.slots):
+            if dst[s] == row and edge.total > 0 and share * w[s] / edge.total > weight:
+                best, weight = item[j], share * w[s] / edge.total
+        share *= state.rates[0].seed_decay
     if best >= 0:
         return BECAUSE, best
     flags = state.items[row].board

@@ -33,9 +33,7 @@ def _flag(scratch: Scratch, items: np.ndarray, m: int) -> None:
 @njit(nogil=True, cache=True)
 def open_user(state: State, scratch: Scratch, u: int) -> None:
     """Flag every item the user has had."""
-    if u < 0:
-        return
-    user = state.users[u]
+    user = state.users[u] if u >= 0 else state.guest[0]
     _flag(scratch, user.item, user.slots)
     head, n = user.seen_head, user.seen_n
     inside = n - ((n - 1) // BLOCK) * BLOCK
@@ -68,8 +66,8 @@ def close(scratch: Scratch, out: np.ndarray, n: int) -> None:
 
 @njit(nogil=True, cache=True)
 def put(scratch: Scratch, out: np.ndarray, n: int, item: int, own: bool) -> int:
-    """Append `item` unless it is there, is the start node, or was had and may not come again."""
-    if n >= out.shape[0] or item == START or scratch.where[item] != 0:
+    """Append `item` unless it is there, is the start node, is barred, or was had and may not come again."""
+    if n >= out.shape[0] or item == START or scratch.where[item] != 0 or scratch.barred[item]:
         return n
     if not own and scratch.had[item]:
         return n
@@ -82,13 +80,13 @@ def put(scratch: Scratch, out: np.ndarray, n: int, item: int, own: bool) -> int:
 def _put_all(
     scratch: Scratch, out: np.ndarray, n: int, items: np.ndarray, m: int, limit: int, own: bool
 ) -> int:
-    where, had = scratch.where, scratch.had
+    where, had, barred = scratch.where, scratch.had, scratch.barred
     stop = min(n + limit, out.shape[0])
     for k in range(m):
         item = items[k]
         if n >= stop:
             break
-        if item != START and where[item] == 0 and (own or not had[item]):
+        if item != START and where[item] == 0 and not barred[item] and (own or not had[item]):
             out[n] = item
             n += 1
             where[item] = n
@@ -96,27 +94,33 @@ def _put_all(
 
 
 @njit(nogil=True, cache=True)
-def gather(state: State, scratch: Scratch, u: int, t: int, own: bool, out: np.ndarray) -> int:
-    """Write candidates for user row `u` (-1: nobody known) into `out`; return how many.
-
-    The scratch keeps what the walks found, for `feature.describe`; `close` empties it.
-    """
-    world = state.world[0]
+def reach(state: State, scratch: Scratch, u: int, t: int) -> None:
+    """Flag what the user has had, and walk from their last items; sums are left in the scratch."""
     open_user(state, scratch, u)
     m = seeds(state, u, scratch.pick, scratch.weight)
     push(state, scratch, m)
     visits(state, scratch, m, state.rates[0].steps, u + 2)
     push_all(state, scratch, u)
     neighbours(state, scratch, u, t)
+
+
+@njit(nogil=True, cache=True)
+def gather(state: State, scratch: Scratch, u: int, t: int, own: bool, out: np.ndarray) -> int:
+    """Write candidates for user row `u` (-1: the guest) into `out`; return how many.
+
+    The scratch keeps what the walks found, for `feature.describe`; `close` empties it.
+    """
+    world = state.world[0]
+    reach(state, scratch, u, t)
     n = 0
-    if own and u >= 0:
-        user = state.users[u]
+    user = state.users[u] if u >= 0 else state.guest[0]
+    if own:
         n = _put_all(scratch, out, n, user.item, user.slots, HISTORY, True)
     for column, limit in ((0, PUSHED), (3, LONG), (1, WALKED), (2, NEAR)):
         m = top(scratch, column, scratch.pick, scratch.weight, limit, not own)
         n = _put_all(scratch, out, n, scratch.pick, m, limit, own)
-    if u >= 0 and state.users[u].slots > 0:
-        edge = state.edges[state.users[u].item[0]]
+    if user.slots > 0:
+        edge = state.edges[user.item[0]]
         n = _put_all(scratch, out, n, edge.next, edge.nexts, edge.nexts, own)
     for b, limit in ((FIRST, FIRSTS), (RISING, RISE), (POPULAR, POP)):
         m = leaders(state.boards[b], scratch.pick, min(2 * limit, BOARD))

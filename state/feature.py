@@ -128,8 +128,8 @@ def describe(state: State, scratch: Scratch, u: int, t: int, cand: np.ndarray, n
     world = state.world[0]
     rates = state.rates[0]
     pace = world.pace if world.pace > 0 else 1.0
-    known = u >= 0 and state.users[u].n > 0
-    user = state.users[max(u, 0)]
+    user = state.users[u] if u >= 0 else state.guest[0]
+    known = user.n > 0
     count = user.n if known else 0
     last = user.item[0] if known else START
     last_edge = state.edges[last]

@@ -215,6 +215,9 @@ class State(NamedTuple):
     seen: Rows
     boards: Rows  # LEADER [4]
     rates: Rows  # RATES [1]
+    guest: (
+        Rows  # USER [1], stands in for user row -1: zero for nobody known, filled for a visitor without a row
+    )
 
 
 class Marks(NamedTuple):
@@ -239,3 +242,4 @@ class Scratch(NamedTuple):
     touched_n: np.ndarray  # int64 [1]
     flagged: np.ndarray  # int32 [many], items flagged in `had`
     flagged_n: np.ndarray  # int64 [1]
+    barred: np.ndarray  # uint8 [items], may be no candidate; whoever sets it clears it

@@ -70,9 +70,7 @@ def past(state: State, u: int, t: int, hist: np.ndarray, age: np.ndarray) -> Non
     """Write a user's last items and their ages, newest first."""
     hist[:] = -1
     age[:] = 0
-    if u < 0:
-        return
-    user = state.users[u]
+    user = state.users[u] if u >= 0 else state.guest[0]
     item, times = user.item, user.t
     for j in range(min(user.slots, hist.shape[0])):
         hist[j] = item[j]

@@ -42,15 +42,13 @@ def _add(scratch: Scratch, column: int, items: np.ndarray, amounts: np.ndarray, 
 def seeds(state: State, u: int, pick: np.ndarray, weight: np.ndarray) -> int:
     """Write the items a user's walks start from and their shares; the start node stands in for no history."""
     n = 0
-    total = 0.0
-    if u >= 0:
-        user = state.users[u]
-        share = 1.0
-        for j in range(min(user.slots, state.rates[0].seeds)):
-            pick[n], weight[n] = user.item[j], share
-            total += share
-            share *= state.rates[0].seed_decay
-            n += 1
+    total, share = 0.0, 1.0
+    user = state.users[u] if u >= 0 else state.guest[0]
+    for j in range(min(user.slots, state.rates[0].seeds)):
+        pick[n], weight[n] = user.item[j], share
+        total += share
+        share *= state.rates[0].seed_decay
+        n += 1
     pick[n], weight[n] = START, EXPLORE * total if n > 0 else 1.0
     total += weight[n]
     n += 1
@@ -74,9 +72,7 @@ def push_all(state: State, scratch: Scratch, u: int) -> None:
 
     A basket's items, or a long session's, all tell something; `push` listens to the last few.
     """
-    if u < 0:
-        return
-    user = state.users[u]
+    user = state.users[u] if u >= 0 else state.guest[0]
     item = user.item
     share = np.float32(1.0 - LONG)
     for j in range(user.slots):
@@ -133,9 +129,7 @@ def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int) -> Non
 @njit(nogil=True, cache=True)
 def neighbours(state: State, scratch: Scratch, u: int, t: int) -> None:
     """Add to column 2 what the last users of the user's last items did since (paths user–user–item)."""
-    if u < 0:
-        return
-    user = state.users[u]
+    user = state.users[u] if u >= 0 else state.guest[0]
     chances = np.array([1.0, 0.6, 0.36, 0.216], np.float32)
     outer = 1.0
     for j in range(min(user.slots, 2)):
@@ -158,11 +152,17 @@ def top(
     if limit <= 0:
         return 0
     n = 0
-    touched, acc, had, where = scratch.touched, scratch.acc, scratch.had, scratch.where
+    touched, acc, had, where, barred = (
+        scratch.touched,
+        scratch.acc,
+        scratch.had,
+        scratch.where,
+        scratch.barred,
+    )
     for k in range(scratch.touched_n[0]):
         item = touched[k]
         value = acc[item, column]
-        if value <= 0 or item == START or where[item] != 0 or (skip_had and had[item]):
+        if value <= 0 or item == START or where[item] != 0 or barred[item] or (skip_had and had[item]):
             continue
         if n == limit and value <= weights[n - 1]:
             continue

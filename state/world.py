@@ -49,6 +49,7 @@ class World:
             self.seen.array,
             self.boards.array,
             settings.rates(),
+            np.zeros(1, USER),
         )
         if write:
             self.world.array["pace"] = settings.pace_seconds * 1_000 or 3_600_000.0
@@ -69,4 +70,5 @@ class World:
             np.zeros(1, np.int64),
             np.zeros(65_536, np.int32),
             np.zeros(1, np.int64),
+            np.zeros(n, np.uint8),
         )

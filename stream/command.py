@@ -88,8 +88,11 @@ def _command(function: Function, syntax: str = "", summary: str = "") -> Command
 COMMANDS: Final[dict[bytes, Command]] = {
     b"RECOMMEND": _command(
         question.recommend,
-        "user [k] [WITHSCORES] [WITHREASONS] [INCLUDESEEN] [AFTER partition:offset [TIMEOUT ms]]",
+        "user [k] [WITHSCORES] [WITHREASONS] [INCLUDESEEN] [EXCLUDE n item [item ...]]"
+        " [AFTER partition:offset [TIMEOUT ms]]",
     ),
+    b"SESSION": _command(question.session, "k item [item ...] [WITHSCORES] [WITHREASONS]"),
+    b"RANK": _command(question.rank, "user item [item ...] [WITHSCORES]"),
     b"SIMILAR": _command(question.similar, "item [k]"),
     b"TRENDING": _command(question.trending, "[k]"),
     b"EXPLAIN": _command(question.explain, "user item"),

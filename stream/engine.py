@@ -11,21 +11,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from state.answer import AGAIN, BECAUSE, NEW, NEWCOMER, POPULARITY, RISE, fill, prepare, why
+from state.answer import AGAIN, BECAUSE, NEW, NEWCOMER, POPULARITY, RISE, fill, visit, why
 from state.candidate import CANDIDATES
-from state.feature import FEATURES, NAMES
-from state.record import HISTORY
 from state.sample import Sample, empty, learn
 from state.store import Store
 from stream.batch import Batch, hashed, merged
 from stream.explicit import Explicit
 from stream.generation import Generation
 from stream.job import Job
-from stream.request import Answer, Recommend
-from stream.status import RANKERS
-from tgn.forward import Forward, row_inputs
-from tgn.slow import score
-from tgn.vector import Twin
+from stream.request import Answer, Rank, Recommend
+from stream.scorer import Scorer
 
 RESERVED = "riverwalk:"  # ids the program keeps for itself: the start node, the canary
 NO_ENDS = np.zeros(0, np.int64)
@@ -56,9 +51,9 @@ class Engine:
         self.explicit = explicit
         self.generation, self.store, self.topic = generation, store, topic
         self.state = generation.world.state
-        self.scratch = generation.world.scratch()
         self.samples = samples
         if generation.write:
+            self.scratch = generation.world.scratch()
             self.buffers: list[Sample] = []
             self.turn = -1
             self.named = (
@@ -71,11 +66,8 @@ class Engine:
             self.share = 1.0  # of events that may be learned from; which ones, a hash of the offset decides
             self._next_buffer()
         else:
-            self.cand = np.zeros(CANDIDATES, np.int32)
-            self.hist, self.age = np.full(HISTORY, -1, np.int32), np.zeros(HISTORY, np.int64)
-            self.twin = Twin({name: t.array for name, t in generation.learned.items()}, generation.tgn)
-            self.forward = Forward(generation.learned["ranker"].array[0], FEATURES, CANDIDATES)
-            self.x = self.forward.x
+            self.scorer = Scorer(generation)
+            self.candidates = CANDIDATES  # of a request at most
 
     def learn(self, batch: Batch, teach: Callable[[Job], object]) -> None:
         """Apply a batch and save it.
@@ -226,58 +218,57 @@ class Engine:
     def recommend(self, request: Recommend) -> Answer:
         """Answer a request; nothing is written.
 
-        1. ids: an unknown user is row -1, for whom the start node stands in
-        2. walk: candidates and their features as of the newest event
+        1. ids: an unknown user is row -1, a guest: with what a session names, or with nothing (the start node)
+        2. walk: candidates and their features as of the newest event; excluded ones are none
         3. ranker: the one that does best on the live stream orders them
         4. rules: seen items are out unless asked for; popular ones fill up to k
         5. ids: rows become names, with scores and reasons
         """
-        generation, state = self.generation, self.state
-        u = generation.users.row.get(request.user, -1)
+        generation, state, scorer = self.generation, self.state, self.scorer
+        u = generation.users.row.get(request.user, -1) if request.visited is None else -1
         t = int(state.world[0]["t"])
-        n = prepare(state, self.scratch, u, t, request.include_seen, self.cand, self.x, self.hist, self.age)
-        score = self._score(u, n)
-        order = np.argsort(-score, kind="stable")[: request.k]
-        rows = np.zeros(request.k, np.int32)
-        m = order.shape[0]
-        rows[:m] = self.cand[order]
-        scores: list[float] = score[order].tolist()
-        if m < request.k:
-            found, m = m, fill(state, self.scratch, u, request.include_seen, rows, m, request.k)
-            low = scores[-1] if scores else 0.0
-            scores += [low - 1.0 - place for place in range(m - found)]
-        chosen = rows[:m].tolist()
-        reasons = [self.reason(u, row) for row in chosen] if request.with_reasons else []
+        own, barred = request.include_seen, self._rows_of(request.exclude)
+        visit(state, self._rows_of(request.visited or []), t)
+        scorer.scratch.barred[barred] = 1
+        try:
+            n = scorer.find(u, t, own, self.candidates)
+            score = scorer.score(u, n)
+            order = np.argsort(-score, kind="stable")[: request.k]
+            rows = np.zeros(request.k, np.int32)
+            m = order.shape[0]
+            rows[:m] = scorer.cand[order]
+            scores: list[float] = score[order].tolist()
+            if m < request.k:
+                found, m = m, int(fill(state, scorer.scratch, u, own, rows, m, request.k))
+                low = scores[-1] if scores else 0.0
+                scores += [low - 1.0 - place for place in range(m - found)]
+            chosen = rows[:m].tolist()
+            reasons = [self.reason(u, row) for row in chosen] if request.with_reasons else []
+        finally:
+            scorer.scratch.barred[barred] = 0
         return Answer([self.name(row) for row in chosen], scores, reasons, t, {})
 
-    def _score(self, u: int, n: int) -> np.ndarray:
-        """Return the scores of the first `n` candidates by the ranker that serves."""
-        x = self.x[:n]
-        ranker = RANKERS[int(self.generation.status["serving"])]
-        if ranker == "own_recency":
-            return x[:, NAMES.index("own_recency")] + 1e-3 * x[:, 0]
-        if ranker == "popularity":
-            return x[:, NAMES.index("pop_3")]
-        if ranker == "riverwalk" and n:
-            self._learned_inputs(u, n)
-            learned = self.forward.logits(n)
-            if np.isfinite(learned.sum()):
-                return learned
-        return x[:, 0] * 4
+    def rank(self, request: Rank) -> Answer:
+        """Order the items the caller brings, best first; items without an event come last, scored -inf."""
+        state, scorer = self.state, self.scorer
+        u = self.generation.users.row.get(request.user, -1)
+        t = int(state.world[0]["t"])
+        names = list(dict.fromkeys(request.items))
+        rows = self._rows_of(names, keep=True)
+        known = np.flatnonzero(rows > 0)
+        visit(state, rows[:0], t)
+        score = np.full(len(names), -np.inf)
+        score[known] = scorer.score(u, scorer.bring(u, t, rows[known]))
+        order = np.argsort(-score, kind="stable").tolist()
+        return Answer([names[k] for k in order], [float(score[k]) for k in order], [], t, {})
 
-    def _learned_inputs(self, u: int, n: int) -> None:
-        """Write what the learned scores give the ranker."""
-        generation, cand = self.generation, self.cand[:n]
-        k = generation.tgn.history
-        temporal, known = self.twin.score_known(self.hist[:k], self.age[:k], u, cand)
-        self.x[:n, FEATURES : FEATURES + 3] = row_inputs(temporal, known)
-        slow = generation.learned["slow"].array
-        by_slow = score(slow, self.hist[None], cand[None], generation.slow.keep)
-        self.x[:n, FEATURES + 3 :] = row_inputs(by_slow[0][0], by_slow[1][0])
-
-    def warm_scores(self) -> None:
-        """Compile what scores candidates, before there is one."""
-        self._learned_inputs(-1, 1)
+    def _rows_of(self, names: list[str], *, keep: bool = False) -> np.ndarray:
+        """Return the rows of items that have had an event, int32; with `keep` one for every name, 0 for others."""
+        items, state = self.generation.items.row, self.state
+        rows = np.array([items.get(name, 0) for name in names], np.int32)
+        known = (rows > 0) & (state.items["n"][rows] > 0)
+        out: np.ndarray = np.where(known, rows, 0).astype(np.int32) if keep else rows[known]
+        return out
 
     def name(self, row: int) -> str:
         """Return an item's name."""

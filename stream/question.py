@@ -1,13 +1,16 @@
 """The commands that ask about users and items, and the one that tells what happened.
 
-    RECOMMEND user [k] [WITHSCORES] [WITHREASONS] [INCLUDESEEN] [AFTER partition:offset [TIMEOUT ms]]
+    RECOMMEND user [k] [WITHSCORES] [WITHREASONS] [INCLUDESEEN] [EXCLUDE n item …] [AFTER partition:offset [TIMEOUT ms]]
+    SESSION k item [item …] [WITHSCORES] [WITHREASONS]
+    RANK user item [item …] [WITHSCORES]
     SIMILAR item [k]
     TRENDING [k]
     EXPLAIN user item
     EVENT user item [type] [value] [t]
 
 RECOMMEND replies with items, best first; with scores or reasons they stand between the items: item, score, reason,
-item, score, reason.  AFTER replies once the event at that offset, as EVENT told it, is in the answer.  When that
+item, score, reason.  SESSION answers a visitor without a name, who has looked at these items, the newest last; RANK
+orders the items it is given.  An item that is called as an option is one only where no option may stand.  AFTER replies once the event at that offset, as EVENT told it, is in the answer.  When that
 takes longer than TIMEOUT (1 s unless told), the reply is an error that says how far the partition is applied, and
 the question may be asked again.
 """
@@ -21,11 +24,11 @@ import msgspec
 from stream.argument import count, name, number, place, short, text, timeout
 from stream.error import BadEvent, BadRequest
 from stream.event import Event, decode
-from stream.request import Answer, Recommend
+from stream.request import MAX_K, Answer, Rank, Recommend
 from stream.resp import Reply
 from stream.session import Session
 
-OPTIONS = "WITHSCORES, WITHREASONS, INCLUDESEEN, AFTER partition:offset [TIMEOUT ms]"
+OPTIONS = "WITHSCORES, WITHREASONS, INCLUDESEEN, EXCLUDE n item …, AFTER partition:offset [TIMEOUT ms]"
 
 
 def recommend(session: Session, args: list[bytes]) -> Reply | Coroutine[Any, Any, Reply]:
@@ -108,6 +111,10 @@ def recommendation(args: list[bytes]) -> Recommend:
             request.with_reasons = True
         elif option == b"INCLUDESEEN":
             request.include_seen = True
+        elif option == b"EXCLUDE" and not request.exclude:
+            n = _size(args[at] if at < len(args) else b"", len(args) - at - 1)
+            request.exclude = [name("item", word) for word in args[at + 1 : at + 1 + n]]
+            at += 1 + n
         elif option == b"AFTER" and request.after is None:
             request.after = place(args[at]) if at < len(args) else place(b"")
             at += 1
@@ -122,6 +129,48 @@ def recommendation(args: list[bytes]) -> Recommend:
     if limited and request.after is None:
         raise BadRequest("TIMEOUT goes with AFTER partition:offset")
     return request
+
+
+def _size(word: bytes, most: int) -> int:
+    """How many items follow EXCLUDE."""
+    if word.isdigit() and len(word) <= 6 and 1 <= (n := int(word)) <= min(most, MAX_K):
+        return n
+    raise BadRequest(
+        f"EXCLUDE {short(word)}; wanted how many items follow, a whole number from 1 to {MAX_K}, and so many items"
+    )
+
+
+def _items(words: list[bytes], syntax: str) -> list[str]:
+    """The items of a list."""
+    if not 1 <= len(words) <= MAX_K:
+        raise BadRequest(f"wanted {syntax}, with 1 to {MAX_K} items; got {len(words)}")
+    return [name("item", word) for word in words]
+
+
+def session(session: Session, args: list[bytes]) -> Reply:
+    """Items for a visitor without a name, by what they have looked at, the newest last."""
+    syntax = "SESSION k item [item …] [WITHSCORES] [WITHREASONS]"
+    words, request = list(args), Recommend("")
+    while len(words) > 2 and (option := words[-1].upper()) in (b"WITHSCORES", b"WITHREASONS"):
+        request.with_scores |= option == b"WITHSCORES"
+        request.with_reasons |= option == b"WITHREASONS"
+        words.pop()
+    if not words:
+        raise BadRequest(f"wanted {syntax}")
+    request.k = count(words[0])
+    request.visited = _items(words[1:], syntax)
+    return shown(session.service.backend.recommend(request), request)
+
+
+def rank(session: Session, args: list[bytes]) -> Reply:
+    """The items it is given, in the order this user would want them."""
+    syntax = "RANK user item [item …] [WITHSCORES]"
+    if not args:
+        raise BadRequest(f"wanted {syntax}")
+    scored = len(args) > 2 and args[-1].upper() == b"WITHSCORES"
+    request = Rank(name("user", args[0]), _items(args[1 : len(args) - scored], syntax), scored)
+    answer = session.service.backend.rank(request)
+    return shown(answer, Recommend("", with_scores=scored))
 
 
 def shown(answer: Answer, request: Recommend) -> Reply:

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import structlog
 
-from state.answer import prepare, similar, trending
+from state.answer import similar, trending, visit
 from state.error import BadStore
 from state.feature import NAMES
 from state.record import GraphSettings
@@ -18,7 +18,7 @@ from stream.engine import Engine
 from stream.error import BadRequest
 from stream.event import Event, encode
 from stream.generation import Generation, Limits, current
-from stream.request import Answer, Recommend
+from stream.request import Answer, Rank, Recommend
 from stream.status import RANKERS
 from tgn.layout import TgnSettings
 
@@ -93,9 +93,10 @@ class Reader:
         """Compile every kernel a request needs, before the first one comes."""
         engine = self._engine()
         engine.recommend(Recommend(user="", k=1, with_reasons=True))
-        engine.warm_scores()
+        engine.rank(Rank("", []))
+        engine.scorer.learned_inputs(-1, 1)
         rows, weights = np.zeros(1, np.int32), np.zeros(1, np.float32)
-        similar(engine.state, engine.scratch, 0, rows, weights)
+        similar(engine.state, engine.scorer.scratch, 0, rows, weights)
         trending(engine.state, 0, rows, weights)
 
     def recommend(self, request: Recommend) -> Answer:
@@ -104,6 +105,13 @@ class Reader:
         if request.user not in engine.generation.users.row:
             engine.generation.users.catch_up()
         answer = engine.recommend(request)
+        answer.offsets = self.offsets()
+        return answer
+
+    def rank(self, request: Rank) -> Answer:
+        """Return the items the caller brings in the order the user would want them."""
+        engine = self._engine()
+        answer = engine.rank(request)
         answer.offsets = self.offsets()
         return answer
 
@@ -128,7 +136,7 @@ class Reader:
         row = self._item(item)
         engine = self._engine()
         rows, weights = np.zeros(k, np.int32), np.zeros(k, np.float32)
-        n = similar(engine.state, engine.scratch, row, rows, weights)
+        n = similar(engine.state, engine.scorer.scratch, row, rows, weights)
         return self._answer(rows[:n], weights[:n])
 
     def trending(self, k: int) -> Answer:
@@ -145,9 +153,11 @@ class Reader:
         state = engine.state
         u = engine.generation.users.row.get(user, -1)
         t = int(state.world[0]["t"])
-        n = prepare(state, engine.scratch, u, t, True, engine.cand, engine.x, engine.hist, engine.age)
-        score = engine._score(u, n)
-        place = np.flatnonzero(engine.cand[:n] == row)
+        scorer = engine.scorer
+        visit(state, np.zeros(0, np.int32), t)
+        n = scorer.find(u, t, True, engine.candidates)
+        score = scorer.score(u, n)
+        place = np.flatnonzero(scorer.cand[:n] == row)
         told = {
             "user": user,
             "item": item,
@@ -162,11 +172,11 @@ class Reader:
             at = int(place[0])
             told["rank"] = str(int((score > score[at]).sum()) + 1)
             told["score"] = f"{score[at]:.4f}"
-            told["blend"] = f"{engine.x[at, 0] * 4:.4f}"
-            told["learned"] = f"{score[at] - engine.x[at, 0] * 4:.4f}"
+            told["blend"] = f"{scorer.x[at, 0] * 4:.4f}"
+            told["learned"] = f"{score[at] - scorer.x[at, 0] * 4:.4f}"
             told |= {
                 name: f"{value:.4f}"
-                for name, value in zip(NAMES[1:], engine.x[at, 1 : len(NAMES)], strict=True)
+                for name, value in zip(NAMES[1:], scorer.x[at, 1 : len(NAMES)], strict=True)
                 if value
             }
         else:

@@ -24,6 +24,18 @@ class Recommend(msgspec.Struct):
     with_reasons: bool = False
     after: tuple[int, int] | None = None
     timeout_ms: int = 1_000
+    exclude: list[str] = []
+    visited: list[str] | None = (
+        None  # what a visitor without a name has looked at, the newest last; `user` is not asked
+    )
+
+
+class Rank(msgspec.Struct):
+    """A request for an order of the items the caller brings."""
+
+    user: str
+    items: list[str]
+    with_scores: bool = False
 
 
 class Answer(msgspec.Struct):
@@ -44,6 +56,7 @@ class Backend(Protocol):
     """What the socket and the HTTP endpoint ask.  Every method but `tick` may raise BadRequest."""
 
     def recommend(self, request: Recommend) -> Answer: ...
+    def rank(self, request: Rank) -> Answer: ...
     def similar(self, item: str, k: int) -> Answer: ...
     def trending(self, k: int) -> Answer: ...
     def explain(self, user: str, item: str) -> dict[str, str]: ...

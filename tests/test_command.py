@@ -92,6 +92,22 @@ def test_k_is_ten_unless_told_and_seen_items_are_left_out_unless_asked_for() -> 
     on_loop(test)
 
 
+def test_what_a_request_names_is_left_out_or_ordered() -> None:
+    async def test() -> None:
+        async with serving(Toy(5)) as server:
+            words = b"RECOMMEND bob 3 EXCLUDE 2 i1 i3 WITHSCORES\r\nSESSION 2 i1 i2 withscores\r\nRANK bob i4 i2 WITHSCORES\r\n"
+            reply = await ask(server.port, words)
+
+            wanted = (
+                ["i2", 1 / 2, "i4", 1 / 4, "i5", 1 / 5],
+                ["i3", 1 / 3, "i4", 1 / 4],
+                ["i2", 1 / 2, "i4", 1 / 4],
+            )
+            assert reply == b"".join(encode(list(part)) for part in wanted)
+
+    on_loop(test)
+
+
 def test_redis_cli_asks_as_a_person_would() -> None:
     async def test() -> None:
         async with serving(Toy()) as server:
@@ -106,7 +122,7 @@ def test_redis_cli_asks_as_a_person_would() -> None:
             ]
             assert "wanted a whole number from 1 to 1000" in await cli(*port, "RECOMMEND", "ann", "0")
             assert "version:1.2.3" in (await cli("-3", *port, "INFO", "riverwalk")).splitlines()
-            assert (await cli(*port, "COMMAND", "COUNT")).strip() == "15"
+            assert (await cli(*port, "COMMAND", "COUNT")).strip() == "17"
             assert "Items that rise" in await cli(*port, "COMMAND", "DOCS", "TRENDING")
 
     on_loop(test)
@@ -123,6 +139,13 @@ def test_redis_cli_asks_as_a_person_would() -> None:
         ("RECOMMEND u 99999999999999999999", "wanted a whole number"),
         ("RECOMMEND u ten", "'ten' is no option here; wanted [k] and, each once, of WITHSCORES, WITHREASONS"),
         ("RECOMMEND u 3 WITHPRICES", "'WITHPRICES' is no option here"),
+        ("RECOMMEND u 3 EXCLUDE", "EXCLUDE ''; wanted how many items follow"),
+        ("RECOMMEND u 3 EXCLUDE 2 a", "EXCLUDE '2'; wanted how many items follow"),
+        ("SESSION", "wanted SESSION k item"),
+        ("SESSION 5", "with 1 to 1000 items; got 0"),
+        ("SESSION a b", "k is 'a'; wanted a whole number"),
+        ("RANK", "wanted RANK user item"),
+        ("RANK u", "with 1 to 1000 items; got 0"),
         ("RECOMMEND u 3 AFTER", "AFTER is ''; wanted partition:offset as EVENT replies it"),
         ("RECOMMEND u 3 AFTER 7", "AFTER is '7'; wanted partition:offset"),
         ("RECOMMEND u 3 AFTER 0:1 AFTER 0:2", "'AFTER' is no option here"),

@@ -14,7 +14,7 @@ from stream.batch import Batch
 from stream.engine import Engine
 from stream.generation import Generation, Limits
 from stream.job import Job
-from stream.request import Recommend
+from stream.request import Rank, Recommend
 from tgn.layout import TgnSettings
 
 LIMITS = Limits(max_users=500, max_items=300)
@@ -106,6 +106,48 @@ def test_more_seen_items_than_a_row_remembers_stay_out(pair: Pair) -> None:
     assert pair.reader.recommend(Recommend("ann", 100)).items == ["new"]
 
 
+def test_excluded_items_are_out_of_this_answer_and_no_other(pair: Pair) -> None:
+    events = shop()
+    pair.learn(events)
+    reader, items = pair.reader, {item for _, item, _ in events}
+    first = reader.recommend(Recommend("nobody", 10)).items
+    some = [*first[:5], "never heard of"]
+
+    assert not set(reader.recommend(Recommend("nobody", 10, exclude=some)).items) & set(some)
+    assert set(reader.recommend(Recommend("nobody", 1000, exclude=some)).items) == items - set(some)
+    assert reader.recommend(Recommend("nobody", 10)).items == first
+
+
+def test_a_visitor_without_a_name_gets_what_a_user_with_the_same_history_gets(pair: Pair) -> None:
+    pair.learn(shop())
+    seen = ["i3", "i9", "i1"]
+    pair.learn([("new", item, 400 * 60_000) for item in seen])
+    reader = pair.reader
+    known = reader.recommend(Recommend("new", 8, with_reasons=True))
+    visitor = reader.recommend(Recommend("", 8, visited=[*seen, "gone"], with_reasons=True))
+
+    assert visitor.items == known.items
+    assert visitor.reasons == known.reasons
+    assert not set(visitor.items) & set(seen)
+    assert (
+        reader.recommend(Recommend("nobody", 8)).items == reader.recommend(Recommend("", 8, visited=[])).items
+    )
+
+
+def test_a_list_that_is_brought_is_ordered_as_an_answer_is(pair: Pair) -> None:
+    pair.learn([(f"u{k}", item, k * HOUR + j) for k in range(20) for j, item in enumerate(("tea", "cup"))])
+    pair.learn([(f"v{k}", f"other{k % 7}", 21 * HOUR + k) for k in range(40)])
+    pair.learn([("ann", "tea", 22 * HOUR)])
+    answer = pair.reader.rank(Rank("ann", ["other3", "gone", "cup", "cup", "other5", "nowhere"]))
+
+    assert answer.items[0] == "cup"
+    assert set(answer.items[1:3]) == {"other3", "other5"}
+    assert answer.items[3:] == ["gone", "nowhere"]
+    assert answer.scores[3:] == [-np.inf, -np.inf]
+    assert answer.scores == sorted(answer.scores, reverse=True)
+    assert pair.reader.rank(Rank("nobody", [])).items == []
+
+
 def test_asking_writes_nothing(pair: Pair) -> None:
     pair.learn(shop())
     generation = pair.writer.generation
@@ -122,15 +164,15 @@ def test_asking_writes_nothing(pair: Pair) -> None:
         for user in ("u1", "nobody")
         for _ in range(2)
     ]
-    similar(reader.state, reader.scratch, 3, np.zeros(5, np.int32), np.zeros(5, np.float32))
+    similar(reader.state, reader.scorer.scratch, 3, np.zeros(5, np.int32), np.zeros(5, np.float32))
     trending(reader.state, 0, np.zeros(5, np.int32), np.zeros(5, np.float32))
 
     assert [table.bytes.tobytes() for table in tables] == before
     assert answers[0] == answers[1]
     assert answers[2] == answers[3]
-    assert not reader.scratch.had.any()
-    assert not reader.scratch.where.any()
-    assert not reader.scratch.acc.any()
+    assert not reader.scorer.scratch.had.any()
+    assert not reader.scorer.scratch.where.any()
+    assert not reader.scorer.scratch.acc.any()
 
 
 def test_reserved_items_are_never_in_the_state(pair: Pair) -> None:

@@ -14,7 +14,7 @@ import uvloop
 
 from stream.error import BadRequest, BadSource
 from stream.event import Event
-from stream.request import Answer, Recommend
+from stream.request import Answer, Rank, Recommend
 from stream.server import Server, serve
 
 NOW_MS = 1_700_000_000_000
@@ -36,8 +36,12 @@ class Toy:
         if request.user == "crash":
             raise ZeroDivisionError("a bug")
         seen = request.user == "ann" and not request.include_seen
-        items = self.items[1:] if seen else self.items
+        out = {*request.exclude, *(request.visited or [])}
+        items = [item for item in (self.items[1:] if seen else self.items) if item not in out]
         return self.answer(items[: request.k], request.with_reasons)
+
+    def rank(self, request: Rank) -> Answer:
+        return self.answer(sorted(request.items, key=lambda item: (item not in self.items, item)))
 
     def similar(self, item: str, k: int) -> Answer:
         if item not in self.items:
