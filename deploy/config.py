@@ -26,6 +26,7 @@ class Kafka(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address: str = ""
     topic: Name = "events"
     dead_letter: Name = "events.dead"
+    items: Name = "events.items"
     on_gap: Literal["stop", "skip"] = "stop"
     start: Literal["earliest", "latest"] = "earliest"
     options: dict[str, str] = {}

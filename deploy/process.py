@@ -82,6 +82,7 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
     from state.store import Store
     from stream.engine import Engine
     from stream.ingest import Ingest
+    from stream.item import Items
     from stream.kafka import DeadLetter, Source, ensure_topic, identity
     from stream.learning import Learning
 
@@ -94,10 +95,18 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
     generation = Generation(
         graph_settings(config), tgn_settings(config), limits(config), live=live, number=before + 1
     )
-    for name in (config.kafka.topic, config.kafka.dead_letter):
-        ensure_topic(config.kafka.address, name, extra=config.kafka.options)
-    topic = identity(config.kafka.address, config.kafka.topic, config.kafka.options)
-    store.load([*generation.world.tables, *generation.learned.values()], [generation.users, generation.items])
+    for name in (config.kafka.topic, config.kafka.dead_letter, config.kafka.items):
+        ensure_topic(
+            config.kafka.address, name, extra=config.kafka.options, compact=name == config.kafka.items
+        )
+    topic, described = (
+        identity(config.kafka.address, name, config.kafka.options)
+        for name in (config.kafka.topic, config.kafka.items)
+    )
+    store.load(
+        [*generation.world.tables, *generation.learned.values(), generation.metadata.table],
+        [generation.users, generation.items],
+    )
     offsets = store.offsets(topic)
     engine = Engine(
         generation,
@@ -119,6 +128,16 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
     letters = DeadLetter(
         config.kafka.address, config.kafka.dead_letter, origin=config.kafka.topic, extra=config.kafka.options
     )
+    catalogue = Source(
+        config.kafka.address,
+        config.kafka.items,
+        store.offsets(described),
+        on_gap="skip",  # of a compacted topic the last record of each item is enough
+        extra=config.kafka.options,
+    )
+    item_letters = DeadLetter(
+        config.kafka.address, config.kafka.dead_letter, origin=config.kafka.items, extra=config.kafka.options
+    )
     loop = Ingest(
         engine,
         learning,
@@ -129,6 +148,7 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
         wait_s=config.batch.wait_ms / 1000,
         save_seconds=config.learn.save_seconds,
         sync_seconds=config.state.sync_seconds if config.state.sync == "interval" else None,
+        items=Items(engine, catalogue, item_letters, described),
     )
     if not offsets and config.kafka.start == "latest":
         offsets = dict(source.places.next)
@@ -147,8 +167,8 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
     try:
         loop.run(stop.is_set)
     finally:
-        source.close()
-        letters.close()
+        for end in (source, catalogue, letters, item_letters):
+            end.close()
         store.close()
 
 
@@ -169,6 +189,7 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
 
     begin = time.monotonic()
     sink = Sink(config.kafka.address, config.kafka.topic, extra=config.kafka.options)
+    describer = Sink(config.kafka.address, config.kafka.items, extra=config.kafka.options)
     number = version("riverwalk")
     reader = Reader(
         graph_settings(config),
@@ -176,6 +197,7 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
         limits(config),
         Path(config.state.live) / TABLES,
         publisher=sink,
+        describer=describer,
         ready_lag=config.serve.ready_lag,
         version=number,
     )
@@ -197,3 +219,4 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
         )
     finally:
         sink.close()
+        describer.close()

@@ -151,7 +151,7 @@ class Service:
             http_port=port.claim(serve.host, serve.http_port, "serve.http_port", "--http-port"),
         )
         if not kafka.address:
-            self._broker = _embedded_broker(kafka.topic, kafka.dead_letter)
+            self._broker = _embedded_broker(kafka.topic, kafka.dead_letter, kafka.items)
             kafka = msgspec.structs.replace(kafka, address=self._broker.address)
         self._live = folder.Live(root, state.live)
         state = msgspec.structs.replace(state, folder=str(root), live=str(self._live.path / folder.TABLE))
@@ -247,9 +247,9 @@ def run(config: Config, say: Callable[[str], None], worker: Sequence[str] = WORK
     say("ended, everything is saved")
 
 
-def _embedded_broker(topic: str, dead_letter: str) -> Broker:
+def _embedded_broker(*topics: str) -> Broker:
     """The broker inside this process; imported here, so that an outside broker needs none of it."""
     from stream.kafka import EmbeddedBroker
 
-    broker: Broker = EmbeddedBroker([topic, dead_letter])
+    broker: Broker = EmbeddedBroker(topics)
     return broker

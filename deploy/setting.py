@@ -167,10 +167,14 @@ def _agree(config: Config) -> None:
         raise BadConfig(f"serve.port and serve.http_port are both {serve.port}; choose two different ports")
     if bool(serve.tls_cert) != bool(serve.tls_key):
         raise BadConfig("serve.tls_cert and serve.tls_key belong together; set both or neither")
-    if config.kafka.topic == config.kafka.dead_letter:
-        raise BadConfig(
-            f"kafka.topic and kafka.dead_letter are both {config.kafka.topic!r}; choose two topics"
-        )
+    topics = {
+        "topic": config.kafka.topic,
+        "dead_letter": config.kafka.dead_letter,
+        "items": config.kafka.items,
+    }
+    for one, other in (("topic", "dead_letter"), ("topic", "items"), ("items", "dead_letter")):
+        if topics[one] == topics[other]:
+            raise BadConfig(f"kafka.{one} and kafka.{other} are both {topics[one]!r}; choose two topics")
 
 
 def _nearest(word: str, known: Any) -> str:

@@ -73,7 +73,14 @@ def ingest(config: Config) -> bench.Figures:
             sink.close()
             ready = bench.prepared(config, place)
             ready = replace(
-                ready, kafka=replace(config.kafka, address=address, topic=topic, dead_letter=topic + ".dead")
+                ready,
+                kafka=replace(
+                    config.kafka,
+                    address=address,
+                    topic=topic,
+                    dead_letter=topic + ".dead",
+                    items=topic + ".items",
+                ),
             )
             with open(place / "log", "wb") as log, bench.instance(ready, log) as service:
                 _say("the instance reads, learns and saves …")

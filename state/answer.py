@@ -102,6 +102,15 @@ def fill(state: State, scratch: Scratch, u: int, own: bool, out: np.ndarray, n: 
 
 
 @njit(nogil=True, cache=True)
+def seen(state: State, scratch: Scratch, u: int) -> int:
+    """Return how many items a user has had, as far as the seen list reaches."""
+    open_user(state, scratch, u)
+    n = scratch.flagged_n[0]
+    close(scratch, scratch.pick, 0)
+    return n
+
+
+@njit(nogil=True, cache=True)
 def similar(state: State, scratch: Scratch, row: int, out: np.ndarray, weight: np.ndarray) -> int:
     """Write the items nearest to item `row` on the co-watch graph, best first; return how many."""
     scratch.pick[0] = row
@@ -119,13 +128,17 @@ def similar(state: State, scratch: Scratch, row: int, out: np.ndarray, weight: n
 
 
 @njit(nogil=True, cache=True)
-def trending(state: State, t: int, out: np.ndarray, weight: np.ndarray) -> int:
-    """Write the rising items and their decayed counts as of `t`, best first; return how many."""
-    n = leaders(state.boards[RISING], out, min(out.shape[0], BOARD))
+def trending(state: State, t: int, barred: np.ndarray, out: np.ndarray, weight: np.ndarray) -> int:
+    """Write the rising items that are not barred and their decayed counts as of `t`, best first; return how many."""
+    rows = np.empty(BOARD, np.int32)
+    m = leaders(state.boards[RISING], rows, BOARD)
     half = state.rates[0].pop[1] * state.world[0].pace
-    for c in range(n):
-        item = state.items[out[c]]
-        weight[c] = item.pop[1] * decay(t - item.last_t, half)
+    n = 0
+    for c in range(m):
+        if n < out.shape[0] and not barred[rows[c]]:
+            item = state.items[rows[c]]
+            out[n], weight[n] = rows[c], item.pop[1] * decay(t - item.last_t, half)
+            n += 1
     return n
 
 

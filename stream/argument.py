@@ -36,11 +36,11 @@ def name(what: str, word: bytes) -> str:
     return told
 
 
-def count(word: bytes = b"10") -> int:
+def count(word: bytes = b"10", *, what: str = "k") -> int:
     """How many items are wanted."""
     if word.isdigit() and len(word) <= 6 and 1 <= (k := int(word)) <= MAX_K:
         return k
-    raise BadRequest(f"k is {short(word)}; wanted a whole number from 1 to {MAX_K}")
+    raise BadRequest(f"{what} is {short(word)}; wanted a whole number from 1 to {MAX_K}")
 
 
 def number(what: str, word: str) -> float:

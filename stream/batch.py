@@ -21,6 +21,7 @@ class Record(NamedTuple):
     offset: int
     payload: bytes
     produced_ms: int
+    key: bytes = b""
 
 
 class Rejected(NamedTuple):

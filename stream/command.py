@@ -17,6 +17,7 @@ log = structlog.get_logger()
 Function = Callable[[Session, list[bytes]], Reply | Coroutine[Any, Any, Reply]]
 NO_AUTH: Final = Error("Authentication required.", "NOAUTH")
 BROKEN: Final = Error("this should not have happened; the server's log says what did")
+WRITES: Final = frozenset((b"EVENT", b"ITEM", b"HIDE", b"UNHIDE"))
 BEFORE_LOGIN: Final = frozenset((b"AUTH", b"HELLO", b"QUIT", b"RESET"))
 HTTP: Final = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"HOST:"))
 
@@ -50,7 +51,7 @@ def _shape(name: bytes) -> Reply:
     """What COMMAND tells of a command: name, how many words (at least, when negative), flags, no keys."""
     required = 1 + sum(not part.startswith("[") for part in _parts(COMMANDS[name].syntax))
     arity = -required if "[" in COMMANDS[name].syntax else required
-    flags: list[Reply] = [Status("write" if name == b"EVENT" else "readonly"), Status("fast")]
+    flags: list[Reply] = [Status("write" if name in WRITES else "readonly"), Status("fast")]
     return [name.decode().lower(), arity, flags, 0, 0, 0, [Status("@all")], [], [], []]
 
 
@@ -89,7 +90,7 @@ COMMANDS: Final[dict[bytes, Command]] = {
     b"RECOMMEND": _command(
         question.recommend,
         "user [k] [WITHSCORES] [WITHREASONS] [INCLUDESEEN] [EXCLUDE n item [item ...]]"
-        " [AFTER partition:offset [TIMEOUT ms]]",
+        " [FILTER expression] [PERCATEGORY n] [AFTER partition:offset [TIMEOUT ms]]",
     ),
     b"SESSION": _command(question.session, "k item [item ...] [WITHSCORES] [WITHREASONS]"),
     b"RANK": _command(question.rank, "user item [item ...] [WITHSCORES]"),
@@ -97,6 +98,9 @@ COMMANDS: Final[dict[bytes, Command]] = {
     b"TRENDING": _command(question.trending, "[k]"),
     b"EXPLAIN": _command(question.explain, "user item"),
     b"EVENT": _command(question.event, "user item [type] [value] [t]"),
+    b"ITEM": _command(question.item, "item [json]"),
+    b"HIDE": _command(question.hide, "item"),
+    b"UNHIDE": _command(question.unhide, "item"),
     b"INFO": _command(client.info, "[section]"),
     b"PING": _command(client.ping, "[message]"),
     b"ECHO": _command(client.echo, "message"),

@@ -11,10 +11,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from state.answer import AGAIN, BECAUSE, NEW, NEWCOMER, POPULARITY, RISE, fill, visit, why
+from state.answer import fill, visit
 from state.candidate import CANDIDATES
 from state.sample import Sample, empty, learn
 from state.store import Store
+from state.table import Table
 from stream.batch import Batch, hashed, merged
 from stream.explicit import Explicit
 from stream.generation import Generation
@@ -160,14 +161,22 @@ class Engine:
         if self.store is not None:
             self.store.flush()
 
-    def save(self, ends: dict[int, int]) -> None:
-        """Save what changed since the last save, with the offsets to read on from."""
+    def save(
+        self, ends: dict[int, int], *, tables: list[Table] | None = None, topic: str | None = None
+    ) -> None:
+        """Save what changed since the last save, with the offsets to read on from.
+
+        Args:
+            tables: Those of the counted state unless others are named, whose records come from another topic.
+        """
         if self.store is None:
             return
         generation = self.generation
         names = {generation.users: self.named[0], generation.items: self.named[1]}
-        self.store.save(generation.world.tables, names, self.topic, ends)
+        self.store.save(tables or generation.world.tables, names, topic or self.topic, ends)
         self.named = (len(generation.users), len(generation.items))
+        if topic is not None:
+            return
         for partition, offset in ends.items():
             generation.status["saved"][partition] = offset
 
@@ -227,26 +236,40 @@ class Engine:
         generation, state, scorer = self.generation, self.state, self.scorer
         u = generation.users.row.get(request.user, -1) if request.visited is None else -1
         t = int(state.world[0]["t"])
-        own, barred = request.include_seen, self._rows_of(request.exclude)
+        own, out = request.include_seen, self._rows_of(request.exclude)
         visit(state, self._rows_of(request.visited or []), t)
-        scorer.scratch.barred[barred] = 1
+        scorer.bar(out, request.filter, t)
         try:
             n = scorer.find(u, t, own, self.candidates)
             score = scorer.score(u, n)
-            order = np.argsort(-score, kind="stable")[: request.k]
-            rows = np.zeros(request.k, np.int32)
-            m = order.shape[0]
-            rows[:m] = scorer.cand[order]
-            scores: list[float] = score[order].tolist()
-            if m < request.k:
-                found, m = m, int(fill(state, scorer.scratch, u, own, rows, m, request.k))
-                low = scores[-1] if scores else 0.0
-                scores += [low - 1.0 - place for place in range(m - found)]
-            chosen = rows[:m].tolist()
-            reasons = [self.reason(u, row) for row in chosen] if request.with_reasons else []
+            order = np.argsort(-score, kind="stable")
+            rows, scores = scorer.cand[order], score[order]
+            if request.per_category:
+                kept = scorer.capped(rows, request.per_category, request.k)
+                rows, scores = rows[kept], scores[kept]
+            rows, scores = rows[: request.k], scores[: request.k]
+            if rows.shape[0] < request.k:
+                rows, scores = self._filled(rows, scores, u, request)
+            chosen = rows.tolist()
+            reasons = [scorer.reason(u, row) for row in chosen] if request.with_reasons else []
         finally:
-            scorer.scratch.barred[barred] = 0
-        return Answer([self.name(row) for row in chosen], scores, reasons, t, {})
+            scorer.free(out, request.filter)
+        short = scorer.shortfall(u, out, request, t) if len(chosen) < request.k else {}
+        return Answer([scorer.name(row) for row in chosen], scores.tolist(), reasons, t, {}, short)
+
+    def _filled(
+        self, rows: np.ndarray, scores: np.ndarray, u: int, request: Recommend
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return an answer with popular, then recent items after those that were ranked, up to k in all."""
+        k, m, cap = request.k, rows.shape[0], request.per_category
+        room = np.zeros(k if not cap else int(self.state.world[0]["items"]) + m, np.int32)
+        room[:m] = rows
+        n = int(fill(self.state, self.scorer.scratch, u, request.include_seen, room, m, room.shape[0]))
+        rows = room[:n]
+        if cap:
+            rows = rows[self.scorer.capped(rows, cap, k)]
+        low = float(scores[-1]) if m else 0.0
+        return rows, np.append(scores, low - 1.0 - np.arange(rows.shape[0] - m))
 
     def rank(self, request: Rank) -> Answer:
         """Order the items the caller brings, best first; items without an event come last, scored -inf."""
@@ -269,23 +292,3 @@ class Engine:
         known = (rows > 0) & (state.items["n"][rows] > 0)
         out: np.ndarray = np.where(known, rows, 0).astype(np.int32) if keep else rows[known]
         return out
-
-    def name(self, row: int) -> str:
-        """Return an item's name."""
-        items = self.generation.items
-        if row >= len(items):
-            items.catch_up()
-        return items.text[row]
-
-    def reason(self, u: int, row: int) -> str:
-        """Return in words why an item is in the answer."""
-        code, seed = why(self.state, u, row)
-        if code == BECAUSE:
-            return f"because of {self.name(seed)}"
-        return {
-            AGAIN: "you had it before",
-            NEWCOMER: "newcomers take it first",
-            RISE: "rising now",
-            POPULARITY: "popular",
-            NEW: "new or rarely taken",
-        }[code]

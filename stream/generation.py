@@ -23,6 +23,7 @@ from state.ids import Ids
 from state.record import GraphSettings
 from state.table import Table
 from state.world import World
+from stream.metadata import Metadata
 from stream.status import STATUS
 from tgn.forward import HIDDEN, SCORES, width
 from tgn.layout import TgnSettings, layout
@@ -118,6 +119,7 @@ class Generation:
             "ranker": table("ranker", np.dtype("f4"), (width(FEATURES),), 1),
             "ranker_moment": table("ranker_moment", np.dtype("f4"), (3 * width(FEATURES) + 1,), 1),
         }
+        self.metadata = Metadata(folder, limits.max_items, write=write)
         path = folder / "status.table" if folder else None
         self.status_table = Table("status", STATUS, capacity=1, path=path, write=write)
         self.status = self.status_table.array[0]

@@ -19,6 +19,7 @@ from state.error import BadStore
 from stream import metric
 from stream.batch import Batch, Record, Rejected, decode_batch
 from stream.engine import Engine
+from stream.item import Items
 from stream.job import Job
 from stream.learning import Learning
 from stream.status import RANKERS
@@ -49,6 +50,7 @@ class Ingest:
 
     Args:
         clock: The wall clock in milliseconds; far-future events are judged by it.
+        items: The topic that describes items.
         save_seconds: How often learned rows are saved.
         sync_seconds: How often the disk is waited for, None when every save does.
     """
@@ -65,7 +67,9 @@ class Ingest:
         wait_s: float = 0.01,
         save_seconds: float = 10.0,
         sync_seconds: float | None = None,
+        items: Items | None = None,
     ) -> None:
+        self.items = items
         self.engine, self.learning, self.source, self.letters = engine, learning, source, letters
         self.clock, self.limit, self.wait_s, self.save_seconds = clock, limit, wait_s, save_seconds
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="learning")
@@ -111,6 +115,8 @@ class Ingest:
                 metric.freshness(max(0.0, late_ms - int(batch.produced[0])) / 1000)
         else:
             self.engine.hand(self._teach)
+        if self.items is not None:
+            self.items.step()
         now = time.monotonic()
         if self.goal is not None and (now > self.deadline or self._reached(self.goal)):
             self.engine.generation.publish()

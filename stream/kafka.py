@@ -1,14 +1,11 @@
 """Kafka: the only file that knows its client.
 
 A Source reads a topic from offsets that are ours (they lie in the store beside the state they made), a Sink writes
-to one, a DeadLetter keeps what was no event, and an EmbeddedBroker is a broker inside this process.
+to one, a DeadLetter keeps what was no event, and an EmbeddedBroker is a broker inside this process: librdkafka's test
+broker.  It speaks the real protocol, to other processes too, and:
 
-The embedded broker is librdkafka's test broker.  It speaks the real protocol, to other processes too, and:
-
-    - keeps 5 MiB a partition, as sent: about 31 000 small messages, several times that when a busy producer's
-      batches are compressed (a Sink does, and with `ahead` it waits for its reader)
-    - gives every topic 4 partitions (a Sink can be told to fill one only)
-    - answers a reader without news only after the longest wait the reader allows, so a Source allows it 5 ms
+    - keeps 5 MiB a partition, as sent: about 31 000 small messages (a Sink compresses, and `ahead` waits for a reader)
+    - gives every topic 4 partitions; answers a reader without news after the longest wait allowed, a Source's 5 ms
     - shows aborted transactions, and forgets everything with its process
 """
 
@@ -29,8 +26,10 @@ from stream.letter import WAIT_S, Letters
 from stream.pace import Pace
 from stream.place import Places
 
-_ASK_S: Final = 10.0  # how long a question to the broker may take
-_MOCK: Final = "mockCluster"  # how the embedded broker's cluster id begins
+_ASK_S, _MOCK = (
+    10.0,
+    "mockCluster",
+)  # how long a question to the broker may take; how the embedded one's id begins
 _COMMON: Final = {"log_level": 2, "socket.keepalive.enable": True}  # errors come back as values
 _READER: Final = {
     "enable.auto.commit": False, "enable.auto.offset.store": False, "auto.offset.reset": "error",
@@ -38,7 +37,6 @@ _READER: Final = {
 }  # fmt: skip
 _WRITER: Final = {"enable.idempotence": True, "compression.type": "lz4", "linger.ms": 1}
 _PASSING: Final = ("_TRANSPORT", "_ALL_BROKERS_DOWN", "_TIMED_OUT", "_RESOLVE")  # the client tries again
-
 Extra = Mapping[str, str | int | float | bool]  # settings of librdkafka by name: TLS, passwords, …
 Done = Callable[[int, int], None]  # told partition and offset
 Headers = Sequence[tuple[str, bytes]]
@@ -51,17 +49,19 @@ def ready(address: str, extra: Extra | None = None, wait_s: float = 2.0) -> bool
     return False
 
 
-def ensure_topic(address: str, topic: str, partitions: int = 1, extra: Extra | None = None) -> int:
+def ensure_topic(
+    address: str, topic: str, partitions: int = 1, extra: Extra | None = None, *, compact: bool = False
+) -> int:
     """Make a topic where there is none; how many partitions it has (the embedded broker gives 4)."""
     client = AdminClient(_settings(address, extra))
     try:
         about = client.list_topics(timeout=_ASK_S)
+        if topic not in about.topics and str(about.cluster_id).startswith(_MOCK):
+            about = Producer(_settings(address, extra)).list_topics(topic, timeout=_ASK_S)
         if topic in about.topics:
             return len(about.topics[topic].partitions)
-        if str(about.cluster_id).startswith(_MOCK):
-            about = Producer(_settings(address, extra)).list_topics(topic, timeout=_ASK_S)
-            return len(about.topics[topic].partitions)
-        client.create_topics([NewTopic(topic, partitions)], request_timeout=_ASK_S)[topic].result(2 * _ASK_S)
+        new = NewTopic(topic, partitions, config={"cleanup.policy": "compact"} if compact else {})
+        client.create_topics([new], request_timeout=_ASK_S)[topic].result(2 * _ASK_S)
     except KafkaException as exc:
         if exc.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
             raise BadSource(f"{address}: topic {topic} cannot be made ({exc.args[0].str()})") from exc
@@ -108,8 +108,7 @@ class Source:
     No broker, no topic, or a gap with on_gap="stop" is a BadSource.
 
     Args:
-        address: host:port of the broker, several with commas.
-        topic: Must exist.
+        address: host:port of the broker, several with commas; `topic` must exist there.
         offsets: Partition -> next offset to read; a partition left out begins at its earliest record.
         on_gap: What to do when the broker no longer holds the offset that comes next: "stop" or "skip".
         start: Where to begin when `offsets` is empty: "earliest" or "latest".
@@ -141,8 +140,7 @@ class Source:
         """Up to `limit` records, those that came within `wait_s` seconds; in order within a partition."""
         if time.monotonic() > self._refresh_at:
             self._refresh()
-        records = []
-        reached = self.places.next
+        records, reached = list[Record](), self.places.next
         messages: list[Any] = self._client.consume(limit, wait_s)
         for message in messages:
             error = message.error()
@@ -150,15 +148,16 @@ class Source:
                 self._settle(message, error)
                 continue
             partition, offset = message.partition(), message.offset()
-            records.append(Record(partition, offset, message.value() or b"", message.timestamp()[1]))
+            value, key = message.value() or b"", message.key() or b""
+            records.append(Record(partition, offset, value, message.timestamp()[1], key))
             reached[partition] = offset + 1
         return records
 
     def commit(self, ends: Mapping[int, int]) -> None:
         """Tell others (lag tools, a pacing producer) how far we are; nothing here relies on it."""
-        if ends:
-            with suppress(KafkaException):
-                places = [TopicPartition(self._topic, *end) for end in ends.items()]
+        places = [TopicPartition(self._topic, *end) for end in ends.items()]
+        with suppress(KafkaException):
+            if places:
                 self._client.commit(offsets=places, asynchronous=True)
 
     def highs(self) -> dict[int, int]:

@@ -1,12 +1,16 @@
 """The commands that ask about users and items, and the one that tells what happened.
 
-    RECOMMEND user [k] [WITHSCORES] [WITHREASONS] [INCLUDESEEN] [EXCLUDE n item …] [AFTER partition:offset [TIMEOUT ms]]
+    RECOMMEND user [k] [WITHSCORES] [WITHREASONS] [INCLUDESEEN] [EXCLUDE n item …]
+        [FILTER expression] [PERCATEGORY n] [AFTER partition:offset [TIMEOUT ms]]
     SESSION k item [item …] [WITHSCORES] [WITHREASONS]
     RANK user item [item …] [WITHSCORES]
     SIMILAR item [k]
     TRENDING [k]
     EXPLAIN user item
     EVENT user item [type] [value] [t]
+    ITEM item [{json}]
+    HIDE item
+    UNHIDE item
 
 RECOMMEND replies with items, best first; with scores or reasons they stand between the items: item, score, reason,
 item, score, reason.  SESSION answers a visitor without a name, who has looked at these items, the newest last; RANK
@@ -22,13 +26,15 @@ from typing import Any
 import msgspec
 
 from stream.argument import count, name, number, place, short, text, timeout
+from stream.catalogue import decode as described
 from stream.error import BadEvent, BadRequest
 from stream.event import Event, decode
+from stream.filter import parse
 from stream.request import MAX_K, Answer, Rank, Recommend
 from stream.resp import Reply
 from stream.session import Session
 
-OPTIONS = "WITHSCORES, WITHREASONS, INCLUDESEEN, EXCLUDE n item …, AFTER partition:offset [TIMEOUT ms]"
+OPTIONS = "WITHSCORES, WITHREASONS, INCLUDESEEN, EXCLUDE n item …, FILTER expression, PERCATEGORY n, AFTER partition:offset [TIMEOUT ms]"
 
 
 def recommend(session: Session, args: list[bytes]) -> Reply | Coroutine[Any, Any, Reply]:
@@ -70,8 +76,46 @@ async def event(session: Session, args: list[bytes]) -> Reply:
     """Publish an event; the reply is its place in the topic, partition:offset."""
     if not 2 <= len(args) <= 5:
         raise BadRequest("wanted EVENT user item [type] [value] [t]")
-    partition, offset = await session.service.backend.publish(happened(args, session.service.clock()))
-    return f"{partition}:{offset}"
+    return _place(await session.service.backend.publish(happened(args, session.service.clock())))
+
+
+async def item(session: Session, args: list[bytes]) -> Reply:
+    """What an item is; with a JSON object of fields, tell it: all of them, `null` for nothing any more."""
+    if not 1 <= len(args) <= 2:
+        raise BadRequest("wanted ITEM item [{json}]")
+    backend, which = session.service.backend, name("item", args[0])
+    if len(args) == 1:
+        found = backend.item(which)
+        return None if found is None else dict(found)  # type: ignore[arg-type]
+    try:
+        fields = described(args[1])
+    except BadEvent as exc:
+        raise BadRequest(f"no description of an item: {exc}") from exc
+    return _place(await backend.describe(which, fields))
+
+
+async def hide(session: Session, args: list[bytes]) -> Reply:
+    """Leave an item out of every answer, from the next one on."""
+    return await _hidden(session, args, True)
+
+
+async def unhide(session: Session, args: list[bytes]) -> Reply:
+    """Let an item be in answers again."""
+    return await _hidden(session, args, False)
+
+
+async def _hidden(session: Session, args: list[bytes], hidden: bool) -> Reply:
+    if len(args) != 1:
+        raise BadRequest(f"wanted {'HIDE' if hidden else 'UNHIDE'} item")
+    backend, which = session.service.backend, name("item", args[0])
+    fields = {key: value for key, value in (backend.item(which) or {}).items() if key != "hidden"}
+    if hidden:
+        fields["hidden"] = True
+    return _place(await backend.describe(which, fields or None))
+
+
+def _place(place: tuple[int, int]) -> str:
+    return f"{place[0]}:{place[1]}"
 
 
 def happened(args: list[bytes], now_ms: int) -> Event:
@@ -115,6 +159,12 @@ def recommendation(args: list[bytes]) -> Recommend:
             n = _size(args[at] if at < len(args) else b"", len(args) - at - 1)
             request.exclude = [name("item", word) for word in args[at + 1 : at + 1 + n]]
             at += 1 + n
+        elif option == b"FILTER" and request.filter is None:
+            request.filter = parse(text("FILTER", args[at] if at < len(args) else b""))
+            at += 1
+        elif option == b"PERCATEGORY" and not request.per_category:
+            request.per_category = count(args[at] if at < len(args) else b"", what="PERCATEGORY")
+            at += 1
         elif option == b"AFTER" and request.after is None:
             request.after = place(args[at]) if at < len(args) else place(b"")
             at += 1

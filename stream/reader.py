@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 import numpy as np
 import structlog
 
@@ -14,15 +16,19 @@ from state.answer import similar, trending, visit
 from state.error import BadStore
 from state.feature import NAMES
 from state.record import GraphSettings
+from stream.catalogue import Value
 from stream.engine import Engine
 from stream.error import BadRequest
 from stream.event import Event, encode
 from stream.generation import Generation, Limits, current
+from stream.metadata import MOST
 from stream.request import Answer, Rank, Recommend
 from stream.status import RANKERS
 from tgn.layout import TgnSettings
 
 log = structlog.get_logger()
+
+IN_FORCE_S = 2.0  # how long a description may take to be in force
 
 
 class Publisher(Protocol):
@@ -37,6 +43,7 @@ class Reader:
     Args:
         live: The folder of generations.
         publisher: For `EVENT`; None refuses it.
+        describer: For what items are; None refuses it.
         ready_lag: Events behind the topic at which the instance still counts as ready.
         version: Of the program, for `INFO`.
     """
@@ -49,11 +56,13 @@ class Reader:
         live: Path,
         *,
         publisher: Publisher | None = None,
+        describer: Publisher | None = None,
         ready_lag: int = 10_000,
         version: str = "",
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.graph, self.tgn, self.limits, self.live = graph, tgn, limits, live
+        self.describer = describer
         self.publisher, self.ready_lag, self.version = publisher, ready_lag, version
         self.started = clock()
         self.clock = clock
@@ -83,10 +92,12 @@ class Reader:
         if self.engine is not None:
             self.engine.generation.users.catch_up()
             self.engine.generation.items.catch_up()
+            self.engine.scorer.catch_up()
 
     def _engine(self) -> Engine:
         if self.engine is None:
             raise BadRequest("the state is still being loaded; try again in a moment")
+        self.engine.scorer.catch_up()
         return self.engine
 
     def warm(self) -> None:
@@ -97,7 +108,7 @@ class Reader:
         engine.scorer.learned_inputs(-1, 1)
         rows, weights = np.zeros(1, np.int32), np.zeros(1, np.float32)
         similar(engine.state, engine.scorer.scratch, 0, rows, weights)
-        trending(engine.state, 0, rows, weights)
+        trending(engine.state, 0, engine.scorer.scratch.barred, rows, weights)
 
     def recommend(self, request: Recommend) -> Answer:
         """Return the best items for a user now."""
@@ -127,7 +138,7 @@ class Reader:
 
     def _answer(self, rows: np.ndarray, weights: np.ndarray) -> Answer:
         engine = self._engine()
-        names = [engine.name(int(row)) for row in rows]
+        names = [engine.scorer.name(int(row)) for row in rows]
         t = int(engine.state.world[0]["t"])
         return Answer(names, weights.astype(np.float64).tolist(), [], t, self.offsets())
 
@@ -143,7 +154,8 @@ class Reader:
         """Return the rising items with their decayed counts."""
         engine = self._engine()
         rows, weights = np.zeros(k, np.int32), np.zeros(k, np.float32)
-        n = trending(engine.state, int(engine.state.world[0]["t"]), rows, weights)
+        barred = engine.scorer.scratch.barred
+        n = trending(engine.state, int(engine.state.world[0]["t"]), barred, rows, weights)
         return self._answer(rows[:n], weights[:n])
 
     def explain(self, user: str, item: str) -> dict[str, str]:
@@ -164,7 +176,7 @@ class Reader:
             "user_known": "yes" if u >= 0 else "no: the start node stands in",
             "user_events": str(int(state.users[u]["n"]) if u >= 0 else 0),
             "item_events": str(int(state.items[row]["n"])),
-            "reason": engine.reason(u, row),
+            "reason": engine.scorer.reason(u, row),
             "ranker": RANKERS[int(engine.generation.status["serving"])],
             "candidates": str(n),
         }
@@ -249,3 +261,27 @@ class Reader:
         if self.publisher is None:
             raise BadRequest("this instance publishes no events; produce them to the topic instead")
         return await self.publisher.publish(event.user.encode(), encode(event))
+
+    def item(self, item: str) -> dict[str, Value] | None:
+        """Return what the items topic has told of an item, None when it has told nothing."""
+        engine = self._engine()
+        engine.generation.items.catch_up()
+        row = engine.generation.items.row.get(item, 0)
+        return engine.scorer.catalogue.get(row) if row else None
+
+    async def describe(self, item: str, fields: dict[str, Value] | None) -> tuple[int, int]:
+        """Publish what an item is, None for nothing any more; return the record's place once it is in force."""
+        if self.describer is None:
+            raise BadRequest("this instance describes no items; produce to the items topic instead")
+        payload = b"" if fields is None else msgspec.json.encode(fields)
+        if len(payload) > MOST:
+            raise BadRequest(f"item {item!r} is described in {len(payload)} bytes; at most {MOST} are kept")
+        partition, offset = await self.describer.publish(item.encode(), payload)
+        until = time.monotonic() + IN_FORCE_S
+        while self._engine().generation.status["described"][partition] <= offset:
+            if time.monotonic() > until:
+                raise BadRequest(
+                    f"it is published as {partition}:{offset}, and not in force after {IN_FORCE_S:.0f} s; is ingest running?"
+                )
+            await asyncio.sleep(0.002)
+        return partition, offset

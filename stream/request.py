@@ -6,7 +6,9 @@ from typing import Protocol
 
 import msgspec
 
+from stream.catalogue import Value
 from stream.event import Event
+from stream.filter import Filter
 
 MAX_K = 1_000
 
@@ -25,6 +27,8 @@ class Recommend(msgspec.Struct):
     after: tuple[int, int] | None = None
     timeout_ms: int = 1_000
     exclude: list[str] = []
+    filter: Filter | None = None  # what the items of the answer must be
+    per_category: int = 0  # items of one category at most, 0 for any number; items without one are free
     visited: list[str] | None = (
         None  # what a visitor without a name has looked at, the newest last; `user` is not asked
     )
@@ -42,7 +46,8 @@ class Answer(msgspec.Struct):
     """Items, best first, with a score each and, when asked for, a reason each.
 
     `as_of` is the stream time in ms the answer was given at; `offsets` the next offset of each partition
-    that it does not include.
+    that it does not include.  `shortfall` tells, where fewer than k items are in it, how many items there are and how
+    many of them are out for each reason (an item may be out for several).
     """
 
     items: list[str]
@@ -50,10 +55,14 @@ class Answer(msgspec.Struct):
     reasons: list[str]
     as_of: int
     offsets: dict[int, int]
+    shortfall: dict[str, int] = {}
 
 
 class Backend(Protocol):
-    """What the socket and the HTTP endpoint ask.  Every method but `tick` may raise BadRequest."""
+    """What the socket and the HTTP endpoint ask.  Every method but `tick` may raise BadRequest.
+
+    `describe` publishes what an item is (None: nothing any more) and answers when it is in force.
+    """
 
     def recommend(self, request: Recommend) -> Answer: ...
     def rank(self, request: Rank) -> Answer: ...
@@ -63,5 +72,7 @@ class Backend(Protocol):
     def info(self) -> dict[str, str | int | float]: ...
     def applied(self, partition: int) -> int: ...
     def ready(self) -> tuple[bool, str]: ...
+    def item(self, item: str) -> dict[str, Value] | None: ...
+    async def describe(self, item: str, fields: dict[str, Value] | None) -> tuple[int, int]: ...
     async def publish(self, event: Event) -> tuple[int, int]: ...
     def tick(self) -> None: ...

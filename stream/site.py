@@ -29,6 +29,7 @@ import structlog
 from stream import argument, metric
 from stream.address import is_loopback
 from stream.error import BadRequest
+from stream.filter import parse
 from stream.page import POLICY, page
 from stream.request import Answer, Recommend
 from stream.session import Late, Service
@@ -82,6 +83,7 @@ class Site:
             ("similar", 1): self._similar,
             ("trending", 0): self._trending,
             ("explain", 2): self._explain,
+            ("item", 1): self._item,
             ("info", 0): self._info,
         }
 
@@ -181,7 +183,15 @@ class Site:
         if "after" in options:
             request.after = argument.place(options.pop("after").encode())
             request.timeout_ms = argument.timeout(options.pop("timeout", "1000").encode())
-        _all_known(options, "k, include_seen, reasons, after, timeout (with after)")
+        request.exclude = [
+            argument.name("item", word.encode()) for word in options.pop("exclude", "").split(",") if word
+        ]
+        if "filter" in options:
+            request.filter = parse(options.pop("filter"))
+        if "per_category" in options:
+            request.per_category = argument.count(options.pop("per_category").encode(), what="per_category")
+        known = "k, include_seen, reasons, exclude, filter, per_category, after, timeout (with after)"
+        _all_known(options, known)
         await self._service.reach(request)
         return {"user": request.user, **_listed(self._backend.recommend(request))}
 
@@ -206,6 +216,16 @@ class Site:
         except BadRequest as exc:
             raise Missing(str(exc)) from exc
 
+    async def _item(self, parts: list[str], options: dict[str, str]) -> Any:
+        item = argument.name("item", parts[0].encode())
+        _all_known(options, "none")
+        found = self._backend.item(item)
+        if found is None:
+            raise Missing(
+                f"nothing is known of item {item!r}; the items topic, or ITEM on the socket, tells it"
+            )
+        return {"item": item, "fields": found}
+
     async def _info(self, parts: list[str], options: dict[str, str]) -> Any:
         _all_known(options, "none")
         return self._backend.info()
@@ -217,7 +237,8 @@ def _listed(answer: Answer) -> dict[str, Any]:
         {"item": item, "score": score} | ({"reason": reason} if reason else {})
         for item, score, reason in zip(answer.items, answer.scores, reasons, strict=True)
     ]
-    return {"items": rows, "as_of": answer.as_of, "offsets": answer.offsets}
+    short = {"shortfall": answer.shortfall} if answer.shortfall else {}
+    return {"items": rows, "as_of": answer.as_of, "offsets": answer.offsets} | short
 
 
 def _options(query: str) -> dict[str, str]:

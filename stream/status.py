@@ -22,6 +22,11 @@ STATUS = np.dtype(
         ("recall10", "f8", (len(RANKERS),)),
         ("applied", "i8", (PARTITIONS,)),  # next offset of each partition, visible in answers
         ("saved", "i8", (PARTITIONS,)),  # next offset of each partition, on the disk
+        (
+            "described",
+            "i8",
+            (PARTITIONS,),
+        ),  # next offset of each partition of the items topic, visible in answers
     ],
     align=True,
 )

@@ -165,7 +165,7 @@ def test_asking_writes_nothing(pair: Pair) -> None:
         for _ in range(2)
     ]
     similar(reader.state, reader.scorer.scratch, 3, np.zeros(5, np.int32), np.zeros(5, np.float32))
-    trending(reader.state, 0, np.zeros(5, np.int32), np.zeros(5, np.float32))
+    trending(reader.state, 0, reader.scorer.scratch.barred, np.zeros(5, np.int32), np.zeros(5, np.float32))
 
     assert [table.bytes.tobytes() for table in tables] == before
     assert answers[0] == answers[1]

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -37,17 +36,6 @@ def test_what_needs_no_engine_loads_none(words: list[str], tmp_path: Path) -> No
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, cwd=tmp_path)
 
     assert done.stdout.splitlines()[-1] == "loaded:"
-
-
-@pytest.mark.parametrize("words", [["version"], ["--help"]])
-def test_what_is_asked_often_answers_at_once(words: list[str]) -> None:
-    times = []
-    for _ in range(3):
-        begin = time.perf_counter()
-        assert riverwalk(*words).returncode == 0
-        times.append(time.perf_counter() - begin)
-
-    assert min(times) < 0.4
 
 
 def test_every_command_of_the_manual_is_there() -> None:

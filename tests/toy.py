@@ -12,6 +12,7 @@ from typing import Any
 import redis.asyncio
 import uvloop
 
+from stream.catalogue import Value
 from stream.error import BadRequest, BadSource
 from stream.event import Event
 from stream.request import Answer, Rank, Recommend
@@ -26,6 +27,7 @@ class Toy:
     def __init__(self, size: int = 1000) -> None:
         self.items = [f"i{n}" for n in range(1, size + 1)]
         self.published: list[Event] = []
+        self.described: dict[str, dict[str, Value] | None] = {}
         self.next = 0  # offset that is not applied yet
         self.ticks = 0
         self.is_ready = True
@@ -42,6 +44,13 @@ class Toy:
 
     def rank(self, request: Rank) -> Answer:
         return self.answer(sorted(request.items, key=lambda item: (item not in self.items, item)))
+
+    def item(self, item: str) -> dict[str, Value] | None:
+        return self.described.get(item)
+
+    async def describe(self, item: str, fields: dict[str, Value] | None) -> tuple[int, int]:
+        self.described[item] = fields
+        return 0, len(self.described) - 1
 
     def similar(self, item: str, k: int) -> Answer:
         if item not in self.items:
