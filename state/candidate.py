@@ -13,9 +13,9 @@ from state.board import leaders
 from state.record import BLOCK, BOARD, FIRST, HISTORY, POPULAR, RISING, START, Scratch, State
 from state.walk import neighbours, push, push_all, seeds, top, visits
 
-CANDIDATES = 128  # at most, for one request
+CANDIDATES = 192  # at most, for one request
 
-PUSHED, LONG, WALKED, NEAR, FIRSTS, RISE, POP, NEWEST = 24, 24, 8, 8, 10, 8, 10, 4
+PUSHED, LONG, WALKED, NEAR, FIRSTS, RISE, POP, NEWEST = 24, 24, 8, 8, 12, 16, 40, 4
 
 
 @njit(nogil=True, cache=True)

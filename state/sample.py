@@ -18,7 +18,7 @@ from state.history import decay, slot
 from state.record import HISTORY, POPULAR, SHOWN, START, Marks, Row, Scratch, State
 from state.update import apply
 
-UNIFORM = 8  # items drawn at random into a training sample
+UNIFORM = 24  # items drawn at random into a training sample
 WIDTH = CANDIDATES + UNIFORM + SHOWN + 1
 
 

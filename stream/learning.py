@@ -32,7 +32,7 @@ JUDGED = 500  # events before the guard may act
 MARGIN = 0.003  # MRR the learned ranker may stay behind
 KEPT = 24  # past steps the ranker learns from again
 STEP = 256  # events a step
-COLUMNS = 24  # items of a sample that a step learns from
+COLUMNS = 48  # items of a sample that a step learns from
 
 
 # What an ablation can leave out: the temporal graph network, co-watch features, the user's own history,
