@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from deploy import kafka, kernel
 from deploy.config import BadConfig
 
 kernel.keep()
+settings.register_profile("riverwalk", deadline=None)  # a kernel's first call compiles it, and machines are shared
+settings.load_profile("riverwalk")
 
 
 @pytest.fixture(scope="session")
