@@ -9,7 +9,9 @@ from deploy import kafka, kernel
 from deploy.config import BadConfig
 
 kernel.keep()
-settings.register_profile("riverwalk", deadline=None)  # a kernel's first call compiles it, and machines are shared
+settings.register_profile(
+    "riverwalk", deadline=None
+)  # a kernel's first call compiles it, and machines are shared
 settings.load_profile("riverwalk")
 
 
