@@ -104,7 +104,7 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
         for name in (config.kafka.topic, config.kafka.items)
     )
     store.load(
-        [*generation.world.tables, *generation.learned.values(), generation.metadata.table],
+        [*generation.world.tables, *generation.learned.values(), *generation.metadata.tables],
         [generation.users, generation.items],
     )
     offsets = store.offsets(topic)

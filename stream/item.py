@@ -96,7 +96,7 @@ class Items:
         """Save; what could not be saved is tried again with the next step, and shows in answers meanwhile."""
         generation = self.engine.generation
         try:
-            tables = [generation.metadata.table, generation.world.world]
+            tables = [*generation.metadata.tables, generation.world.world]
             self.engine.save(self.unsaved, tables=tables, topic=self.topic)
         except BadStore as exc:
             metric.store_error()

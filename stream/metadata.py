@@ -34,14 +34,26 @@ class Metadata:
             return Table(name, np.dtype(dtype), shape, capacity=capacity, path=path, write=write)
 
         self.table = table("metadata", "u1", (ROW,), rows)
+        self.known = table(
+            "described", "u1", (), rows
+        )  # 1 where a row holds something: no other page is looked at
         self.changes = table("change", "i8", (RING + 1,), 1).array[0]
+        if write:
+            self.changes[0] = 1
+
+    @property
+    def tables(self) -> list[Table]:
+        """What the store keeps."""
+        return [self.table, self.known]
 
     def put(self, row: int, payload: bytes) -> None:
         """Write what is known of an item, at most MOST bytes; empty for nothing."""
         place = self.table.array[row]
         place[:4] = np.frombuffer(len(payload).to_bytes(4, "little"), np.uint8)
         place[4 : 4 + len(payload)] = np.frombuffer(payload, np.uint8)
-        self.table.touch(np.array([row]))
+        self.known.array[row] = len(payload) > 0
+        for one in self.tables:
+            one.touch(np.array([row]))
         count = int(self.changes[0])
         self.changes[1 + count % RING] = row
         self.changes[0] = count + 1
@@ -53,12 +65,11 @@ class Metadata:
         return place[4 : 4 + min(length, MOST)].tobytes()
 
     def since(self, number: int, rows: int) -> tuple[int, list[int]]:
-        """Return the number of changes so far, and the rows that changed after change `number` (0: every row)."""
+        """Return the number of changes so far, above 0, and the rows that changed after change `number` (0: all)."""
         now = int(self.changes[0])
-        if now == number and number:
+        if now == number:
             return now, []
         if number == 0 or now - number > RING:
-            some = self.table.array[:rows, :4].any(1)
-            return now, np.flatnonzero(some).tolist()
+            return now, np.flatnonzero(self.known.array[:rows]).tolist()
         places = 1 + np.arange(number, now) % RING
         return now, list(dict.fromkeys(self.changes[places].tolist()))
