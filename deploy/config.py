@@ -13,6 +13,9 @@ Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Above = Annotated[float, msgspec.Meta(gt=0)]
 NotBelow = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Keep = Annotated[
+    str, msgspec.Meta(pattern=r"^(forever|never|[0-9]{1,6}([.][0-9]{1,3})?[smhdw])$")
+]  # how long something holds
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=249, pattern=r"^[a-zA-Z0-9._-]+$")]
 
 
@@ -81,6 +84,27 @@ class Graph(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     aging_share: Share = 0.1
 
 
+class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long an event of each kind keeps its item out of the user's answers: `forever`, `never`, or such as `30d`."""
+
+    view: Keep = "forever"
+    click: Keep = "forever"
+    like: Keep = "forever"
+    dislike: Keep = "forever"
+    purchase: Keep = "forever"
+    watch: Keep = "forever"
+
+
+class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an answer is like where the request does not say otherwise; see `stream.rule`."""
+
+    diversity: Share = 0.0
+    tail: Share = 0.0
+    explore: Share = 0.05
+    explore_events: Positive = 5
+    explore_exposures: Positive = 100
+
+
 class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where questions are answered. Port 0 picks a free one."""
 
@@ -111,6 +135,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     learn: Learn = Learn()
     decay: Decay = Decay()
     graph: Graph = Graph()
+    seen: Seen = Seen()
+    answer: Answer = Answer()
     serve: Serve = Serve()
     log: Log = Log()
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
+
 from deploy.config import BadConfig, Config
 from state.record import GraphSettings
 from stream.column import BadColumn, read
@@ -186,6 +188,7 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
     from stream import server
     from stream.kafka import Sink
     from stream.reader import Reader
+    from stream.rule import AnswerSettings, SeenSettings
 
     begin = time.monotonic()
     sink = Sink(config.kafka.address, config.kafka.topic, extra=config.kafka.options)
@@ -200,6 +203,8 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
         describer=describer,
         ready_lag=config.serve.ready_lag,
         version=number,
+        seen=SeenSettings(**msgspec.structs.asdict(config.seen)),
+        answers=AnswerSettings(**msgspec.structs.asdict(config.answer)),
     )
     reader.warm()
     s = config.serve

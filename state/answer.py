@@ -9,7 +9,7 @@ from state.board import leaders
 from state.candidate import close, gather, open_user, put, reach
 from state.feature import describe
 from state.history import decay
-from state.record import BOARD, HISTORY, POPULAR, RISING, START, TOTAL, Scratch, State
+from state.record import BOARD, HISTORY, KEPT_OUT, POPULAR, RISING, START, TOTAL, Scratch, State
 from state.sample import past
 from state.walk import push, top, visits
 
@@ -79,12 +79,28 @@ def visit(state: State, rows: np.ndarray, t: int) -> None:
     guest["at"][0, :m] = np.minimum(state.items["n"][last], 2**31 - 1)
     guest["count"][0, :m] = guest["visits"][0, :m] = guest["dec"][0, :m] = 1
     guest["t"][0, :m] = t
+    guest["mask"][0, :m] = 1  # viewed
 
 
 @njit(nogil=True, cache=True)
-def fill(state: State, scratch: Scratch, u: int, own: bool, out: np.ndarray, n: int, k: int) -> int:
-    """Append popular, then recent items until `out` holds `k`, as far as any are allowed; return how many."""
-    open_user(state, scratch, u)
+def fill(
+    state: State,
+    scratch: Scratch,
+    u: int,
+    t: int,
+    own: bool,
+    out: np.ndarray,
+    n: int,
+    k: int,
+    described: np.ndarray,
+) -> int:
+    """Append popular, then recent, then described items until `out` holds `k`, as far as any are allowed.
+
+    Shapes:
+        - described: uint8 [items], 1 where a catalogue tells of an item, whether or not it has had events
+        - output: how many are in `out`
+    """
+    open_user(state, scratch, u, t)
     for c in range(n):
         scratch.where[out[c]] = c + 1
     room = out[:k]
@@ -97,15 +113,22 @@ def fill(state: State, scratch: Scratch, u: int, own: bool, out: np.ndarray, n: 
         if state.items[row].n > 0:
             n = put(scratch, room, n, row, own)
         row -= 1
+    row = state.world[0].items - 1
+    while n < k and row > START:
+        if described[row]:
+            n = put(scratch, room, n, row, own)
+        row -= 1
     close(scratch, out, n)
     return n
 
 
 @njit(nogil=True, cache=True)
-def seen(state: State, scratch: Scratch, u: int) -> int:
-    """Return how many items a user has had, as far as the seen list reaches."""
-    open_user(state, scratch, u)
-    n = scratch.flagged_n[0]
+def seen(state: State, scratch: Scratch, u: int, t: int) -> int:
+    """Return how many items are kept out for a user having had them, as far as the seen list reaches."""
+    open_user(state, scratch, u, t)
+    n = 0
+    for k in range(scratch.flagged_n[0]):
+        n += scratch.had[scratch.flagged[k]] >= KEPT_OUT
     close(scratch, scratch.pick, 0)
     return n
 
@@ -120,7 +143,7 @@ def similar(state: State, scratch: Scratch, row: int, out: np.ndarray, weight: n
     for c in range(scratch.touched_n[0]):
         item = scratch.touched[c]
         scratch.acc[item, 0] += np.float32(0.2) * scratch.acc[item, 1]
-    scratch.had[row] = 1
+    scratch.had[row] = KEPT_OUT
     n = top(scratch, 0, out, weight, out.shape[0], True)
     scratch.had[row] = 0
     close(scratch, out, 0)

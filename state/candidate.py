@@ -10,7 +10,8 @@ import numpy as np
 from numba import njit
 
 from state.board import leaders
-from state.record import BLOCK, BOARD, FIRST, HISTORY, POPULAR, RISING, START, Scratch, State
+from state.record import BLOCK, BOARD, FIRST, HISTORY, KEPT_OUT, POPULAR, RISING, START, Scratch, State
+from state.seen import verdict
 from state.walk import neighbours, push, push_all, seeds, top, visits
 
 CANDIDATES = 192  # at most, for one request
@@ -19,27 +20,30 @@ PUSHED, LONG, WALKED, NEAR, FIRSTS, RISE, POP, NEWEST = 24, 24, 8, 8, 12, 16, 40
 
 
 @njit(nogil=True, cache=True)
-def _flag(scratch: Scratch, items: np.ndarray, m: int) -> None:
-    had, flagged, n = scratch.had, scratch.flagged, scratch.flagged_n[0]
+def _flag(
+    scratch: Scratch, items: np.ndarray, masks: np.ndarray, times: np.ndarray, unit: int, m: int, t: int
+) -> None:
+    """Flag `m` items that were had, last at `times` times `unit` ms."""
+    had, flagged, n, ttl = scratch.had, scratch.flagged, scratch.flagged_n[0], scratch.ttl
     for k in range(m):
         item = items[k]
         if had[item] == 0 and n < flagged.shape[0]:
-            had[item] = 1
+            had[item] = verdict(ttl, masks[k], t - int(times[k]) * unit)
             flagged[n] = item
             n += 1
     scratch.flagged_n[0] = n
 
 
 @njit(nogil=True, cache=True)
-def open_user(state: State, scratch: Scratch, u: int) -> None:
-    """Flag every item the user has had."""
+def open_user(state: State, scratch: Scratch, u: int, t: int) -> None:
+    """Flag every item the user has had: HAD, or KEPT_OUT where the scratch's rules keep it out at `t`."""
     user = state.users[u] if u >= 0 else state.guest[0]
-    _flag(scratch, user.item, user.slots)
+    _flag(scratch, user.item, user.mask, user.t, 1, user.slots, t)
     head, n = user.seen_head, user.seen_n
     inside = n - ((n - 1) // BLOCK) * BLOCK
     while head != 0 and n > 0:
         block = state.seen[head]
-        _flag(scratch, block.item, inside)
+        _flag(scratch, block.item, block.mask, block.t, 1000, inside, t)
         n -= inside
         inside = BLOCK
         head = block.next
@@ -66,10 +70,10 @@ def close(scratch: Scratch, out: np.ndarray, n: int) -> None:
 
 @njit(nogil=True, cache=True)
 def put(scratch: Scratch, out: np.ndarray, n: int, item: int, own: bool) -> int:
-    """Append `item` unless it is there, is the start node, is barred, or was had and may not come again."""
+    """Append `item` unless it is there, is the start node, is barred, or is kept out for having been had."""
     if n >= out.shape[0] or item == START or scratch.where[item] != 0 or scratch.barred[item]:
         return n
-    if not own and scratch.had[item]:
+    if not own and scratch.had[item] >= KEPT_OUT:
         return n
     out[n] = item
     scratch.where[item] = n + 1
@@ -86,7 +90,7 @@ def _put_all(
         item = items[k]
         if n >= stop:
             break
-        if item != START and where[item] == 0 and not barred[item] and (own or not had[item]):
+        if item != START and where[item] == 0 and not barred[item] and (own or had[item] < KEPT_OUT):
             out[n] = item
             n += 1
             where[item] = n
@@ -96,7 +100,7 @@ def _put_all(
 @njit(nogil=True, cache=True)
 def reach(state: State, scratch: Scratch, u: int, t: int) -> None:
     """Flag what the user has had, and walk from their last items; sums are left in the scratch."""
-    open_user(state, scratch, u)
+    open_user(state, scratch, u, t)
     m = seeds(state, u, scratch.pick, scratch.weight)
     push(state, scratch, m)
     visits(state, scratch, m, state.rates[0].steps, u + 2)
@@ -114,8 +118,7 @@ def gather(state: State, scratch: Scratch, u: int, t: int, own: bool, out: np.nd
     reach(state, scratch, u, t)
     n = 0
     user = state.users[u] if u >= 0 else state.guest[0]
-    if own:
-        n = _put_all(scratch, out, n, user.item, user.slots, HISTORY, True)
+    n = _put_all(scratch, out, n, user.item, user.slots, HISTORY, own)
     for column, limit in ((0, PUSHED), (3, LONG), (1, WALKED), (2, NEAR)):
         m = top(scratch, column, scratch.pick, scratch.weight, limit, not own)
         n = _put_all(scratch, out, n, scratch.pick, m, limit, own)

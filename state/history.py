@@ -26,8 +26,12 @@ def slot(user: Row, item: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def remember(state: State, user: Row, j: int, row: int, t: int, seq: int) -> None:
-    """Move item `row` (at slot `j`, -1 if new) to the front of the user's history."""
+def remember(state: State, user: Row, j: int, row: int, t: int, seq: int, mask: int, kind: int) -> None:
+    """Move item `row` (at slot `j`, -1 if new) to the front of the user's history.
+
+    Args:
+        mask: Kinds of event it was had by before, as far as the row does not know them.
+    """
     rates = state.rates[0]
     unit = state.world[0].pace
     count, visits = np.float32(0.0), np.float32(0.0)
@@ -37,6 +41,7 @@ def remember(state: State, user: Row, j: int, row: int, t: int, seq: int) -> Non
         if user.slots < HISTORY:
             user.slots += 1
     else:
+        mask |= user.mask[j]
         gap = t - user.t[j]
         count, visits = user.count[j], user.visits[j]
         d0 = np.float32(user.dec[j, 0] * decay(gap, rates.user[0] * unit))
@@ -44,10 +49,11 @@ def remember(state: State, user: Row, j: int, row: int, t: int, seq: int) -> Non
     newest = t
     if j > 0:
         item, index, at, times = user.item, user.index, user.at, user.t
-        counts, runs, dec = user.count, user.visits, user.dec
+        counts, runs, dec, masks, kinds = user.count, user.visits, user.dec, user.mask, user.kind
         for k in range(j, 0, -1):
             item[k], index[k], at[k], times[k] = item[k - 1], index[k - 1], at[k - 1], times[k - 1]
             counts[k], runs[k] = counts[k - 1], runs[k - 1]
+            masks[k], kinds[k] = masks[k - 1], kinds[k - 1]
             dec[k, 0], dec[k, 1] = dec[k - 1, 0], dec[k - 1, 1]
         visits += np.float32(1.0)
         user.run = 0
@@ -58,4 +64,5 @@ def remember(state: State, user: Row, j: int, row: int, t: int, seq: int) -> Non
     user.run += 1
     user.item[0], user.index[0], user.at[0] = row, np.int32(user.n), np.int32(seq)
     user.count[0], user.visits[0], user.t[0] = count + np.float32(1.0), visits, newest
+    user.mask[0], user.kind[0] = mask | (1 << kind), kind
     user.dec[0, 0], user.dec[0, 1] = d0 + np.float32(1.0), d1 + np.float32(1.0)

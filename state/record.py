@@ -19,8 +19,12 @@ NEXT = 12  # direct transitions of an item
 RECENT = 8  # last users of an item
 BLOCK = 31  # items in a block of the seen list
 BOARD = 128  # items on a leaderboard
+KINDS = 7  # event types, see `stream.event.KINDS`
 HALF = 5  # half-lives of popularity
 FRESH = 4  # half-lives of newcomers' counts: the last four of popularity's
+
+HAD, KEPT_OUT = 1, 2  # what a user's having had an item means for an answer
+FOREVER = 2**62
 
 START = 0  # the item row that stands for "nothing watched yet"
 
@@ -78,6 +82,8 @@ USER = np.dtype(
         ("visits", "f4", (HISTORY,)),  # runs on the item
         ("dec", "f4", (HISTORY, 2)),  # count decayed by time, short and long
         ("t", "i8", (HISTORY,)),
+        ("mask", "u1", (HISTORY,)),  # bit k: had by an event of kind k
+        ("kind", "i1", (HISTORY,)),  # of the last event on it
     ],
     align=True,
 )
@@ -122,7 +128,16 @@ EDGE = np.dtype(
     align=True,
 )
 
-SEEN = np.dtype([("next", "i4"), ("item", "i4", (BLOCK,))], align=True)
+# `t` and `mask` are as of when the item left the user's row, which knows better as long as it holds it.
+SEEN = np.dtype(
+    [
+        ("next", "i4"),
+        ("item", "i4", (BLOCK,)),
+        ("t", "u4", (BLOCK,)),  # seconds of event time, last had
+        ("mask", "u1", (BLOCK,)),  # bit k: had by an event of kind k
+    ],
+    align=True,
+)
 
 # A score is log2(decayed count) + (t - t0) / half-life: invariant as time goes by.
 LEADER = np.dtype(
@@ -232,7 +247,9 @@ class Scratch(NamedTuple):
     """Room for one request: arrays over all items that are zero between requests."""
 
     where: np.ndarray  # int32 [items], candidate number + 1
-    had: np.ndarray  # uint8 [items], the user has had it
+    had: (
+        np.ndarray
+    )  # uint8 [items], the user has had it: HAD, or KEPT_OUT where the seen rules keep it out too
     acc: (
         np.ndarray
     )  # float32 [items, 4]: one-hop push, walk visits, paths through recent users, push from all
@@ -243,3 +260,6 @@ class Scratch(NamedTuple):
     flagged: np.ndarray  # int32 [many], items flagged in `had`
     flagged_n: np.ndarray  # int64 [1]
     barred: np.ndarray  # uint8 [items], may be no candidate; whoever sets it clears it
+    ttl: (
+        np.ndarray
+    )  # int64 [KINDS], ms that an event of each kind keeps its item out; FOREVER, or 0 for not at all

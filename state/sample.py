@@ -15,7 +15,7 @@ from state.candidate import CANDIDATES, close, gather, put
 from state.feature import FEATURES, describe
 from state.graph import chance
 from state.history import decay, slot
-from state.record import HISTORY, POPULAR, SHOWN, START, Marks, Row, Scratch, State
+from state.record import HISTORY, KEPT_OUT, POPULAR, SHOWN, START, Marks, Row, Scratch, State
 from state.update import apply
 
 UNIFORM = 24  # items drawn at random into a training sample
@@ -84,7 +84,7 @@ def _background(state: State, scratch: Scratch, row: int, t: int, own: bool) -> 
     mine = state.items[row].pop[3] * decay(t - state.items[row].last_t, half)
     better, equal = 0, 0
     for other in range(START + 1, state.world[0].items):
-        if scratch.where[other] != 0 or other == row or (not own and scratch.had[other]):
+        if scratch.where[other] != 0 or other == row or (not own and scratch.had[other] >= KEPT_OUT):
             continue
         item = state.items[other]
         theirs = item.pop[3] * decay(t - item.last_t, half) if item.n > 0 else 0.0
@@ -107,7 +107,7 @@ def _board_rank(state: State, scratch: Scratch, row: int, own: bool) -> int:
             mine = scores[k]
     rank = 1
     for k in range(board.n):
-        if scores[k] > mine and (own or not scratch.had[items[k]]):
+        if scores[k] > mine and (own or scratch.had[items[k]] < KEPT_OUT):
             rank += 1
     return rank
 
@@ -138,7 +138,7 @@ def emit(
         out.better[s] = -1
         if exact:
             out.better[s], out.equal[s] = _background(state, scratch, row, t, own)
-    if train and seen_before and (own or not scratch.had[row]):
+    if train and seen_before and (own or scratch.had[row] < KEPT_OUT):
         n = put(scratch, cand, n, row, own)
         label = scratch.where[row] - 1
         user = state.users[u]
@@ -158,7 +158,7 @@ def emit(
     out.user[s], out.item[s], out.t[s] = u, row, t
     past(state, u, t, out.hist[s], out.age[s])
     out.own_rank[s] = slot(state.users[u], row) + 1 if state.users[u].n > 0 else 0
-    if not own and scratch.had[row]:
+    if not own and scratch.had[row] >= KEPT_OUT:
         out.own_rank[s] = -1
     out.pop_rank[s] = _board_rank(state, scratch, row, own)
     close(scratch, cand, n)

@@ -13,6 +13,7 @@ from state.board import raise_to, rescore, score
 from state.graph import EVICTED, LN2, NEW, age, follow, link
 from state.history import remember, slot
 from state.record import (
+    BLOCK,
     BOARD,
     FIRST,
     FRESH,
@@ -28,7 +29,7 @@ from state.record import (
     Row,
     State,
 )
-from state.seen import add, has
+from state.seen import add, find, leave
 from state.table import mark
 
 DISLIKE, IMPRESSION = 3, 6  # event type codes that are no interest
@@ -219,16 +220,20 @@ def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> No
         world.late += 1
     user = state.users[u]
     j = slot(user, row)
-    had = j >= 0 or has(state.seen, user.seen_head, user.seen_n, row)
+    place = -1 if j >= 0 else find(state.seen, user.seen_head, user.seen_n, row)
+    had = j >= 0 or place >= 0
     _user_context(state, marks, user, j, had, t)
     if kind != DISLIKE:
         _links(state, marks, user, row, t)
         _count(state, marks, row, u, t, user.n == 0, user.n > 0 and j != 0)
     if not had:
-        add(state, marks, u, row)
+        add(state, marks, u, row, kind, t)
         state.items[row].users += 1
         mark(marks.items, row)
-    remember(state, user, j, row, t, state.items[row].n)
+    if j < 0 and user.slots == HISTORY:
+        leave(state, marks, user, HISTORY - 1)
+    mask = state.seen[place // BLOCK].mask[place % BLOCK] if place >= 0 else 0
+    remember(state, user, j, row, t, state.items[row].n, mask, kind)
     user.n += 1
     user.shown_n = 0
     user.last_t = max(user.last_t, t)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.record import RECENT, START, Row, Scratch, State
+from state.record import KEPT_OUT, RECENT, START, Row, Scratch, State
 
 LONG = 0.93  # weight of an item of the history against the next newer one, in `push_all`
 EXPLORE = 0.05  # share of the start node for users who have a history
@@ -162,7 +162,13 @@ def top(
     for k in range(scratch.touched_n[0]):
         item = touched[k]
         value = acc[item, column]
-        if value <= 0 or item == START or where[item] != 0 or barred[item] or (skip_had and had[item]):
+        if (
+            value <= 0
+            or item == START
+            or where[item] != 0
+            or barred[item]
+            or (skip_had and had[item] >= KEPT_OUT)
+        ):
             continue
         if n == limit and value <= weights[n - 1]:
             continue

@@ -6,7 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
-from state.record import BOARD, EDGE, ITEM, LEADER, SEEN, USER, WORLD, GraphSettings, Marks, Scratch, State
+from state.record import (
+    BOARD,
+    EDGE,
+    FOREVER,
+    ITEM,
+    KINDS,
+    LEADER,
+    SEEN,
+    USER,
+    WORLD,
+    GraphSettings,
+    Marks,
+    Scratch,
+    State,
+)
 from state.table import Table
 
 SPARE = 1_000_000  # blocks of seen lists beyond one and a half a user; those never written take no memory
@@ -71,4 +85,5 @@ class World:
             np.zeros(65_536, np.int32),
             np.zeros(1, np.int64),
             np.zeros(n, np.uint8),
+            np.full(KINDS, FOREVER, np.int64),
         )

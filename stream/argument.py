@@ -54,6 +54,17 @@ def number(what: str, word: str) -> float:
     raise BadRequest(f"{what} is {word[:64]!r}; wanted a finite number")
 
 
+def share(what: str, word: bytes) -> float:
+    """A share, 0 to 1."""
+    try:
+        value = float(word)
+    except ValueError:
+        value = math.nan
+    if 0 <= value <= 1:
+        return value
+    raise BadRequest(f"{what} is {short(word)}; wanted a number from 0 to 1")
+
+
 def place(word: bytes) -> tuple[int, int]:
     """The partition and offset of an event."""
     found = _PLACE.fullmatch(word)

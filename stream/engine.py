@@ -11,16 +11,18 @@ from collections.abc import Callable
 
 import numpy as np
 
-from state.answer import fill, visit
+from state.answer import visit
 from state.candidate import CANDIDATES
 from state.sample import Sample, empty, learn
 from state.store import Store
 from state.table import Table
+from stream.arrangement import Arrangement
 from stream.batch import Batch, hashed, merged
 from stream.explicit import Explicit
 from stream.generation import Generation
 from stream.job import Job
 from stream.request import Answer, Rank, Recommend
+from stream.rule import AnswerSettings, SeenSettings
 from stream.scorer import Scorer
 
 RESERVED = "riverwalk:"  # ids the program keeps for itself: the start node, the canary
@@ -38,6 +40,7 @@ class Engine:
         topic: The name offsets are kept under.
         samples: Events of a batch that are learned from at most.
         explicit: Features of items and users by name.
+        seen, answers: The rules of answers where a request has none of its own.
     """
 
     def __init__(
@@ -48,6 +51,8 @@ class Engine:
         topic: str = "events",
         samples: int = 512,
         explicit: Explicit | None = None,
+        seen: SeenSettings | None = None,
+        answers: AnswerSettings | None = None,
     ) -> None:
         self.explicit = explicit
         self.generation, self.store, self.topic = generation, store, topic
@@ -68,6 +73,8 @@ class Engine:
             self._next_buffer()
         else:
             self.scorer = Scorer(generation)
+            self.ttl = (seen or SeenSettings()).ttl()
+            self.arrangement = Arrangement(self.scorer, answers or AnswerSettings())
             self.candidates = CANDIDATES  # of a request at most
 
     def learn(self, batch: Batch, teach: Callable[[Job], object]) -> None:
@@ -230,46 +237,30 @@ class Engine:
         1. ids: an unknown user is row -1, a guest: with what a session names, or with nothing (the start node)
         2. walk: candidates and their features as of the newest event; excluded ones are none
         3. ranker: the one that does best on the live stream orders them
-        4. rules: seen items are out unless asked for; popular ones fill up to k
+        4. rules: seen items are out unless asked for; tail, variety, caps, fill, exploration
         5. ids: rows become names, with scores and reasons
         """
         generation, state, scorer = self.generation, self.state, self.scorer
         u = generation.users.row.get(request.user, -1) if request.visited is None else -1
         t = int(state.world[0]["t"])
-        own, out = request.include_seen, self._rows_of(request.exclude)
+        own, out = request.include_seen, self._rows_of(request.exclude, any_of=True)
         visit(state, self._rows_of(request.visited or []), t)
         scorer.bar(out, request.filter, t)
+        scorer.scratch.ttl[:] = self.ttl if request.seen is None else request.seen
         try:
             n = scorer.find(u, t, own, self.candidates)
-            score = scorer.score(u, n)
-            order = np.argsort(-score, kind="stable")
-            rows, scores = scorer.cand[order], score[order]
-            if request.per_category:
-                kept = scorer.capped(rows, request.per_category, request.k)
-                rows, scores = rows[kept], scores[kept]
-            rows, scores = rows[: request.k], scores[: request.k]
-            if rows.shape[0] < request.k:
-                rows, scores = self._filled(rows, scores, u, request)
-            chosen = rows.tolist()
-            reasons = [scorer.reason(u, row) for row in chosen] if request.with_reasons else []
+            chosen = self.arrangement.choose(u, t, n, scorer.score(u, n), request)
+            rows = chosen.rows.tolist()
+            reasons = []
+            if request.with_reasons:
+                new = chosen.explored
+                reasons = [scorer.fresh(new[row]) if row in new else scorer.reason(u, row) for row in rows]
+            short = scorer.shortfall(u, out, request, t) if len(rows) < request.k else {}
         finally:
             scorer.free(out, request.filter)
-        short = scorer.shortfall(u, out, request, t) if len(chosen) < request.k else {}
-        return Answer([scorer.name(row) for row in chosen], scores.tolist(), reasons, t, {}, short)
-
-    def _filled(
-        self, rows: np.ndarray, scores: np.ndarray, u: int, request: Recommend
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return an answer with popular, then recent items after those that were ranked, up to k in all."""
-        k, m, cap = request.k, rows.shape[0], request.per_category
-        room = np.zeros(k if not cap else int(self.state.world[0]["items"]) + m, np.int32)
-        room[:m] = rows
-        n = int(fill(self.state, self.scorer.scratch, u, request.include_seen, room, m, room.shape[0]))
-        rows = room[:n]
-        if cap:
-            rows = rows[self.scorer.capped(rows, cap, k)]
-        low = float(scores[-1]) if m else 0.0
-        return rows, np.append(scores, low - 1.0 - np.arange(rows.shape[0] - m))
+        if short and chosen.cut:
+            short["tail"] = chosen.cut
+        return Answer([scorer.name(row) for row in rows], chosen.scores.tolist(), reasons, t, {}, short)
 
     def rank(self, request: Rank) -> Answer:
         """Order the items the caller brings, best first; items without an event come last, scored -inf."""
@@ -285,10 +276,15 @@ class Engine:
         order = np.argsort(-score, kind="stable").tolist()
         return Answer([names[k] for k in order], [float(score[k]) for k in order], [], t, {})
 
-    def _rows_of(self, names: list[str], *, keep: bool = False) -> np.ndarray:
-        """Return the rows of items that have had an event, int32; with `keep` one for every name, 0 for others."""
+    def _rows_of(self, names: list[str], *, keep: bool = False, any_of: bool = False) -> np.ndarray:
+        """Return the rows of items that have had an event, int32.
+
+        Args:
+            keep: One for every name, 0 for others.
+            any_of: Also those that have had none.
+        """
         items, state = self.generation.items.row, self.state
         rows = np.array([items.get(name, 0) for name in names], np.int32)
-        known = (rows > 0) & (state.items["n"][rows] > 0)
+        known = (rows > 0) & (any_of | (state.items["n"][rows] > 0))
         out: np.ndarray = np.where(known, rows, 0).astype(np.int32) if keep else rows[known]
         return out

@@ -69,6 +69,7 @@ def setup(folder: Path | None) -> None:
     )
     counter("ingest_restarts", "Times the writer was started again after it died")
     counter("store_errors", "Saves that failed")
+    counter("explored", "Places of answers given to new items")
     gauge("lag", "Events in the topic that are not applied yet")
     gauge("ready", "1 when answers are fresh enough to be used")
     gauge("stream_time_seconds", "Newest event time applied")
@@ -151,6 +152,12 @@ def ingest_restart() -> None:
     """Count a restart of the writer."""
     if _metrics:
         _metrics["ingest_restarts"].inc()
+
+
+def explored(count: int) -> None:
+    """Count places given to new items."""
+    if _metrics:
+        _metrics["explored"].inc(count)
 
 
 def store_error() -> None:

@@ -1,7 +1,7 @@
 """The commands that ask about users and items, and the one that tells what happened.
 
-    RECOMMEND user [k] [WITHSCORES] [WITHREASONS] [INCLUDESEEN] [EXCLUDE n item …]
-        [FILTER expression] [PERCATEGORY n] [AFTER partition:offset [TIMEOUT ms]]
+    RECOMMEND user [k] [WITHSCORES] [WITHREASONS] [INCLUDESEEN | SEEN rule] [EXCLUDE n item …] [FILTER expression]
+        [PERCATEGORY n] [DIVERSITY share] [TAIL share] [EXPLORE share] [AFTER partition:offset [TIMEOUT ms]]
     SESSION k item [item …] [WITHSCORES] [WITHREASONS]
     RANK user item [item …] [WITHSCORES]
     SIMILAR item [k]
@@ -25,16 +25,21 @@ from typing import Any
 
 import msgspec
 
-from stream.argument import count, name, number, place, short, text, timeout
+from stream.argument import count, name, number, place, share, short, text, timeout
 from stream.catalogue import decode as described
 from stream.error import BadEvent, BadRequest
 from stream.event import Event, decode
 from stream.filter import parse
 from stream.request import MAX_K, Answer, Rank, Recommend
 from stream.resp import Reply
+from stream.rule import parse as rule
 from stream.session import Session
 
-OPTIONS = "WITHSCORES, WITHREASONS, INCLUDESEEN, EXCLUDE n item …, FILTER expression, PERCATEGORY n, AFTER partition:offset [TIMEOUT ms]"
+OPTIONS = (
+    "WITHSCORES, WITHREASONS, INCLUDESEEN, SEEN rule, EXCLUDE n item …, FILTER expression, PERCATEGORY n, "
+    "DIVERSITY share, TAIL share, EXPLORE share, AFTER partition:offset [TIMEOUT ms]"
+)
+SHARES = {b"DIVERSITY": "diversity", b"TAIL": "tail", b"EXPLORE": "explore"}
 
 
 def recommend(session: Session, args: list[bytes]) -> Reply | Coroutine[Any, Any, Reply]:
@@ -165,6 +170,12 @@ def recommendation(args: list[bytes]) -> Recommend:
         elif option == b"PERCATEGORY" and not request.per_category:
             request.per_category = count(args[at] if at < len(args) else b"", what="PERCATEGORY")
             at += 1
+        elif option == b"SEEN" and request.seen is None:
+            request.seen = rule(text("SEEN", args[at] if at < len(args) else b""))
+            at += 1
+        elif option in SHARES and getattr(request, SHARES[option]) is None:
+            setattr(request, SHARES[option], share(option.decode(), args[at] if at < len(args) else b""))
+            at += 1
         elif option == b"AFTER" and request.after is None:
             request.after = place(args[at]) if at < len(args) else place(b"")
             at += 1
@@ -178,6 +189,10 @@ def recommendation(args: list[bytes]) -> Recommend:
             )
     if limited and request.after is None:
         raise BadRequest("TIMEOUT goes with AFTER partition:offset")
+    if request.include_seen and request.seen is not None:
+        raise BadRequest(
+            "INCLUDESEEN lets every item come again; SEEN says which ones may not: wanted one of them"
+        )
     return request
 
 

@@ -23,6 +23,7 @@ from stream.event import Event, encode
 from stream.generation import Generation, Limits, current
 from stream.metadata import MOST
 from stream.request import Answer, Rank, Recommend
+from stream.rule import AnswerSettings, SeenSettings
 from stream.status import RANKERS
 from tgn.layout import TgnSettings
 
@@ -46,6 +47,7 @@ class Reader:
         describer: For what items are; None refuses it.
         ready_lag: Events behind the topic at which the instance still counts as ready.
         version: Of the program, for `INFO`.
+        seen, answers: The rules of answers.
     """
 
     def __init__(
@@ -59,11 +61,14 @@ class Reader:
         describer: Publisher | None = None,
         ready_lag: int = 10_000,
         version: str = "",
+        seen: SeenSettings | None = None,
+        answers: AnswerSettings | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.graph, self.tgn, self.limits, self.live = graph, tgn, limits, live
         self.describer = describer
         self.publisher, self.ready_lag, self.version = publisher, ready_lag, version
+        self.seen, self.answers = seen, answers
         self.started = clock()
         self.clock = clock
         self.engine: Engine | None = None
@@ -82,7 +87,7 @@ class Reader:
                     "a generation could not be opened; the next try is at once", number=number, error=str(exc)
                 )
                 return
-            self.engine = Engine(generation)
+            self.engine = Engine(generation, seen=self.seen, answers=self.answers)
             log.info(
                 "answering from a new generation",
                 number=number,
@@ -242,6 +247,7 @@ class Reader:
             "items": int(max(0, world["items"] - 1)),
             "edges": int(world["edges"]),
             "generation": generation.number,
+            "explored": self.engine.arrangement.exploration.total,
             "learned_events": int(status["learned"]),
             "learning_stopped": int(status["stopped"]),
             "ranker": RANKERS[int(status["serving"])],

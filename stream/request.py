@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import msgspec
+import numpy as np
 
 from stream.catalogue import Value
 from stream.event import Event
@@ -32,6 +33,10 @@ class Recommend(msgspec.Struct):
     visited: list[str] | None = (
         None  # what a visitor without a name has looked at, the newest last; `user` is not asked
     )
+    seen: np.ndarray | None = None  # how long events of each kind keep an item out, see `rule.parse`
+    diversity: float | None = None  # these three: None for the configuration's, see `rule.AnswerSettings`
+    tail: float | None = None
+    explore: float | None = None
 
 
 class Rank(msgspec.Struct):

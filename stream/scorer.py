@@ -9,6 +9,7 @@ from state.feature import FEATURES, NAMES
 from state.record import HISTORY
 from stream.catalogue import Catalogue, decode
 from stream.error import BadEvent
+from stream.exploration import Exploration
 from stream.filter import Filter
 from stream.generation import Generation
 from stream.request import MAX_K, Recommend
@@ -36,6 +37,7 @@ class Scorer:
         self.hist, self.age = np.full(HISTORY, -1, np.int32), np.zeros(HISTORY, np.int64)
         self.twin = Twin({name: t.array for name, t in generation.learned.items()}, generation.tgn)
         self.catalogue, self.told = Catalogue(), 0  # what items are, and how many changes of it are in there
+        self.explore: Exploration | None = None  # told of new items
         self.forward = Forward(generation.learned["ranker"].array[0], FEATURES, MAX_K)
         self.x = self.forward.x
 
@@ -49,6 +51,8 @@ class Scorer:
             except BadEvent:
                 continue  # half written: it is told again
             barred[row] = self.catalogue.hidden[row]
+            if self.explore is not None:
+                self.explore.put(row, self.catalogue.get(row), int(self.state.items[row]["n"]))
         self.told = told
 
     def bar(self, rows: np.ndarray, filter: Filter | None, now_ms: int) -> None:
@@ -89,7 +93,7 @@ class Scorer:
     def shortfall(self, u: int, out: np.ndarray, request: Recommend, now_ms: int) -> dict[str, int]:
         """Return how many items there are, and how many a request's rules leave out, by rule."""
         n = min(int(self.state.world[0]["items"]), self.scratch.barred.shape[0])
-        alive = self.state.items["n"][:n] > 0
+        alive = (self.state.items["n"][:n] > 0) | (self.generation.metadata.known.array[:n] > 0)
         hidden = np.zeros(n, np.uint8)
         known = self.catalogue.hidden[:n]
         hidden[: known.shape[0]] = known
@@ -98,7 +102,7 @@ class Scorer:
         if request.filter is not None:
             found["filtered"] = int((alive & (self.catalogue.mask(request.filter, now_ms, n)[:n] > 0)).sum())
         if not request.include_seen:
-            found["seen"] = int(seen(self.state, self.scratch, u))
+            found["seen"] = int(seen(self.state, self.scratch, u, now_ms))
         return {name: count for name, count in found.items() if count or name == "items"}
 
     def find(self, u: int, t: int, own: bool, limit: int) -> int:
@@ -147,6 +151,10 @@ class Scorer:
         if row >= len(items):
             items.catch_up()
         return items.text[row]
+
+    def fresh(self, seed: int) -> str:
+        """Return in words why a new item is in the answer: what it is like (-1: nothing of the user's)."""
+        return f"new, and like {self.name(seed)}" if seed >= 0 else "new here"
 
     def reason(self, u: int, row: int) -> str:
         """Return in words why an item is in the answer."""

@@ -32,6 +32,7 @@ from stream.error import BadRequest
 from stream.filter import parse
 from stream.page import POLICY, page
 from stream.request import Answer, Recommend
+from stream.rule import parse as rule
 from stream.session import Late, Service
 
 log = structlog.get_logger()
@@ -190,7 +191,17 @@ class Site:
             request.filter = parse(options.pop("filter"))
         if "per_category" in options:
             request.per_category = argument.count(options.pop("per_category").encode(), what="per_category")
-        known = "k, include_seen, reasons, exclude, filter, per_category, after, timeout (with after)"
+        if "seen" in options:
+            request.seen = rule(options.pop("seen"))
+        for name in ("diversity", "tail", "explore"):
+            if name in options:
+                setattr(request, name, argument.share(name, options.pop(name).encode()))
+        if request.include_seen and request.seen is not None:
+            raise BadRequest("include_seen lets every item come again; seen says which ones may not")
+        known = (
+            "k, include_seen, seen, reasons, exclude, filter, per_category, diversity, tail, explore, after, "
+            "timeout (with after)"
+        )
         _all_known(options, known)
         await self._service.reach(request)
         return {"user": request.user, **_listed(self._backend.recommend(request))}

@@ -1,0 +1,149 @@
+"""The last line of an answer: scored candidates become the items that are shown, by the rules.
+
+tail      items hardly worth showing beside the best are left out, and nothing fills their places
+variety   an item is worth less beside items like it
+caps      so many items of a category at most
+fill      popular, then recent, then described items fill up to k
+explore   the last places may go to new items
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from state.answer import fill
+from state.seen import find
+from stream import metric
+from stream.exploration import Exploration
+from stream.request import Recommend
+from stream.rule import AnswerSettings
+from stream.scorer import Scorer
+from stream.variety import likeness, mixed
+
+VARIED = 4  # candidates that variety chooses from, for each place
+
+
+class Chosen(NamedTuple):
+    """Rows of items in the order they are shown, their scores, which of them are explored and why, and what was cut."""
+
+    rows: np.ndarray
+    scores: np.ndarray
+    explored: dict[int, int]  # row of a new item, and of the user's item it is like (-1: none)
+    cut: int  # candidates below the tail
+
+
+class Arrangement:
+    """Puts candidates in order by the rules of a request, over the tables of one scorer."""
+
+    def __init__(self, scorer: Scorer, settings: AnswerSettings) -> None:
+        self.scorer, self.settings = scorer, settings
+        self.exploration = Exploration(settings, scorer.catalogue)
+        scorer.explore = self.exploration
+
+    def choose(self, u: int, t: int, n: int, score: np.ndarray, request: Recommend) -> Chosen:
+        """Return what is shown of the first `n` candidates of user row `u`.
+
+        Shapes:
+            - score: float32 [n]
+        """
+        scorer, k, cap = self.scorer, request.k, request.per_category
+        order = np.argsort(-score, kind="stable")
+        rows, scores = scorer.cand[order], score[order]
+        cut, tail = 0, self.settings.tail if request.tail is None else request.tail
+        if tail > 0 and n:
+            kept = int((scores >= scores[0] + np.log(tail)).sum())
+            rows, scores, cut = rows[:kept], scores[:kept], n - kept
+        variety = self.settings.diversity if request.diversity is None else request.diversity
+        if variety > 0 and rows.shape[0] > 1:
+            most = min(rows.shape[0], VARIED * k)
+            places = mixed(scores[:most], self.alike(rows[:most]), variety, most if cap else k)
+            rows, scores = rows[places], scores[places]
+        if cap:
+            kept_places = scorer.capped(rows, cap, k)
+            rows, scores = rows[kept_places], scores[kept_places]
+        rows, scores = rows[:k], scores[:k]
+        if rows.shape[0] < k and tail <= 0:
+            rows, scores = self._filled(rows, scores, u, t, request)
+        share = self.settings.explore if request.explore is None else request.explore
+        if share > 0 and self.exploration.shelves:
+            return self._explored(rows, scores, u, request, share, cut)
+        return Chosen(rows, scores, {}, cut)
+
+    def alike(self, rows: np.ndarray) -> np.ndarray:
+        """Return how alike items are, float32 [n, n], by their collaborative vectors, else by category."""
+        slow = self.scorer.generation.learned["slow"].array
+        rank = self.scorer.generation.slow.rank
+        catalogue = self.scorer.catalogue
+        codes = np.array([catalogue.category(row) for row in rows.tolist()], np.int32)
+        return likeness(slow[rows, rank : 2 * rank], codes)
+
+    def _filled(
+        self, rows: np.ndarray, scores: np.ndarray, u: int, t: int, request: Recommend
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return an answer with popular, recent, then described items after those that were ranked, up to k in all."""
+        scorer, k, m, cap = self.scorer, request.k, rows.shape[0], request.per_category
+        items = int(scorer.state.world[0]["items"])
+        room = np.zeros(k if not cap else items + m, np.int32)
+        room[:m] = rows
+        described = scorer.generation.metadata.known.array
+        n = int(
+            fill(
+                scorer.state,
+                scorer.scratch,
+                u,
+                t,
+                request.include_seen,
+                room,
+                m,
+                room.shape[0],
+                described,
+            )
+        )
+        rows = room[:n]
+        if cap:
+            rows = rows[scorer.capped(rows, cap, k)]
+        low = float(scores.min()) if m else 0.0
+        return rows, np.append(scores, low - 1.0 - np.arange(rows.shape[0] - m))
+
+    def _explored(
+        self, rows: np.ndarray, scores: np.ndarray, u: int, request: Recommend, share: float, cut: int
+    ) -> Chosen:
+        """Return an answer whose last places went to new items, as far as any fit."""
+        scorer, exploration = self.scorer, self.exploration
+        events = int(scorer.state.world[0]["events"])
+        places = exploration.places(request.user, events, request.k, share)
+        if places == 0:
+            return Chosen(rows, scores, {}, cut)
+        user = scorer.state.users[u] if u >= 0 else scorer.state.guest[0]
+        seeds = user["item"][: int(user["slots"])].tolist()
+        shown: set[int] = set(rows.tolist())
+        found: dict[int, int] = {}
+        for row, seed in exploration.near(seeds, scorer.state.items["n"]):
+            if len(found) == places:
+                break
+            if row in shown or scorer.scratch.barred[row] or row in seeds or self._had(u, row):
+                continue
+            head = rows[: max(0, request.k - len(found) - 1)]
+            line = np.append(head, [*found, row])
+            if request.per_category and scorer.capped(line, request.per_category, request.k).shape[0] < len(
+                line
+            ):
+                continue
+            found[row] = seed
+        left = min(rows.shape[0], request.k - len(found))
+        for row in found:
+            exploration.show(row)
+        metric.explored(len(found))
+        low = float(scores[:left].min()) if left else 0.0
+        more = low - 1.0 - np.arange(len(found))
+        rows = np.append(rows[:left], np.array([*found], np.int32)).astype(np.int32)
+        return Chosen(rows, np.append(scores[:left], more), found, cut)
+
+    def _had(self, u: int, row: int) -> bool:
+        state = self.scorer.state
+        if u < 0:
+            return False
+        user = state.users[u]
+        return bool(find(state.seen, int(user["seen_head"]), int(user["seen_n"]), row) >= 0)
