@@ -20,7 +20,7 @@ from stream.exploration import Exploration
 from stream.request import Recommend
 from stream.rule import AnswerSettings
 from stream.scorer import Scorer
-from stream.variety import likeness, mixed
+from tgn.variety import likeness, mixed
 
 VARIED = 4  # candidates that variety chooses from, for each place
 
@@ -75,9 +75,7 @@ class Arrangement:
         """Return how alike items are, float32 [n, n], by their collaborative vectors, else by category."""
         slow = self.scorer.generation.learned["slow"].array
         rank = self.scorer.generation.slow.rank
-        catalogue = self.scorer.catalogue
-        codes = np.array([catalogue.category(row) for row in rows.tolist()], np.int32)
-        return likeness(slow[rows, rank : 2 * rank], codes)
+        return likeness(slow[rows, rank : 2 * rank], self.scorer.catalogue.codes(rows))
 
     def _filled(
         self, rows: np.ndarray, scores: np.ndarray, u: int, t: int, request: Recommend

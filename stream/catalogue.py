@@ -85,20 +85,20 @@ def _refusal(payload: bytes, found: str) -> BadEvent:
     return BadEvent(reason, f"metadata begins {payload[:40]!r}: {found}; expected a JSON object of fields")
 
 
+def hides(fields: dict[str, Value] | None) -> bool:
+    """Whether an item is to be in no answer: `"hidden": true` or `"available": false`."""
+    return fields is not None and (fields.get("hidden") is True or fields.get("available") is False)
+
+
 class Catalogue:
     """Metadata by row of an item, for one thread.  `version` counts the puts.
 
-    Shapes:
-        - hidden: uint8 [>= rows], 1 where `"hidden": true` or `"available": false`
-        - categories: int32 [>= rows], codes: the first of `category`, else of `categories`; 0 for neither
-
-    They are other arrays when more rows are needed: ask anew, do not write.  `words.code` and `words.text` lead
-    from a category's name to its code and back; a code stays as long as an item has that category.
+    `words.code` and `words.text` lead from a category's name to its code and back; a code stays as long as an item has
+    that category: the first of `category`, else of `categories`.
     """
 
     def __init__(self) -> None:
         self.version = 0
-        self.hidden = np.zeros(1024, np.uint8)
         self.categories = np.zeros(1024, np.int32)
         self.words = _Lexicon()
         self._present = np.zeros(1024, bool)
@@ -118,14 +118,13 @@ class Catalogue:
                 if not column.items and name not in found:
                     del columns[name]
         for name in new:
-            columns[name] = _Column(len(self.hidden))
+            columns[name] = _Column(len(self.categories))
         for name, value in found.items():
             columns[name].set(row, value)
         word = _first(found.get("category")) or _first(found.get("categories"))
         old, self.categories[row] = int(self.categories[row]), self.words.take(word) if word else 0
         if old:
             self.words.drop(old)
-        self.hidden[row] = found.get("hidden") is True or found.get("available") is False
         self._present[row] = fields is not None
         self.version += 1
 
@@ -135,9 +134,10 @@ class Catalogue:
         columns = self._columns.items()
         return {name: column.get(row) for name, column in columns if column.kind[row]} if known else None
 
-    def category(self, row: int) -> int:
-        """The code of an item's category, 0 without one."""
-        return int(self.categories[row]) if row < len(self.categories) else 0
+    def codes(self, rows: np.ndarray) -> np.ndarray:
+        """The codes of items' categories, int32 [n], 0 without one."""
+        last = len(self.categories) - 1
+        return np.where(rows <= last, self.categories[np.minimum(rows, last)], 0)
 
     def mask(self, filter: Filter, now_ms: int, rows: int) -> np.ndarray:
         """Which items are barred, uint8 [>= rows]: 1 where the filter is false.
@@ -160,14 +160,15 @@ class Catalogue:
             return ~self._holds(node.part, now_ms)
         if isinstance(node, Term):
             column = self._columns.get("created" if node.field == "age" else node.field)
-            return column.holds(node, now_ms) if column else np.full(len(self.hidden), node.op == "missing")
+            missing = node.op == "missing"
+            return column.holds(node, now_ms) if column else np.full(len(self.categories), missing)
         join = np.logical_and if node.word == "and" else np.logical_or
         return join.reduce([self._holds(part, now_ms) for part in node.parts])
 
     def _reserve(self, rows: int) -> None:
-        if rows > len(self.hidden):
-            size = max(rows, 2 * len(self.hidden))
-            self.hidden, self.categories = _grown(self.hidden, size), _grown(self.categories, size)
+        if rows > len(self.categories):
+            size = max(rows, 2 * len(self.categories))
+            self.categories = _grown(self.categories, size)
             self._present = _grown(self._present, size)
             for column in self._columns.values():
                 column.grow(size)

@@ -18,6 +18,7 @@ from state.store import Store
 from state.table import Table
 from stream.arrangement import Arrangement
 from stream.batch import Batch, hashed, merged
+from stream.catalogue import Catalogue
 from stream.explicit import Explicit
 from stream.generation import Generation
 from stream.job import Job
@@ -41,6 +42,7 @@ class Engine:
         samples: Events of a batch that are learned from at most.
         explicit: Features of items and users by name.
         seen, answers: The rules of answers where a request has none of its own.
+        catalogue: What an earlier generation knew of items.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Engine:
         explicit: Explicit | None = None,
         seen: SeenSettings | None = None,
         answers: AnswerSettings | None = None,
+        catalogue: Catalogue | None = None,
     ) -> None:
         self.explicit = explicit
         self.generation, self.store, self.topic = generation, store, topic
@@ -72,7 +75,7 @@ class Engine:
             self.share = 1.0  # of events that may be learned from; which ones, a hash of the offset decides
             self._next_buffer()
         else:
-            self.scorer = Scorer(generation)
+            self.scorer = Scorer(generation, catalogue)
             self.ttl = (seen or SeenSettings()).ttl()
             self.arrangement = Arrangement(self.scorer, answers or AnswerSettings())
             self.candidates = CANDIDATES  # of a request at most

@@ -10,10 +10,11 @@ taken so often, leaves the shelves, and the next one comes.
 
 from __future__ import annotations
 
+import heapq
 import math
 import re
 import zlib
-from collections import deque
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -21,8 +22,10 @@ import numpy as np
 from stream.catalogue import Catalogue, Value
 from stream.rule import AnswerSettings
 
-SHELF: Final = 1_024  # new items a word remembers, the newest
-LOOK: Final = 12  # of them a request looks at
+SHELF: Final = 1_024  # new items a word remembers at least, the newest
+LOOK: Final = 8  # of them a request looks at
+RARE: Final = 6  # words of an item a request looks at, the rarest
+REMEMBERED: Final = 50_000  # items whose words are kept at hand
 SEEDS: Final = 5  # of the user's items a request looks at
 KEEP: Final = 0.75  # weight of an item of the history against the next newer one
 WORDS: Final = 24  # of an item at most
@@ -57,20 +60,25 @@ class Exploration:
 
     def __init__(self, settings: AnswerSettings, catalogue: Catalogue) -> None:
         self.settings, self.catalogue = settings, catalogue
-        self.shelves: dict[str, deque[int]] = {}  # by word, the newest first; "" holds all
+        self.shelves: dict[str, list[int]] = {}  # by word, the newest last; "" holds all
         self.spread: dict[str, int] = {}  # new items ever put on each shelf
         self.exposures: dict[int, int] = {}
         self.total = 0  # places given away
+        self._words: dict[int, tuple[str, ...]] = {}  # of items users have had
 
     def put(self, row: int, fields: dict[str, Value] | None, events: int) -> None:
         """Take in what an item is, where it is new."""
+        self._words.pop(row, None)
         if fields is None or events >= self.settings.explore_events or self.settings.explore <= 0:
             return
         for word in ("", *words(fields)):
-            shelf = self.shelves.setdefault(word, deque(maxlen=SHELF))
-            if row not in shelf:
-                shelf.appendleft(row)
-                self.spread[word] = self.spread.get(word, 0) + 1
+            shelf = self.shelves.setdefault(word, [])
+            if row in shelf[-LOOK:]:
+                continue
+            shelf.append(row)
+            self.spread[word] = self.spread.get(word, 0) + 1
+            if len(shelf) > 2 * SHELF:
+                del shelf[:SHELF]
 
     def places(self, user: str, events: int, k: int, share: float) -> int:
         """Return how many of k places are given away; a fraction is a chance, which user and state decide."""
@@ -88,39 +96,49 @@ class Exploration:
         because: dict[int, int] = {}
         weight = 1.0
         for seed in seeds[:SEEDS]:
-            mine: dict[int, float] = {}
-            for word in words(self.catalogue.get(seed)):
-                if word in self.shelves:
-                    worth = weight / math.log2(2.0 + self.spread[word])
-                    for row in self._new(word, taken):
-                        mine[row] = mine.get(row, 0.0) + worth
-            for row, score in mine.items():
-                if row not in scores:
-                    because[row] = seed
-                scores[row] = scores.get(row, 0.0) + score
+            for word, spread in self._rare(seed):
+                worth = weight / math.log2(2.0 + spread)
+                for row in self._new(word, taken):
+                    if row not in scores:
+                        because[row], scores[row] = seed, worth
+                    else:
+                        scores[row] += worth
             weight *= KEEP
         if not scores:
             scores = dict.fromkeys(self._new("", taken), 1.0)
-        shown = self.exposures
-        order = sorted(scores, key=lambda row: (-scores[row] / (1.0 + 0.1 * shown.get(row, 0)), row))
-        return [(row, because.get(row, -1)) for row in order]
+        shown = self.exposures.get
+        found = heapq.nlargest(LOOK, scores, key=lambda row: scores[row] / (1.0 + 0.1 * shown(row, 0)))
+        return [(row, because.get(row, -1)) for row in found]
 
     def show(self, row: int) -> None:
         """Count that an item was given a place."""
         self.exposures[row] = self.exposures.get(row, 0) + 1
         self.total += 1
 
+    def _rare(self, seed: int) -> list[tuple[str, int]]:
+        """Return the words of an item that the fewest new items have, and how many have them."""
+        found = self._words.get(seed)
+        if found is None:
+            if len(self._words) >= REMEMBERED:
+                self._words.clear()
+            found = self._words[seed] = words(self.catalogue.get(seed))
+        known = [(word, self.spread[word]) for word in found if word in self.shelves]
+        return sorted(known, key=itemgetter(1))[:RARE]
+
     def _new(self, word: str, taken: np.ndarray) -> list[int]:
         """Return the newest items on a shelf; those that are new no longer are taken off it."""
-        shelf, most = self.shelves.get(word), self.settings
+        shelf, most = self.shelves.get(word, []), self.settings
         found: list[int] = []
-        if shelf is None:
-            return found
-        for row in list(shelf):
-            if taken[row] >= most.explore_events or self.exposures.get(row, 0) >= most.explore_exposures:
-                shelf.remove(row)
-                continue
-            found.append(row)
-            if len(found) == LOOK:
-                break
+        old: set[int] = set()
+        for row in reversed(shelf):
+            if taken.item(row) >= most.explore_events or self.exposures.get(row, 0) >= most.explore_exposures:
+                old.add(row)
+            else:
+                found.append(row)
+                if len(found) == LOOK:
+                    break
+        if old:
+            shelf[:] = [row for row in shelf if row not in old]
+            if not shelf:
+                del self.shelves[word]
         return found

@@ -15,7 +15,7 @@ from state.error import BadStore
 from stream import metric
 from stream.argument import name
 from stream.batch import Record
-from stream.catalogue import decode
+from stream.catalogue import decode, hides
 from stream.engine import Engine
 from stream.error import BadEvent, BadRequest
 from stream.metadata import MOST
@@ -77,7 +77,8 @@ class Items:
             raise BadEvent(
                 "missing", f"the key of a record of the items topic is the item's id: {exc}"
             ) from exc
-        if decode(payload) is None:
+        fields = decode(payload)
+        if fields is None:
             payload = b""
         if len(payload) > MOST:
             raise BadEvent(
@@ -90,7 +91,7 @@ class Items:
         world = generation.world
         world.state.world[0]["items"] = len(generation.items)
         world.world.touch(np.zeros(1, np.int32))
-        generation.metadata.put(row, payload)
+        generation.metadata.put(row, payload, hides(fields))
 
     def _save(self) -> None:
         """Save; what could not be saved is tried again with the next step, and shows in answers meanwhile."""

@@ -16,6 +16,7 @@ from state.table import Table
 
 ROW = 1_024  # bytes of a row
 MOST = ROW - 4  # bytes of JSON
+NOTHING, TOLD, HIDDEN = 0, 1, 2  # of an item
 RING = 8_192  # changes a reader may be behind
 
 
@@ -34,9 +35,7 @@ class Metadata:
             return Table(name, np.dtype(dtype), shape, capacity=capacity, path=path, write=write)
 
         self.table = table("metadata", "u1", (ROW,), rows)
-        self.known = table(
-            "described", "u1", (), rows
-        )  # 1 where a row holds something: no other page is looked at
+        self.known = table("described", "u1", (), rows)  # NOTHING, TOLD or HIDDEN: no other page is looked at
         self.changes = table("change", "i8", (RING + 1,), 1).array[0]
         if write:
             self.changes[0] = 1
@@ -46,12 +45,12 @@ class Metadata:
         """What the store keeps."""
         return [self.table, self.known]
 
-    def put(self, row: int, payload: bytes) -> None:
-        """Write what is known of an item, at most MOST bytes; empty for nothing."""
+    def put(self, row: int, payload: bytes, hidden: bool = False) -> None:
+        """Write what is known of an item, at most MOST bytes, empty for nothing, and whether answers leave it out."""
         place = self.table.array[row]
         place[:4] = np.frombuffer(len(payload).to_bytes(4, "little"), np.uint8)
         place[4 : 4 + len(payload)] = np.frombuffer(payload, np.uint8)
-        self.known.array[row] = len(payload) > 0
+        self.known.array[row] = HIDDEN if hidden else TOLD if payload else NOTHING
         for one in self.tables:
             one.touch(np.array([row]))
         count = int(self.changes[0])

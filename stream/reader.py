@@ -17,6 +17,7 @@ from state.error import BadStore
 from state.feature import NAMES
 from state.record import GraphSettings
 from stream.catalogue import Value
+from stream.catalogue import decode as described
 from stream.engine import Engine
 from stream.error import BadRequest
 from stream.event import Event, encode
@@ -29,6 +30,7 @@ from tgn.layout import TgnSettings
 
 log = structlog.get_logger()
 
+AT_REST = 512  # descriptions taken in between requests
 IN_FORCE_S = 2.0  # how long a description may take to be in force
 
 
@@ -87,7 +89,10 @@ class Reader:
                     "a generation could not be opened; the next try is at once", number=number, error=str(exc)
                 )
                 return
-            self.engine = Engine(generation, seen=self.seen, answers=self.answers)
+            known = None if self.engine is None else self.engine.scorer.catalogue
+            self.engine = Engine(generation, seen=self.seen, answers=self.answers, catalogue=known)
+            while known is None and self.engine.scorer.catch_up(AT_REST):
+                pass
             log.info(
                 "answering from a new generation",
                 number=number,
@@ -97,7 +102,7 @@ class Reader:
         if self.engine is not None:
             self.engine.generation.users.catch_up()
             self.engine.generation.items.catch_up()
-            self.engine.scorer.catch_up()
+            self.engine.scorer.catch_up(AT_REST)
 
     def _engine(self) -> Engine:
         if self.engine is None:
@@ -273,7 +278,7 @@ class Reader:
         engine = self._engine()
         engine.generation.items.catch_up()
         row = engine.generation.items.row.get(item, 0)
-        return engine.scorer.catalogue.get(row) if row else None
+        return described(engine.generation.metadata.get(row)) if row else None
 
     async def describe(self, item: str, fields: dict[str, Value] | None) -> tuple[int, int]:
         """Publish what an item is, None for nothing any more; return the record's place once it is in force."""

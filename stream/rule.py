@@ -46,7 +46,7 @@ class AnswerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What an answer is like where the request does not say otherwise.
 
     Fields:
-        diversity: Share of variety against score in the order, 0 to 1 (see `stream.variety`).
+        diversity: Share of variety against score in the order, 0 to 1 (see `tgn.variety`).
         tail: An item's chance to be taken, against that of the best, that an answer's last item must have, 0 to 1.
         explore: Share of an answer given to new items that are described and have hardly been shown, 0 to 1.
         explore_events: An item with so many events is new no longer.

@@ -12,17 +12,22 @@ from stream.error import BadEvent
 from stream.exploration import Exploration
 from stream.filter import Filter
 from stream.generation import Generation
+from stream.metadata import HIDDEN
 from stream.request import MAX_K, Recommend
 from stream.status import RANKERS
 from tgn.forward import Forward, row_inputs
 from tgn.slow import score
 from tgn.vector import Twin
 
+AT_ONCE = 32  # descriptions taken in before a request is answered
 OWN_RECENCY, POPULAR = NAMES.index("own_recency"), NAMES.index("pop_3")
 
 
 class Scorer:
     """Finds and scores candidates for one request at a time; reads tables, writes none.
+
+    Args:
+        catalogue: What an earlier generation knew of items; their rows are the same.
 
     Shapes:
         - cand: int32 [MAX_K], the candidates of the request at hand; how many is returned by what finds them
@@ -30,30 +35,47 @@ class Scorer:
         - hist: int32 [HISTORY], age: int64 [HISTORY] ms: the user's last items, newest first
     """
 
-    def __init__(self, generation: Generation) -> None:
+    def __init__(self, generation: Generation, catalogue: Catalogue | None = None) -> None:
         self.generation, self.state = generation, generation.world.state
         self.scratch = generation.world.scratch()
         self.cand = np.zeros(MAX_K, np.int32)
         self.hist, self.age = np.full(HISTORY, -1, np.int32), np.zeros(HISTORY, np.int64)
         self.twin = Twin({name: t.array for name, t in generation.learned.items()}, generation.tgn)
-        self.catalogue, self.told = Catalogue(), 0  # what items are, and how many changes of it are in there
+        self.catalogue, self.told = (
+            catalogue or Catalogue(),
+            0,
+        )  # what items are, and the changes that were told
+        self.waiting: dict[int, None] = {}  # rows told of and not taken in yet
         self.explore: Exploration | None = None  # told of new items
         self.forward = Forward(generation.learned["ranker"].array[0], FEATURES, MAX_K)
         self.x = self.forward.x
 
-    def catch_up(self) -> None:
-        """Take in what the items topic has told since the last call; hidden items are barred from now on."""
-        metadata, barred = self.generation.metadata, self.scratch.barred
-        told, rows = metadata.since(self.told, int(self.state.world[0]["items"]))
-        for row in rows:
+    def catch_up(self, most: int = AT_ONCE) -> bool:
+        """Take in what the items topic has told since the last call; hidden items are barred from now on.
+
+        Of all else it takes in `most` items at once, those told of last first, so that a request does not wait for a
+        whole catalogue.
+
+        Returns:
+            Whether some are left for the next call.
+        """
+        metadata, waiting = self.generation.metadata, self.waiting
+        self.told, rows = metadata.since(self.told, int(self.state.world[0]["items"]))
+        if rows:
+            self.scratch.barred[rows] = metadata.known.array[rows] == HIDDEN
+            for row in rows:
+                waiting.pop(row, None)
+                waiting[row] = None
+        for _ in range(min(most, len(waiting))):
+            row, _ = waiting.popitem()
             try:
-                self.catalogue.put(row, decode(metadata.get(row)))
+                fields = decode(metadata.get(row))
+                self.catalogue.put(row, fields)
             except BadEvent:
                 continue  # half written: it is told again
-            barred[row] = self.catalogue.hidden[row]
             if self.explore is not None:
-                self.explore.put(row, self.catalogue.get(row), int(self.state.items[row]["n"]))
-        self.told = told
+                self.explore.put(row, fields, int(self.state.items[row]["n"]))
+        return bool(waiting)
 
     def bar(self, rows: np.ndarray, filter: Filter | None, now_ms: int) -> None:
         """Bar these items, int32 [n], and those a filter refuses, until `free`."""
@@ -65,22 +87,18 @@ class Scorer:
 
     def free(self, rows: np.ndarray, filter: Filter | None) -> None:
         """Leave nothing barred but the hidden items."""
-        barred, hidden = self.scratch.barred, self.catalogue.hidden
+        barred, known = self.scratch.barred, self.generation.metadata.known.array
         if filter is not None:
-            n = min(barred.shape[0], hidden.shape[0])
-            barred[:] = 0
-            barred[:n] = hidden[:n]
+            n = int(self.state.world[0]["items"])
+            barred[:n] = known[:n] == HIDDEN
         else:
-            known = rows[rows < hidden.shape[0]]
-            barred[rows] = 0
-            barred[known] = hidden[known]
+            barred[rows] = known[rows] == HIDDEN
 
     def capped(self, rows: np.ndarray, most: int, k: int) -> np.ndarray:
         """Return the places of the first `k` rows, int64, of which no category has more than `most`."""
         count: dict[int, int] = {}
         places: list[int] = []
-        for place, row in enumerate(rows.tolist()):
-            code = self.catalogue.category(row)
+        for place, code in enumerate(self.catalogue.codes(rows).tolist()):
             if code:
                 if count.get(code, 0) == most:
                     continue
@@ -94,10 +112,8 @@ class Scorer:
         """Return how many items there are, and how many a request's rules leave out, by rule."""
         n = min(int(self.state.world[0]["items"]), self.scratch.barred.shape[0])
         alive = (self.state.items["n"][:n] > 0) | (self.generation.metadata.known.array[:n] > 0)
-        hidden = np.zeros(n, np.uint8)
-        known = self.catalogue.hidden[:n]
-        hidden[: known.shape[0]] = known
-        found = {"items": int(alive.sum()), "hidden": int((alive & (hidden > 0)).sum())}
+        hidden = self.generation.metadata.known.array[:n] == HIDDEN
+        found = {"items": int(alive.sum()), "hidden": int(hidden.sum())}
         found["excluded"] = int(np.unique(out).shape[0])
         if request.filter is not None:
             found["filtered"] = int((alive & (self.catalogue.mask(request.filter, now_ms, n)[:n] > 0)).sum())

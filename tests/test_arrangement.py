@@ -12,7 +12,7 @@ from test_engine import HOUR, Pair, shop
 from stream.engine import Engine
 from stream.request import Recommend
 from stream.rule import AnswerSettings, SeenSettings, parse
-from stream.variety import likeness, mixed, sameness
+from tgn.variety import likeness, mixed, sameness
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def describe(pair: Pair, **items: dict[str, object]) -> None:
 def reader(pair: Pair, answers: AnswerSettings | None = None, seen: SeenSettings | None = None) -> Engine:
     made = pair.reader
     made = Engine(made.generation, answers=answers, seen=seen)
-    made.scorer.catch_up()
+    made.scorer.catch_up(10_000)
     return made
 
 

@@ -84,7 +84,7 @@ class Shop:
         one = Engine(
             Generation(GraphSettings(), TgnSettings(), LIMITS, live=self.folder / "live", write=False)
         )
-        one.scorer.catch_up()
+        one.scorer.catch_up(10_000)
         return one
 
 
@@ -136,7 +136,7 @@ def test_a_hidden_item_is_in_no_answer_until_it_is_shown_again(shop: Shop) -> No
     first, second = reader.recommend(Recommend("nobody", 2)).items
     shop.topic.tell(first, {"hidden": True})
     shop.items.step()
-    reader.scorer.catch_up()
+    reader.scorer.catch_up(10_000)
 
     assert reader.recommend(Recommend("nobody", 1)).items == [second]
     assert first not in reader.recommend(Recommend("nobody", 100, exclude=[first])).items
@@ -144,7 +144,7 @@ def test_a_hidden_item_is_in_no_answer_until_it_is_shown_again(shop: Shop) -> No
     assert first not in reader.recommend(Recommend("nobody", 100)).items
     shop.topic.tell(first, {"category": "lamp"})
     shop.items.step()
-    reader.scorer.catch_up()
+    reader.scorer.catch_up(10_000)
     assert reader.recommend(Recommend("nobody", 1)).items == [first]
 
 

@@ -9,6 +9,7 @@ vectors, or 1 for two of one category where an item has no vector yet.
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 
 def likeness(vectors: np.ndarray, categories: np.ndarray) -> np.ndarray:
@@ -34,17 +35,25 @@ def mixed(scores: np.ndarray, alike: np.ndarray, variety: float, k: int) -> np.n
         - scores: float32 [n], best first
         - alike: float32 [n, n], 0 to 1
     """
-    n = min(k, scores.shape[0])
     spread = float(scores.std()) or 1.0
-    relevance = 1.0 / (1.0 + np.exp(-(scores - scores.mean()) / spread))
-    nearest = np.zeros(scores.shape[0], np.float32)
-    left = (1.0 - variety) * relevance
+    relevance = (1.0 - variety) / (1.0 + np.exp(-(scores - scores.mean()) / spread))
+    order: np.ndarray = _greedy(relevance.astype(np.float64), alike, variety, min(k, scores.shape[0]))
+    return order
+
+
+@njit(nogil=True, cache=True)
+def _greedy(left: np.ndarray, alike: np.ndarray, variety: float, n: int) -> np.ndarray:
+    nearest = np.zeros(left.shape[0])
     order = np.empty(n, np.int64)
     for place in range(n):
-        at = int(np.argmax(left - variety * nearest))
+        at, best = 0, -np.inf
+        for row in range(left.shape[0]):
+            if left[row] - variety * nearest[row] > best:
+                at, best = row, left[row] - variety * nearest[row]
         order[place] = at
         left[at] = -np.inf
-        np.maximum(nearest, alike[at], out=nearest)
+        for row in range(left.shape[0]):
+            nearest[row] = max(nearest[row], alike[at, row])
     return order
 
 
