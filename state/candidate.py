@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from state.board import leaders
-from state.record import BLOCK, BOARD, FIRST, HISTORY, KEPT_OUT, POPULAR, RISING, START, Scratch, State
+from state.record import BLOCK, BOARD, FIRST, HISTORY, KEPT_OUT, NEWS, POPULAR, RISING, START, Scratch, State
 from state.seen import verdict
 from state.walk import neighbours, push, push_all, seeds, top, visits
 
@@ -128,14 +128,11 @@ def gather(state: State, scratch: Scratch, u: int, t: int, own: bool, out: np.nd
     for b, limit in ((FIRST, FIRSTS), (RISING, RISE), (POPULAR, POP)):
         m = leaders(state.boards[b], scratch.pick, min(2 * limit, BOARD))
         n = _put_all(scratch, out, n, scratch.pick, m, limit, own)
-    row = world.items - 1
-    stop = min(out.shape[0], n + NEWEST)
-    for _ in range(64):
-        if row <= START or n >= stop:
+    news, stop = world.new, min(out.shape[0], n + NEWEST)
+    for k in range(min(world.news, NEWS)):
+        if n >= stop:
             break
-        if state.items[row].n > 0:
-            n = put(scratch, out, n, row, own)
-        row -= 1
+        n = put(scratch, out, n, news[(world.news - 1 - k) % NEWS], own)
     # Room is left for users with a short history, and where their own items may not come again.
     for column, part in ((0, 2), (3, 1)):
         room = min((out.shape[0] - n + part - 1) // part, scratch.pick.shape[0])

@@ -7,7 +7,7 @@ written, and zero means "nothing known".  Times are integer milliseconds of even
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -18,6 +18,7 @@ SHOWN = 8  # items shown to a user since the last one taken
 NEXT = 12  # direct transitions of an item
 RECENT = 8  # last users of an item
 BLOCK = 31  # items in a block of the seen list
+NEWS = 64  # newest items the world remembers
 BOARD = 128  # items on a leaderboard
 KINDS = 7  # event types, see `stream.event.KINDS`
 HALF = 5  # half-lives of popularity
@@ -55,6 +56,8 @@ WORLD = np.dtype(
         ("ftot", "f8", (FRESH,)),  # decayed counts of first-time users' events
         ("stot", "f8", (FRESH,)),  # decayed counts of switches
         ("tot_t", "i8"),
+        ("news", "i8"),  # items that have had a first event
+        ("new", "i4", (NEWS,)),  # the last of them, the newest over the oldest
     ],
     align=True,
 )
@@ -162,6 +165,10 @@ RATES = np.dtype(
         ("restart", "f8"),
         ("seeds", "i8"),
         ("seed_decay", "f8"),
+        (
+            "clusters",
+            "i8",
+        ),  # 1: walks start from one item of each cluster of a history, 0: from the last ones
     ]
 )
 
@@ -185,6 +192,7 @@ class GraphSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     restart: float = 0.4
     seeds: int = 12
     seed_decay: float = 0.75
+    seeds_by: Literal["recency", "clusters"] = "recency"
 
     def rates(self) -> np.ndarray:
         """Return the settings as the one-row array the kernels read."""
@@ -205,6 +213,7 @@ class GraphSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         rates["restart"] = self.restart
         rates["seeds"] = min(self.seeds, HISTORY)
         rates["seed_decay"] = self.seed_decay
+        rates["clusters"] = self.seeds_by == "clusters"
         return rates
 
 

@@ -19,6 +19,7 @@ from state.record import (
     FRESH,
     HALF,
     HISTORY,
+    NEWS,
     POPULAR,
     RECENT,
     RISING,
@@ -137,6 +138,8 @@ def _count(state: State, marks: Marks, row: int, u: int, t: int, first: bool, sw
     _fade_world(state, t)
     if item.n == 0:
         item.first_t = t
+        world.new[world.news % NEWS] = row
+        world.news += 1
     else:
         gap = max(0, t - item.last_t)
         world.gap_sum += gap

@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 
 from state.record import KEPT_OUT, RECENT, START, Row, Scratch, State
+from state.seed import represent
 
 LONG = 0.93  # weight of an item of the history against the next newer one, in `push_all`
 EXPLORE = 0.05  # share of the start node for users who have a history
@@ -44,7 +45,13 @@ def seeds(state: State, u: int, pick: np.ndarray, weight: np.ndarray) -> int:
     n = 0
     total, share = 0.0, 1.0
     user = state.users[u] if u >= 0 else state.guest[0]
-    for j in range(min(user.slots, state.rates[0].seeds)):
+    most = min(user.slots, state.rates[0].seeds)
+    if state.rates[0].clusters != 0:
+        n = represent(state.edges, user, most, pick, weight)
+        for k in range(n):
+            total += weight[k]
+        most = 0
+    for j in range(most):
         pick[n], weight[n] = user.item[j], share
         total += share
         share *= state.rates[0].seed_decay
