@@ -14,9 +14,9 @@ from rich.console import Console
 
 from deploy import dataset, view
 from deploy.config import Config
-from deploy.demo import tips
 from deploy.follow import Follow, Pick, Taken, survey
 from deploy.gauge import Reading, fields
+from deploy.tip import tips
 from stream.event import Event
 
 INFO = """# riverwalk
