@@ -76,7 +76,7 @@ def run(
                 looked, refused = survey(found), shelf.Refused()
                 shown = shelf.look(found.described(refused))
                 for bad in filter(None, (looked.bad, str(refused))):
-                    console.print(bad, highlight=False)
+                    console.print(bad, highlight=False, soft_wrap=True)
                 service = _started(_own_state(config, Path(folder)), Path(folder), stack, console)
                 ahead = 0 if config.kafka.address else AHEAD
                 follow = Follow(user or looked.user, shown.titles)

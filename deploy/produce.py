@@ -169,7 +169,7 @@ def run(
         return
     looked = survey(found, limit)
     if looked.bad:
-        console.print(looked.bad, highlight=False)
+        console.print(looked.bad, highlight=False, soft_wrap=True)
     total = looked.count
     where = f"topic {config.kafka.topic} on {config.kafka.address}"
     console.print(f"{found.note}: {total:,} events to {where}", highlight=False)
@@ -208,7 +208,7 @@ def describe(config: Config, found: Dataset, console: Console, there: bool) -> N
         if applied is not None:
             applied.close()
     if refused.count:
-        console.print(str(refused), highlight=False)
+        console.print(str(refused), highlight=False, soft_wrap=True)
     if count:
         console.print(f"{count:,} items described on topic {config.kafka.items}", highlight=False)
 
