@@ -1,13 +1,16 @@
 """What the items of a data set are: where it is found, what the known sets tell, how it comes on the topic."""
 
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient, ConfigResource
 
 from deploy import dataset, generated, shelf
 from deploy.config import Kafka
+from deploy.main import main
 from stream.batch import Record
 from stream.catalogue import decode
 from stream.error import BadSource
@@ -125,3 +128,39 @@ def test_events_without_a_file_of_items_make_no_topic_and_ask_nobody(tmp_path: P
 
     assert shelf.publish(found.described(), Kafka(address="127.0.0.1:1")) == 0
     assert shelf.look(found.described()) == shelf.Look()
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    """The exit status of the command line; no instance is there."""
+    monkeypatch.setattr("sys.argv", ["riverwalk", "produce", *words, "--set", "serve.port=1"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return int(end.value.code or 0)
+
+
+def test_items_can_be_sent_without_events(
+    broker: EmbeddedBroker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    items = tmp_path / "items.csv"
+    items.write_text("item,title\nx,A hat\n")
+
+    assert run(monkeypatch, "--items", str(items), "--kafka", broker.address) == 0
+    assert "1 items described on topic events.items" in capsys.readouterr().err
+    assert run(monkeypatch, "--kafka", broker.address) == 2
+    assert "nothing to send" in capsys.readouterr().err
+    assert run(monkeypatch, "--items", str(tmp_path / "none.csv"), "--kafka", broker.address) == 1
+    assert "none.csv: no such file" in capsys.readouterr().err
+
+
+@pytest.mark.kafka
+def test_a_real_broker_gets_a_topic_that_keeps_the_last_record_of_each_item(kafka_address: str) -> None:
+    topic = f"items-{uuid.uuid4().hex[:12]}"
+
+    shelf.publish([("x", {}, b"{}")], Kafka(address=kafka_address, items=topic))
+
+    admin = AdminClient({"bootstrap.servers": kafka_address, "log_level": 2})
+    asked = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, topic)])
+    assert next(iter(asked.values())).result(10)["cleanup.policy"].value == "compact"
