@@ -124,6 +124,8 @@ def test_what_items_are_is_in_force_when_a_demo_or_a_replay_has_sent_its_events(
         dear = client.ask("RECOMMEND", "new", 20, "FILTER", "price > 50")
         text = client.ask("RECOMMEND", "new", 20, "FILTER", 'price = "dear"')
         left = client.ask("RECOMMEND", "new", 30, "FILTER", "title is known")
+    demo.send_signal(signal.SIGINT)
+    demo.communicate(timeout=60)
 
     assert f"1 rows describe no item and are left out; the first: {shop}/items.csv:2: " in said
     assert [hint[3] for hint in hints] == ["RECOMMEND", "SIMILAR", "TRENDING", "RECOMMEND", "ITEM"]
