@@ -1,4 +1,7 @@
-"""A small client of the socket, for the command line: one connection, one command, one reply (RESP2)."""
+"""A small client of the socket, for the command line: one connection, one command, one reply.
+
+Replies are RESP2; after `HELLO 3` they keep their kinds: numbers, true and false, names with values.
+"""
 
 import socket
 import ssl
@@ -7,7 +10,7 @@ from typing import BinaryIO
 
 from deploy.config import BadConfig, Serve
 
-Reply = str | int | None | list["Reply"]
+Reply = str | int | float | None | list["Reply"] | dict[str, "Reply"]
 
 
 class BadAnswer(Exception):
@@ -69,6 +72,12 @@ class Client:
             return None if rest == "-1" else self._bulk(int(rest))
         if kind == b"*":
             return None if rest == "-1" else [self._reply() for _ in range(int(rest))]
+        if kind == b"%":
+            return {str(self._reply()): self._reply() for _ in range(int(rest))}
+        if kind == b"=":
+            return self._bulk(int(rest))[4:]  # after txt:
+        if kind in (b",", b"#", b"_"):
+            return float(rest) if kind == b"," else rest == "t" if kind == b"#" else None
         raise BadAnswer(f"{self._where}: this is no RESP server; it answered {line[:40]!r}")
 
     def _bulk(self, size: int) -> str:

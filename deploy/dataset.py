@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from deploy import generated, workbook
+from deploy import generated, shelf, workbook
 from deploy.config import BadConfig
 from deploy.download import BadDownload, Progress, fetch
 from stream import replay
@@ -85,11 +85,11 @@ KNOWN = (
 
 
 class Dataset(msgspec.Struct, frozen=True):
-    """Events with a name.  `path` is their file; None means they are generated."""
+    """Events with a name.  `path` is their file; None means they are generated.  `items` says what their items are."""
 
     name: str
     path: Path | None
-    titles: dict[str, str]
+    items: Path | None = None
     note: str = ""  # how it was found, in one line for the screen
     type: str = "view"
 
@@ -101,6 +101,11 @@ class Dataset(msgspec.Struct, frozen=True):
         for event in replay.events(self.path, on_bad=on_bad):
             yield event if event.type != "view" else msgspec.structs.replace(event, type=self.type)
 
+    def described(self, on_bad: Callable[[BadEvent], None] = lambda bad: None) -> Iterator[shelf.Item]:
+        """What is known of the items; `on_bad` is told each row that describes none."""
+        if self.items is not None or self.path is None:
+            yield from shelf.read(self.items, self.name, on_bad)
+
 
 def _silent(_: str) -> Progress:
     return lambda done, total: None
@@ -109,6 +114,7 @@ def _silent(_: str) -> Progress:
 def find(
     data: str | None = None,
     *,
+    items: Path | None = None,
     env: Mapping[str, str] | None = None,
     online: bool = True,
     say: Say = lambda line: None,
@@ -118,6 +124,7 @@ def find(
 
     Args:
         data: A file, a folder, or a name: online-retail, ml-100k, jodie-wikipedia, ciao, generated.
+        items: The file that says what the items are; what lies beside the events when left out.
         env: The environment; the process's own when left out.
         online: Whether something may be downloaded.
 
@@ -125,6 +132,9 @@ def find(
         BadConfig: what was asked for is nowhere; says where it was looked for and what to do.
     """
     env = os.environ if env is None else env
+    if items is not None:
+        found = find(data, env=env, online=online, say=say, watch=watch)
+        return msgspec.structs.replace(found, items=items)
     if data == GENERATED:
         return _made("generated events, as asked")
     if data is not None and Path(data).expanduser().exists():
@@ -242,11 +252,11 @@ def _open(path: Path, how: str) -> Dataset:
     return Dataset(
         name=known.name if known else file.name,
         path=file,
-        titles=replay.titles(file),
+        items=shelf.beside(file),
         note=f"{about}, {how}",
         type=known.type if known else "view",
     )
 
 
 def _made(note: str) -> Dataset:
-    return Dataset(name=GENERATED, path=None, titles=generated.catalogue(), note=note)
+    return Dataset(name=GENERATED, path=None, note=note)

@@ -1,11 +1,10 @@
 """The main job, to watch: a whole instance starts, events arrive, recommendations change.
 
-    find events → start broker, ingest, serve → produce in the background → show until the end → keep serving
+    find events → start broker, ingest, serve → produce in the background, what items are first → show → keep serving
 
 What is shown is read as any user could read it: INFO and RECOMMEND over the socket, /metrics over HTTP.
 """
 
-import shlex
 import signal
 import sys
 import tempfile
@@ -15,24 +14,25 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from types import FrameType
-from urllib.parse import quote
 
 import msgspec
 from rich.console import Console
 from rich.live import Live
 
-from deploy import dataset, view
+from deploy import dataset, shelf, view
 from deploy.bar import Bars, lively
 from deploy.canary import Canary
 from deploy.config import Config
 from deploy.dataset import Dataset
-from deploy.follow import Follow, Survey, survey
+from deploy.follow import Follow, survey
 from deploy.gauge import Gauge, Reading
-from deploy.produce import AHEAD, Consumed, Producer
+from deploy.produce import AHEAD, PATIENCE_S, Consumed, Producer, Stopped
 from deploy.service import BadService, Service
 from deploy.speed import Speed, parse
+from deploy.tip import tips
 from stream.kafka import Sink, ensure_topic
 
 FRAME_S = 0.25
@@ -46,6 +46,7 @@ def run(
     config: Config,
     *,
     data: str | None = None,
+    items: Path | None = None,
     speed: str | float | None = None,
     for_seconds: float | None = None,
     user: str | None = None,
@@ -58,6 +59,7 @@ def run(
         config: As for `riverwalk serve`. With the embedded broker the state lives in a folder of its own that is
             removed at the end, as nothing else survives either.
         data: A path or a name; see `deploy/dataset.py`.
+        items: The file that says what the items are; what lies beside the events when left out.
         speed: See `deploy/speed.py`; the whole set in about a minute when left out.
         for_seconds: End by itself so long after the first event.
         user: Whom to follow; a lively one when left out.
@@ -66,17 +68,19 @@ def run(
     """
     console = Console()
     with Bars() as bars:
-        found = dataset.find(data, say=bars.say, watch=bars.watch)
+        found = dataset.find(data, items=items, say=bars.say, watch=bars.watch)
     console.print(found.note, highlight=False)
     with tempfile.TemporaryDirectory(prefix="riverwalk-demo-") as folder:
         try:
             with _signals(), ExitStack() as stack:
-                looked = survey(found)
-                if looked.bad:
-                    console.print(looked.bad, highlight=False)
+                looked, refused = survey(found), shelf.Refused()
+                shown = shelf.look(found.described(refused))
+                for bad in filter(None, (looked.bad, str(refused))):
+                    console.print(bad, highlight=False, soft_wrap=True)
                 service = _started(_own_state(config, Path(folder)), Path(folder), stack, console)
                 ahead = 0 if config.kafka.address else AHEAD
-                show = Show(service.config, found, looked, user or looked.user, parse(speed), ahead)
+                follow = Follow(user or looked.user, shown.titles)
+                show = Show(service.config, found, looked.count, follow, parse(speed), ahead)
                 stack.callback(show.close)
                 until = time.monotonic() + (for_seconds if for_seconds is not None else FOREVER_S)
                 (_screen if lively(console) and not plain else _lines)(show, service, console, until)
@@ -84,7 +88,7 @@ def run(
                     Path(svg).write_text(view.svg(show.snapshot()), encoding="utf-8")
                 if time.monotonic() < until:
                     console.print(
-                        tips(service.config, show.follow.user, show.follow.item),
+                        tips(service.config, follow.user, follow.item, shown.words),
                         highlight=False,
                         soft_wrap=True,
                     )
@@ -103,17 +107,16 @@ class Show:
 
     Args:
         config: Of the running instance.
-        looked: What a first look through `found` told.
-        user: Whom to follow.
+        total: How many events it has.
+        follow: Whom to follow.
         speed: Of production.
         ahead: How many events production may be ahead of consumption; 0 when the broker forgets nothing.
     """
 
     def __init__(
-        self, config: Config, found: Dataset, looked: Survey, user: str, speed: Speed, ahead: int
+        self, config: Config, found: Dataset, total: int, follow: Follow, speed: Speed, ahead: int
     ) -> None:
-        self.found, self.total = found, looked.count
-        self.follow = Follow(user, found.titles)
+        self.found, self.total, self.follow = found, total, follow
         self.gauge = Gauge(config.serve)
         self.canary = Canary(config.serve)
         self.failure: Exception | None = None
@@ -123,7 +126,9 @@ class Show:
         self._asked = 0.0
         stop = threading.Event()
         self._consumed = Consumed(config.serve, stop)
-        kafka, applied = config.kafka, self._consumed if ahead else None
+        self._described = Consumed(config.serve, stop, PATIENCE_S, attrgetter("described"))
+        self._kafka = kafka = config.kafka
+        applied = self._consumed if ahead else None
         self._sink = Sink(
             kafka.address,
             kafka.topic,
@@ -134,9 +139,7 @@ class Show:
             else -1,  # one partition keeps the order of all events, not of each user's alone
             extra=kafka.options,
         )
-        self.producer = Producer(
-            self._sink, speed, total=looked.count, on_event=self.follow.see, stopping=stop
-        )
+        self.producer = Producer(self._sink, speed, total=total, on_event=self.follow.see, stopping=stop)
         self._thread = threading.Thread(target=self._produce, name="producer", daemon=True)
         self._thread.start()
         self.canary.start()
@@ -180,36 +183,17 @@ class Show:
         self._thread.join()
         self._sink.close()
         self._consumed.close()
+        self._described.close()
         self.gauge.close()
 
     def _produce(self) -> None:
         try:
+            shelf.publish(self.found.described(), self._kafka, self._described)
             self.producer.run(self.found.events())
+        except Stopped:
+            pass
         except Exception as exc:  # shown by the thread that watches
             self.failure = exc
-
-
-def tips(config: Config, user: str, item: str) -> str:
-    """What to try on the instance that keeps serving."""
-    serve = config.serve
-    http = f"http://{serve.host}:{serve.http_port}"
-    cli = f"redis-cli -p {serve.port}"
-    return "\n".join(
-        (
-            "",
-            "Everything is produced; the instance keeps serving. Try in another terminal:",
-            "",
-            f"  {cli} RECOMMEND {shlex.quote(user)} 5 WITHREASONS",
-            f"  {cli} SIMILAR {shlex.quote(item)} 5",
-            f"  {cli} TRENDING 5",
-            f"  curl '{http}/recommend/{quote(user, safe='')}?k=5'",
-            "",
-            f"  {http}/metrics   for Prometheus",
-            f"  {http}/          a page to look around",
-            "",
-            "Without redis-cli, `riverwalk query` asks the same. Ctrl-C ends it.",
-        )
-    )
 
 
 def _screen(show: Show, service: Service, console: Console, until: float) -> None:

@@ -51,11 +51,18 @@ class Reading(msgspec.Struct, frozen=True):
     @property
     def applied(self) -> dict[int, int]:
         """Partition -> next offset that is in no answer yet."""
-        return {
-            int(name.removeprefix("offset_")): int(value)
-            for name, value in self.info.items()
-            if name.startswith("offset_")
+        return self._ends("offset_")
+
+    @property
+    def described(self) -> dict[int, int]:
+        """Partition of the items topic -> next offset that is not in force yet."""
+        return self._ends("described_")
+
+    def _ends(self, prefix: str) -> dict[int, int]:
+        found = {
+            name.removeprefix(prefix): value for name, value in self.info.items() if name.startswith(prefix)
         }
+        return {int(partition): int(offset) for partition, offset in found.items()}
 
     def _float(self, name: str) -> float | None:
         try:

@@ -45,6 +45,9 @@ _RHYTHM = (
     2,
 )  # sessions by hour of the day
 _COMPANIONS = 3
+STOCKED = 0.4  # share of the items that are there from the start
+
+Described = tuple[str, dict[str, str | int | float | list[str]]]
 
 _CATALOGUE = {
     "tea": "teapot,tea towel,cake stand,mug,sugar bowl,tea tin,tray,milk jug,biscuit jar,tea cosy",
@@ -68,9 +71,28 @@ _NAMES = (
 )
 
 
-def catalogue(items: int = 2_000) -> dict[str, str]:
-    """Item id -> title."""
-    return {item: title for item, title, _ in _items(items)}
+def catalogue(items: int = 2_000, *, seed: int = 0, start_ms: int = START_MS) -> Iterator[Described]:
+    """Id and fields of each item of the stream with this seed: title, category, price, tags, created.
+
+    What is there from the start has come within the year before, the rest is created some days before its first event.
+    """
+    order = list(range(items))
+    random.Random(seed).shuffle(order)  # as the shelf does
+    place = {number: k / items for k, number in enumerate(order)}
+    for number, (item, title, category) in enumerate(_items(items)):
+        look, _, thing = title.lower().partition(" no. ")[0].partition(" ")
+        late = (place[number] - STOCKED) / (1 - STOCKED)
+        days = 30.0 * late if late > 0 else -365.0 * place[number] / STOCKED
+        yield (
+            item,
+            {
+                "title": title,
+                "category": category,
+                "price": round(0.95 + number * 7_919 % 40 * (1 + number % 7) / 4, 2),
+                "tags": [look, thing],
+                "created": start_ms + int(days * _DAY_MS),
+            },
+        )
 
 
 def events(
@@ -95,7 +117,7 @@ def events(
             sessions += 1
             share = made / count
             user = _newer(chance, users, share)
-            shelf.grow(0.4 + 0.6 * share, chance)
+            shelf.grow(STOCKED + (1 - STOCKED) * share, chance)
             person = people[user]
             heapq.heappush(
                 queue,
@@ -169,7 +191,7 @@ class _Shelf:
         chance.shuffle(self._waiting)
         self._waiting.reverse()
         self._items = items
-        self.grow(0.4, chance)
+        self.grow(STOCKED, chance)
         for ranked in self.ranked:
             chance.shuffle(ranked)
 

@@ -35,7 +35,11 @@ app.add_typer(query.app, name="query")
 app.add_typer(config_app, name="config")
 app.add_typer(kafka_app, name="kafka")
 
-Data = Annotated[str, typer.Argument(help="A file, a folder, or the name of a data set.")]
+Data = Annotated[str | None, typer.Argument(help="A file, a folder, or the name of a data set.")]
+Described = Annotated[
+    Path | None,
+    typer.Option("--items", help="What items are, csv or JSON lines. Default: what lies beside the events."),
+]
 Limit = Annotated[int | None, typer.Option(min=1, help="Stop after so many events.")]
 Place = Annotated[Path, typer.Option("--folder", help="The folder of the broker.")]
 KAFKA_FOLDER = Path(".kafka")
@@ -77,6 +81,7 @@ def demo(
     speed: Annotated[str | None, typer.Option(help=f"{SPEEDS} Default: 60s.")] = None,
     ends: Annotated[str | None, typer.Option("--for", help="End by itself after, for example, 60s.")] = None,
     user: Annotated[str | None, typer.Option("--user", help="The user to follow.")] = None,
+    items: Described = None,
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines instead of the live screen.")] = False,
     config: File = None,
     kafka: Kafka = None,
@@ -99,36 +104,39 @@ def demo(
         serve__port=port,
         serve__http_port=http_port,
     )
-    body.run(loaded.config, data=data, speed=speed, for_seconds=seconds, user=user, plain=plain)
+    body.run(loaded.config, data=data, items=items, speed=speed, for_seconds=seconds, user=user, plain=plain)
 
 
 @app.command()
 def produce(
-    data: Data,
+    data: Data = None,
     speed: Annotated[str, typer.Option(help=SPEEDS)] = "max",
     limit: Limit = None,
+    items: Described = None,
     kafka: Kafka = None,
     topic: Topic = None,
     config: File = None,
     set: Set = None,
 ) -> None:
-    """Send the events of a file to a topic, in the order of their time."""
-    _produce(settings(config, set, kafka__address=kafka, kafka__topic=topic).config, data, speed, limit)
+    """Send what items are and the events of a file to their topics, events in the order of their time."""
+    loaded = settings(config, set, kafka__address=kafka, kafka__topic=topic)
+    _produce(loaded.config, data, speed, limit, items)
 
 
 @app.command()
 def replay(
-    data: Data,
+    data: Data = None,
     speed: Annotated[float, typer.Option(min=0.001, help="So many times faster than it happened.")] = 1.0,
     limit: Limit = None,
+    items: Described = None,
     kafka: Kafka = None,
     topic: Topic = None,
     config: File = None,
     set: Set = None,
 ) -> None:
-    """Send the events of a file to a topic with the pauses they had when they happened."""
+    """Send what items are, then the events of a file with the pauses they had when they happened."""
     loaded = settings(config, set, kafka__address=kafka, kafka__topic=topic)
-    _produce(loaded.config, data, f"{speed:.9g}x", limit)
+    _produce(loaded.config, data, f"{speed:.9g}x", limit, items)
 
 
 app.command("train")(train.command)
@@ -227,12 +235,12 @@ def kafka_stop(folder: Place = KAFKA_FOLDER) -> None:
     print("stopped" if body.stop(folder) else "it was not running")
 
 
-def _produce(config: Config, data: str, speed: str, limit: int | None) -> None:
+def _produce(config: Config, data: str | None, speed: str, limit: int | None, items: Path | None) -> None:
     if not config.kafka.address:
         raise BadConfig("no broker is named: --kafka host:port, as `riverwalk serve` prints it")
     from deploy import produce as body
 
-    body.run(config, data=data, speed=speed, limit=limit)
+    body.run(config, data=data, items=items, speed=speed, limit=limit)
 
 
 def main() -> None:

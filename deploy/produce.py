@@ -9,15 +9,18 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from itertools import islice
+from operator import attrgetter
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from deploy import dataset
+from deploy import dataset, shelf
 from deploy.bar import Bars, lively
-from deploy.config import Config, Serve
+from deploy.config import BadConfig, Config, Serve
+from deploy.dataset import Dataset
 from deploy.follow import survey
-from deploy.gauge import Gauge
+from deploy.gauge import Gauge, Reading
 from deploy.speed import Speed, parse
 from stream.error import BadSource
 from stream.event import Event, encode
@@ -26,6 +29,7 @@ from stream.kafka import Sink, ready
 AHEAD = 20_000  # events in flight; a partition of the embedded broker keeps about 31 000
 EARLY_S = 0.005  # waiting for each event by itself would cost more than the event
 LOOK_S = 0.01  # how often consumption is looked at
+PATIENCE_S = 20.0
 
 
 class Stopped(Exception):
@@ -39,10 +43,18 @@ class Consumed:
         serve: Where the instance answers.
         stop: Set to end whoever waits for consumption.
         patience_s: An instance that consumes nothing for so long is not waited for: it reads something else.
+        told: Which offsets of a reading count: those of events, or those of the items topic.
     """
 
-    def __init__(self, serve: Serve, stop: threading.Event, patience_s: float = float("inf")) -> None:
+    def __init__(
+        self,
+        serve: Serve,
+        stop: threading.Event,
+        patience_s: float = float("inf"),
+        told: Callable[[Reading], dict[int, int]] = attrgetter("applied"),
+    ) -> None:
         self._gauge = Gauge(serve)
+        self._told = told
         self._stop = stop
         self._patience_s = patience_s
         self._offsets: dict[int, int] = {}
@@ -56,7 +68,7 @@ class Consumed:
         now = time.monotonic()
         if now - self._looked > LOOK_S:
             reading = self._gauge.read()
-            offsets = reading.applied if reading is not None else self._offsets
+            offsets = self._told(reading) if reading is not None else self._offsets
             if offsets != self._offsets or now - self._looked > self._patience_s / 2:
                 self._offsets, self._moved = offsets, now
             self._looked = now
@@ -120,23 +132,50 @@ class Producer:
         self.delivered += 1
 
 
-def run(config: Config, *, data: str, speed: str | float | None = None, limit: int | None = None) -> None:
-    """`riverwalk produce`: send a data set to a topic, with a progress bar; says at the end what was done."""
+def run(
+    config: Config,
+    *,
+    data: str | None,
+    items: Path | None = None,
+    speed: str | float | None = None,
+    limit: int | None = None,
+) -> None:
+    """`riverwalk produce`: send a data set, what its items are first, with a progress bar; says what was done.
+
+    Args:
+        data: A path or a name; None sends no events, only what `items` says.
+        items: The file that says what the items are; what lies beside the events when left out.
+
+    Raises:
+        BadConfig: There is nothing to send, or it is nowhere.
+        BadSource: No broker answers, or a file is of another form.
+    """
+    if data is None and items is None:
+        raise BadConfig("nothing to send: name a data set, a file of items with --items, or both")
     console = Console(file=sys.stderr)
     with Bars(console) as bars:
-        found = dataset.find(data, say=bars.say, watch=bars.watch)
+        found = (
+            Dataset(name="items", path=items, items=items)
+            if data is None
+            else dataset.find(data, items=items, say=bars.say, watch=bars.watch)
+        )
     if not ready(config.kafka.address, config.kafka.options):
         raise BadSource(
             f"no broker answers on {config.kafka.address}; start one, or name another with --kafka"
         )
+    there = _answers(config.serve)
+    if data is None:
+        describe(config, found, console, there)
+        return
     looked = survey(found, limit)
     if looked.bad:
-        console.print(looked.bad, highlight=False)
+        console.print(looked.bad, highlight=False, soft_wrap=True)
     total = looked.count
     where = f"topic {config.kafka.topic} on {config.kafka.address}"
     console.print(f"{found.note}: {total:,} events to {where}", highlight=False)
+    describe(config, found, console, there)
     stop = threading.Event()
-    consumed = Consumed(config.serve, stop, patience_s=20.0) if _answers(config.serve) else None
+    consumed = Consumed(config.serve, stop, patience_s=PATIENCE_S) if there else None
     if consumed is not None:
         console.print(
             f"never more than {AHEAD:,} ahead of the instance on port {config.serve.port}", highlight=False
@@ -156,6 +195,22 @@ def run(config: Config, *, data: str, speed: str | float | None = None, limit: i
                 consumed.close()
     took = max(time.monotonic() - began, 1e-9)
     print(f"{producer.delivered:,} events in {took:.1f} s, {producer.delivered / took:,.0f}/s")
+
+
+def describe(config: Config, found: Dataset, console: Console, there: bool) -> None:
+    """Send what the items of a data set are; returns when it is in force, where an instance is there to tell."""
+    refused = shelf.Refused()
+    told = attrgetter("described")
+    applied = Consumed(config.serve, threading.Event(), PATIENCE_S, told) if there else None
+    try:
+        count = shelf.publish(found.described(refused), config.kafka, applied)
+    finally:
+        if applied is not None:
+            applied.close()
+    if refused.count:
+        console.print(str(refused), highlight=False, soft_wrap=True)
+    if count:
+        console.print(f"{count:,} items described on topic {config.kafka.items}", highlight=False)
 
 
 def _answers(serve: Serve) -> bool:

@@ -1,4 +1,7 @@
-"""`riverwalk query`: ask a running instance over its socket, and show the reply as a table or as JSON."""
+"""`riverwalk query`: ask a running instance over its socket, and show the reply as a table or as JSON.
+
+The questions people ask have commands of their own; `ask` sends the words of any other as they are.
+"""
 
 from typing import Annotated, Any
 
@@ -18,6 +21,13 @@ def recommend(
     user: str,
     k: Number = 10,
     include_seen: Annotated[bool, typer.Option("--include-seen", help="Items the user had, too.")] = False,
+    filter: Annotated[
+        str | None, typer.Option("--filter", help="What items must be, such as 'price < 5 and age < 7d'.")
+    ] = None,
+    exclude: Annotated[list[str] | None, typer.Option("--exclude", help="Not this item; repeatable.")] = None,
+    per_category: Annotated[
+        int | None, typer.Option("--per-category", min=1, max=1000, help="Items of a category at most.")
+    ] = None,
     after: Annotated[
         str | None, typer.Option("--after", help="Answer once this event is applied: partition:offset.")
     ] = None,
@@ -29,9 +39,42 @@ def recommend(
 ) -> None:
     """Recommend items to a user."""
     words = ["WITHSCORES", "WITHREASONS", *(["INCLUDESEEN"] if include_seen else [])]
+    words += ["EXCLUDE", str(len(exclude)), *exclude] if exclude else []
+    words += ["FILTER", filter] if filter is not None else []
+    words += ["PERCATEGORY", str(per_category)] if per_category else []
     words += ["AFTER", after] if after else []
     reply = _ask(_serve(config, host, port, set), "RECOMMEND", user, k, *words)
     show(rows(reply, "item", "score", "reason"), json)
+
+
+@app.command()
+def session(
+    items: Annotated[list[str], typer.Argument(help="What was looked at, the newest last.")],
+    k: Number = 10,
+    json: Json = False,
+    config: File = None,
+    host: Host = None,
+    port: Port = None,
+    set: Set = None,
+) -> None:
+    """Recommend items to a visitor without a name."""
+    reply = _ask(_serve(config, host, port, set), "SESSION", k, *items, "WITHSCORES", "WITHREASONS")
+    show(rows(reply, "item", "score", "reason"), json)
+
+
+@app.command()
+def rank(
+    user: str,
+    items: Annotated[list[str], typer.Argument(help="What to put in order.")],
+    json: Json = False,
+    config: File = None,
+    host: Host = None,
+    port: Port = None,
+    set: Set = None,
+) -> None:
+    """Put items in the order this user would want them."""
+    reply = _ask(_serve(config, host, port, set), "RANK", user, *items, "WITHSCORES")
+    show(rows(reply, "item", "score"), json)
 
 
 @app.command()
@@ -106,6 +149,73 @@ def event(
     show({"position": str(reply)}, json)
 
 
+@app.command()
+def item(
+    item: str,
+    fields: Annotated[
+        str | None, typer.Argument(help="What it is from now on: a JSON object; null forgets it.")
+    ] = None,
+    json: Json = False,
+    config: File = None,
+    host: Host = None,
+    port: Port = None,
+    set: Set = None,
+) -> None:
+    """What an item is; with a JSON object of fields, tell it."""
+    serve = _serve(config, host, port, set)
+    if fields is not None:
+        show({"position": str(_ask(serve, "ITEM", item, fields))}, json)
+        return
+    reply = _ask(serve, "ITEM", item, protocol=3)
+    if not isinstance(reply, dict):
+        raise BadAnswer(f"nothing is known of item {item!r}; `riverwalk query item {item} JSON` tells it")
+    show(reply, json)
+
+
+@app.command()
+def hide(
+    item: str,
+    json: Json = False,
+    config: File = None,
+    host: Host = None,
+    port: Port = None,
+    set: Set = None,
+) -> None:
+    """Leave an item out of every answer."""
+    show({"position": str(_ask(_serve(config, host, port, set), "HIDE", item))}, json)
+
+
+@app.command()
+def unhide(
+    item: str,
+    json: Json = False,
+    config: File = None,
+    host: Host = None,
+    port: Port = None,
+    set: Set = None,
+) -> None:
+    """Let an item be in answers again."""
+    show({"position": str(_ask(_serve(config, host, port, set), "UNHIDE", item))}, json)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def ask(
+    words: Annotated[list[str], typer.Argument(help="A command of the socket and its words.")],
+    json: Json = False,
+    config: File = None,
+    host: Host = None,
+    port: Port = None,
+    set: Set = None,
+) -> None:
+    """Send any command of the socket as it is."""
+    reply = _ask(_serve(config, host, port, set), *words, protocol=3)
+    if json or isinstance(reply, dict):
+        show(reply, json)  # type: ignore[arg-type]  # JSON takes any reply
+    else:
+        for one in reply if isinstance(reply, list) else [reply]:
+            print("" if one is None else one)
+
+
 def rows(reply: Reply, *columns: str) -> list[Row]:
     """A flat list of groups as ranked rows; scores are numbers."""
     if not isinstance(reply, list) or len(reply) % len(columns):
@@ -141,6 +251,8 @@ def _serve(config: Any, host: str | None, port: int | None, assignments: list[st
     return settings(config, assignments, serve__host=host, serve__port=port).config.serve
 
 
-def _ask(serve: Serve, *words: str | int | float) -> Reply:
+def _ask(serve: Serve, *words: str | int | float, protocol: int = 2) -> Reply:
     with Client(serve) as client:
+        if protocol == 3:
+            client.ask("HELLO", 3)
         return client.ask(*words)

@@ -12,7 +12,7 @@ Text is streamed, never loaded whole.  A bad line goes to `reject` as a BadEvent
 import csv
 import gzip
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -40,8 +40,7 @@ def format_of(path: Path, wanted: str | None = None) -> str:
         raise BadSource(f"format {wanted!r} is not known; expected one of {', '.join(FORMATS)}")
     if wanted is not None or path.name.endswith(".npz"):
         return wanted or "npz"
-    with _opened(path) as lines:
-        head = next(_lines(path, lines), "").lstrip("\ufeff").strip()
+    head = next(text_lines(path), "").lstrip("\ufeff").strip()
     if not head:
         raise BadSource(f"{path}: the file is empty; expected events")
     if head.startswith("{"):
@@ -64,20 +63,32 @@ def rows(path: Path, format: str, reject: Reject) -> Iterator[Row]:
     if format == "npz":
         yield from _npz(path)
         return
-    with _opened(path) as opened:
-        lines = _lines(path, opened)
-        headed = format in ("jodie", "csv")
-        header = next(lines, "").lstrip("\ufeff") if headed else ""
-        read = _csv(path, header) if format == "csv" else _READERS[format]
-        for number, line in enumerate(lines, 2 if headed else 1):
-            if line.isspace():
-                continue
-            try:
-                row = read(line)
-            except BadEvent as exc:
-                reject(BadEvent(exc.reason, f"{path}:{number}: {exc}"), line.rstrip("\r\n"))
-            else:
-                yield row
+    lines = text_lines(path)
+    headed = format in ("jodie", "csv")
+    header = next(lines, "").lstrip("\ufeff") if headed else ""
+    read = _csv(path, header) if format == "csv" else _READERS[format]
+    for number, line in enumerate(lines, 2 if headed else 1):
+        if line.isspace():
+            continue
+        try:
+            row = read(line)
+        except BadEvent as exc:
+            reject(BadEvent(exc.reason, f"{path}:{number}: {exc}"), line.rstrip("\r\n"))
+        else:
+            yield row
+
+
+def text_lines(path: Path) -> Iterator[str]:
+    """The lines of a file in UTF-8, gz when its name says so; bytes that are not UTF-8 stay apart as surrogates.
+
+    Raises:
+        BadSource: The gz file is damaged.
+    """
+    try:
+        with _opened(path) as file:
+            yield from file
+    except (EOFError, gzip.BadGzipFile) as exc:
+        raise BadSource(f"{path}: the gz file is damaged or ends early ({exc}); fetch it again") from exc
 
 
 def _opened(path: Path) -> IO[str]:
@@ -85,13 +96,6 @@ def _opened(path: Path) -> IO[str]:
     if path.name.endswith(".gz"):
         return gzip.open(path, "rt", encoding="utf-8", errors="surrogateescape", newline="")
     return path.open(encoding="utf-8", errors="surrogateescape", newline="")
-
-
-def _lines(path: Path, lines: Iterable[str]) -> Iterator[str]:
-    try:
-        yield from lines
-    except (EOFError, gzip.BadGzipFile) as exc:
-        raise BadSource(f"{path}: the gz file is damaged or ends early ({exc}); fetch it again") from exc
 
 
 def _json(line: str) -> Row:

@@ -22,7 +22,7 @@ from stream.metadata import MOST
 
 log = structlog.get_logger()
 
-LIMIT = 4_096  # records at once
+LIMIT = 512  # records at once: events wait for no more than these, some 20 ms
 
 
 class Source(Protocol):
@@ -49,19 +49,24 @@ class Items:
     def __init__(self, engine: Engine, source: Source, letters: Letters, topic: str) -> None:
         self.engine, self.source, self.letters, self.topic = engine, source, letters, topic
         self.unsaved: dict[int, int] = {}
+        engine.generation.metadata.known.touch(
+            np.zeros(0, np.int32)
+        )  # loads the kernel before a record waits
 
     def step(self) -> int:
         """Apply what came; return how many records that were."""
         records = self.source.poll(LIMIT, 0.0)
-        rejected = 0
+        rejected, rows = 0, list[int]()
         for record in records:
             try:
-                self._apply(record)
+                self._apply(record, rows)
             except BadEvent as exc:
                 self.letters.put(record, exc.reason, str(exc))
                 metric.rejected(exc.reason)
                 rejected += 1
             self.unsaved[record.partition] = record.offset + 1
+        if rows:
+            self._touch(rows)
         if rejected:
             self.letters.flush()
             log.warning("records that describe no item", count=rejected)
@@ -69,7 +74,8 @@ class Items:
             self._save()
         return len(records)
 
-    def _apply(self, record: Record) -> None:
+    def _apply(self, record: Record, rows: list[int]) -> None:
+        """Write what a record tells; its row joins `rows`."""
         generation, payload = self.engine.generation, record.payload
         try:
             item = name("item", record.key)
@@ -88,10 +94,16 @@ class Items:
         if row is None and not payload:
             return
         row = generation.items.add(item)
-        world = generation.world
-        world.state.world[0]["items"] = len(generation.items)
-        world.world.touch(np.zeros(1, np.int32))
+        generation.world.state.world[0]["items"] = len(generation.items)
         generation.metadata.put(row, payload, hides(fields))
+        rows.append(row)
+
+    def _touch(self, rows: list[int]) -> None:
+        """Note for the store what changed."""
+        generation = self.engine.generation
+        for table in generation.metadata.tables:
+            table.touch(np.array(rows, np.int32))
+        generation.world.world.touch(np.zeros(1, np.int32))
 
     def _save(self) -> None:
         """Save; what could not be saved is tried again with the next step, and shows in answers meanwhile."""

@@ -46,13 +46,14 @@ class Metadata:
         return [self.table, self.known]
 
     def put(self, row: int, payload: bytes, hidden: bool = False) -> None:
-        """Write what is known of an item, at most MOST bytes, empty for nothing, and whether answers leave it out."""
-        place = self.table.array[row]
-        place[:4] = np.frombuffer(len(payload).to_bytes(4, "little"), np.uint8)
-        place[4 : 4 + len(payload)] = np.frombuffer(payload, np.uint8)
+        """Write what is known of an item, and whether answers leave it out.  The caller touches the tables.
+
+        Args:
+            payload: At most MOST bytes, empty for nothing.
+        """
+        told = len(payload).to_bytes(4, "little") + payload
+        self.table.array[row, : len(told)] = np.frombuffer(told, np.uint8)
         self.known.array[row] = HIDDEN if hidden else TOLD if payload else NOTHING
-        for one in self.tables:
-            one.touch(np.array([row]))
         count = int(self.changes[0])
         self.changes[1 + count % RING] = row
         self.changes[0] = count + 1

@@ -265,6 +265,8 @@ class Reader:
             told[f"offset_{partition}"] = offset
         for partition in np.flatnonzero(status["saved"]).tolist():
             told[f"saved_{int(partition)}"] = int(status["saved"][partition])
+        for partition in np.flatnonzero(status["described"]).tolist():
+            told[f"described_{int(partition)}"] = int(status["described"][partition])
         return told
 
     async def publish(self, event: Event) -> tuple[int, int]:

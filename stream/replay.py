@@ -4,7 +4,6 @@ A csv or JSON file is streamed in file order.  Two formats are published in no o
 they are read whole and sorted by time, earlier lines first among equals.
 """
 
-import csv
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -89,20 +88,6 @@ def columns(path: str | Path, *, format: str | None = None) -> Columns:
         np.fromiter((_CODE[name] for name in kind), np.int8, len(kind))[order],
         np.array(value, np.float32)[order],
     )
-
-
-def titles(path: str | Path) -> dict[str, str]:
-    """Item titles found beside an event file (`items.csv` or MovieLens `u.item`); empty when there are none."""
-    folder = Path(path)
-    folder = folder if folder.is_dir() else folder.parent
-    if (folder / "items.csv").is_file():
-        with (folder / "items.csv").open(encoding="utf-8", errors="replace", newline="") as lines:
-            return {row["item"]: row["title"].strip() for row in csv.DictReader(lines) if row.get("title")}
-    if (folder / "u.item").is_file():
-        with (folder / "u.item").open(encoding="latin-1") as lines:
-            films = (line.split("|", 2) for line in lines)
-            return {film[0]: film[1] for film in films if len(film) == 3 and film[0].isdigit()}
-    return {}
 
 
 def event_file(path: str | Path) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from deploy import dataset, generated
+from deploy import dataset, generated, shelf
 from deploy.config import BadConfig
 from deploy.download import BadDownload, fetch
 
@@ -204,7 +204,7 @@ def test_with_nothing_at_hand_a_generated_stream_stands_in_and_says_so(tmp_path:
     assert (found.name, found.path) == ("generated", None)
     assert "generated events, as no data set is at hand" in found.note
     assert "not in $RIVERWALK_DATA" in said[0]
-    assert first.item in found.titles
+    assert first.item in shelf.look(found.described()).titles
 
 
 def test_a_download_lands_in_the_cache_and_is_found_there_next_time(
@@ -226,7 +226,7 @@ def test_a_download_lands_in_the_cache_and_is_found_there_next_time(
     again = dataset.find("ml-100k", env=env, online=False)
 
     assert found.path == again.path == tmp_path / "kept" / "ml-100k" / "u.data"
-    assert found.titles == {"7": "A film (1990)"}
+    assert shelf.look(found.described()).titles == {"7": "A film (1990)"}
     assert len(web.asked) == 1
     assert sorted(one.name for one in found.path.parent.iterdir()) == [
         "complete",
@@ -246,4 +246,6 @@ def test_wikipedia_keeps_its_first_columns(tmp_path: Path) -> None:
 
 
 def test_the_generated_data_set_is_had_by_name() -> None:
-    assert dataset.find("generated", env={}).titles == generated.catalogue()
+    found = dataset.find("generated", env={})
+
+    assert [item for item, _, _ in found.described()] == [item for item, _ in generated.catalogue()]

@@ -1,12 +1,6 @@
 """What the demo shows: the picture from a snapshot, the followed user, what is read from an instance."""
 
 import io
-import os
-import re
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +8,9 @@ from rich.console import Console
 
 from deploy import dataset, view
 from deploy.config import Config
-from deploy.demo import tips
 from deploy.follow import Follow, Pick, Taken, survey
 from deploy.gauge import Reading, fields
+from deploy.tip import tips
 from stream.event import Event
 
 INFO = """# riverwalk
@@ -189,63 +183,10 @@ def test_what_to_try_names_the_ports_the_user_and_a_real_item() -> None:
         assert words in text
 
 
-Start = Callable[..., subprocess.Popen[str]]
+def test_what_to_try_chooses_by_what_items_are_where_that_is_known() -> None:
+    words = ("FILTER", "price <= 2.1", "PERCATEGORY", "2")
+    text = tips(Config(), "ann", "cup 7", words)
 
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts a real demo on free ports, in an empty folder, with what it leaves behind kept apart."""
-    begun: list[subprocess.Popen[str]] = []
-    (tmp_path / "left").mkdir()
-
-    def demo(*options: str) -> subprocess.Popen[str]:
-        words = ["demo", "--data", "generated", "--port", "0", "--http-port", "0", *options]
-        begun.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "deploy.main", *words],
-                cwd=tmp_path,
-                env={**os.environ, "TMPDIR": str(tmp_path / "left")},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        )
-        return begun[-1]
-
-    yield demo
-    for one in begun:
-        if one.poll() is None:
-            one.kill()
-            one.communicate()
-
-
-def test_the_demo_shows_a_changing_instance_ends_by_itself_and_leaves_nothing(
-    start: Start, tmp_path: Path
-) -> None:
-    demo = start("--for", "5s", "--speed", "2000")
-
-    out, _ = demo.communicate(timeout=90)
-
-    lines = [line for line in out.splitlines() if line.startswith("[")]
-    assert demo.returncode == 0, out
-    assert len(lines) >= 2, out
-    assert re.search(r"p50 \d", lines[-1]), out
-    assert int(re.search(r"\] ([\d,]+) of 200,000", lines[-1])[1].replace(",", "")) > 2_000  # type: ignore[index]
-    assert " -> nothing yet" not in lines[-1]
-    assert list((tmp_path / "left").glob("riverwalk*")) == []
-    assert [one.name for one in tmp_path.iterdir()] == ["left"]
-
-
-def test_ctrl_c_ends_the_demo_cleanly(start: Start, tmp_path: Path) -> None:
-    demo = start()
-    assert demo.stdout is not None
-    for line in demo.stdout:
-        if line.startswith("["):
-            break
-
-    demo.send_signal(signal.SIGINT)
-    out, _ = demo.communicate(timeout=60)
-
-    assert demo.returncode == 0, out
-    assert "nothing is left behind" in out
-    assert list((tmp_path / "left").glob("riverwalk*")) == []
+    assert "  redis-cli -p 7878 RECOMMEND ann 5 FILTER 'price <= 2.1' PERCATEGORY 2\n" in text
+    assert "  redis-cli -p 7878 ITEM 'cup 7'\n" in text
+    assert "ITEM" not in tips(Config(), "ann", "cup 7")

@@ -91,6 +91,91 @@ def test_a_program_reads_rows(
     }
 
 
+@pytest.mark.parametrize("line", [[ANSWER]], indirect=True)
+def test_rules_of_an_answer_are_options(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [
+        "--filter",
+        'price < 3 and title ~ "bag"',
+        "--exclude",
+        "a",
+        "--exclude",
+        "b",
+        "--per-category",
+        "2",
+    ]
+    run(monkeypatch, "query", "recommend", "ann", *words, "--port", str(line.serve.port))
+
+    assert line.heard[0][5:] == ["EXCLUDE", "2", "a", "b", "FILTER", words[1], "PERCATEGORY", "2"]
+
+
+@pytest.mark.parametrize("line", [[ANSWER]], indirect=True)
+def test_a_visitor_without_a_name_is_a_list_of_items(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(monkeypatch, "query", "session", "a", "b", "-k", "2", "--port", str(line.serve.port))
+
+    assert line.heard == [["SESSION", "2", "a", "b", "WITHSCORES", "WITHREASONS"]]
+
+
+@pytest.mark.parametrize("line", [[b"*4\r\n$1\r\nb\r\n$3\r\n0.5\r\n$1\r\na\r\n$1\r\n0\r\n"]], indirect=True)
+def test_a_list_to_rank_comes_back_in_order(
+    line: Line, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "query", "rank", "ann", "a", "b", "--json", "--port", str(line.serve.port))
+
+    assert line.heard == [["RANK", "ann", "a", "b", "WITHSCORES"]]
+    found = json.loads(capsys.readouterr().out)
+    assert found == [{"rank": 1, "item": "b", "score": 0.5}, {"rank": 2, "item": "a", "score": 0}]
+
+
+HELLO = b"%0\r\n"
+FIELDS = b"%4\r\n$5\r\ntitle\r\n$4\r\n1984\r\n$5\r\nprice\r\n,4.5\r\n$4\r\ntags\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n$6\r\nhidden\r\n#t\r\n"
+
+
+@pytest.mark.parametrize("line", [[HELLO, FIELDS]], indirect=True)
+def test_what_an_item_is_keeps_its_kinds(
+    line: Line, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "query", "item", "cup", "--json", "--port", str(line.serve.port))
+
+    assert line.heard == [["HELLO", "3"], ["ITEM", "cup"]]
+    assert json.loads(capsys.readouterr().out) == {
+        "title": "1984",
+        "price": 4.5,
+        "tags": ["a", "b"],
+        "hidden": True,
+    }
+
+
+@pytest.mark.parametrize("line", [[HELLO, FIELDS]], indirect=True)
+def test_any_command_is_sent_as_it_is(
+    line: Line, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "query", "ask", "--port", str(line.serve.port), "EVENT", "u", "i", "view", "-1")
+
+    assert line.heard[1] == ["EVENT", "u", "i", "view", "-1"]
+    assert "tags    a, b" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", [[HELLO, b"_\r\n"]], indirect=True)
+def test_an_item_nobody_has_described_is_status_1(
+    line: Line, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "query", "item", "cup", "--port", str(line.serve.port)) == 1
+    assert capsys.readouterr().err.startswith("riverwalk: nothing is known of item 'cup'")
+
+
+@pytest.mark.parametrize("line", [[b"$3\r\n0:7\r\n"]], indirect=True)
+@pytest.mark.parametrize(
+    "words", [["ITEM", "cup", '{"price": 3}'], ["ITEM", "cup", "null"], ["HIDE", "cup"], ["UNHIDE", "cup"]]
+)
+def test_telling_what_an_item_is_and_hiding_it_give_a_position(
+    line: Line, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "query", words[0].lower(), *words[1:], "--json", "--port", str(line.serve.port))
+
+    assert line.heard == [words]
+    assert json.loads(capsys.readouterr().out) == {"position": "0:7"}
+
+
 @pytest.mark.parametrize(
     "line", [[b"$45\r\n# Riverwalk\r\nversion:0.1.0\r\nlag:5\r\nshare:.5\r\n\r\n"]], indirect=True
 )

@@ -134,7 +134,6 @@ def test_a_folder_stands_for_its_one_event_file(tmp_path: Path) -> None:
     write(tmp_path / "mine.csv.gz", "user,item,timestamp\na,x,1\n")
 
     assert replay.event_file(tmp_path).name == "mine.csv.gz"
-    assert replay.titles(tmp_path) == {"x": "A hat"}
 
 
 def test_a_folder_with_two_event_files_asks_which(tmp_path: Path) -> None:
@@ -143,12 +142,6 @@ def test_a_folder_with_two_event_files_asks_which(tmp_path: Path) -> None:
 
     with pytest.raises(BadSource, match=r"got one\.csv, two\.csv; name the file itself"):
         replay.event_file(tmp_path)
-
-
-def test_film_titles_are_read_in_the_letters_they_were_written_in(tmp_path: Path) -> None:
-    (tmp_path / "u.item").write_bytes("movie id | movie title\n7|Amélie (2001)|x|y\n".encode("latin-1"))
-
-    assert replay.titles(tmp_path / "u.data") == {"7": "Amélie (2001)"}
 
 
 @pytest.mark.parametrize(
