@@ -26,7 +26,7 @@ from typing import Final
 import numpy as np
 
 from state.answer import visit
-from state.cause import SOURCES, last_kind, parts, places, shares
+from state.cause import SOURCES, last_kind, parts, places, shares, why
 from state.feature import FEATURES, NAMES
 from state.record import BOARD, START
 from stream.engine import Engine
@@ -46,6 +46,7 @@ GROUPS: Final = (
     "content",
     "item_age",
 )
+WORDS: Final = {group: group.replace("co_", "co-").replace("_", " ") for group in GROUPS}
 _WALKED: Final = ("next_last", "push", "push_share", "walk", "near", "push_all", "push_all_share", "start")
 
 
@@ -165,8 +166,9 @@ def _shares(engine: Engine, u: int, t: int, n: int, at: int, score: float) -> di
     differences = score - scorer.judge(size + len(GROUPS))[size:].astype(np.float64)
     whole = max(float(np.abs(differences).sum()), 1e-9)
     order = np.argsort(-np.abs(differences), kind="stable").tolist()
-    words = [f"{GROUPS[k].replace('_', ' ')} {100 * differences[k] / whole:+.0f} %" for k in order]
-    return {"shares": ", ".join(words)} | {
+    told = [(WORDS[GROUPS[k]], round(100 * float(differences[k]) / whole)) for k in order]
+    words = ", ".join(f"{group} {percent:+d} %" for group, percent in told if percent)
+    return {"shares": words or "nothing sets it apart"} | {
         f"share_{group}": f"{differences[k]:+.4f}" for k, group in enumerate(GROUPS)
     }
 
@@ -190,13 +192,16 @@ def _behind(engine: Engine, u: int, t: int, row: int) -> list[dict[str, str]]:
         if share[k] <= 0:
             break
         seed = int(pick[k])
-        found = {"": "newcomers" if seed == START else scorer.name(seed), "_share": f"{share[k]:.4f}"}
+        found = {"": scorer.name(seed), "_share": f"{share[k]:.4f}"}
+        found["_title"] = "what newcomers take" if seed == START else scorer.title(seed)
         slots = int(state.users[u]["slots"]) if u >= 0 and seed != START else 0
         mine = np.flatnonzero(state.users[u]["item"][:slots] == seed)
         if mine.shape[0]:
             last = int(state.users[u]["t"][mine[0]])
-            found |= {"_title": scorer.title(seed), "_did": did(int(last_kind(state, u, seed)))}
-            found |= {"_events": str(int(state.users[u]["count"][mine[0]]))}
+            found |= {
+                "_did": did(int(last_kind(state, u, seed))),
+                "_events": str(int(state.users[u]["count"][mine[0]])),
+            }
             found |= {"_last": str(last), "_ago": ago(t - last)}
         edge = state.edges[seed]
         place = np.flatnonzero(edge["dst"][: edge["slots"]] == row)
@@ -210,10 +215,12 @@ def _behind(engine: Engine, u: int, t: int, row: int) -> list[dict[str, str]]:
 
 
 def _history(engine: Engine, u: int, t: int, row: int, behind: list[dict[str, str]]) -> str:
-    """Return the events behind the first seed in words, with a space before them."""
-    first = next((seed for seed in behind if "_events" in seed), None)
-    if first is None:
+    """Return in words, with a space before them, the events behind the seed of the reason, or else the first seed."""
+    known = [seed for seed in behind if "_events" in seed]
+    if not known:
         return ""
+    led = engine.scorer.name(why(engine.state, u, row)[1])
+    first = next((seed for seed in known if seed[""] == led), known[0])
     times = int(first["_events"])
     told = (
         f" {first['_title']}: {times} event{'s' if times > 1 else ''} of this user, the last {first['_ago']}"
