@@ -4,18 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_engine import HOUR, LIMITS, Pair, shop
+from test_engine import HOUR, LIMITS, Pair, batch, shop
 
 from state.cause import parts, shares
 from state.feature import FEATURES, NAMES
 from state.record import BOARD, GraphSettings
 from state.walk import seeds
+from stream.engine import Engine
 from stream.explanation import COLUMNS, GROUPS, explained
 from stream.filter import parse
-from stream.generation import Limits
+from stream.generation import Generation, Limits
 from stream.reader import Reader
 from stream.request import Recommend
-from tgn.layout import TgnSettings
+from tgn import forward
+from tgn.layout import TgnSettings, unpack
 
 DAY = 24 * HOUR
 
@@ -228,3 +230,22 @@ def test_explaining_writes_nothing(pair: Pair) -> None:
     assert not scratch.where.any()
     assert not scratch.had.any()
     assert np.flatnonzero(scratch.barred).tolist() == [generation.items.row["i3"]]
+
+
+def test_explicit_features_have_a_share_of_their_own(tmp_path: Path) -> None:
+    tgn = TgnSettings(columns=2)
+    made = Generation(GraphSettings(), tgn, LIMITS, live=tmp_path)
+    engine = Engine(made, samples=64)
+    made.publish()
+    engine.learn(batch(shop()), lambda job: None)
+    learned, row = made.learned, made.items.row["i2"]
+    learned["item_column"].array[row] = 1.0
+    learned["item_output"].array[1 : len(made.items), -1] = 5.0  # all have been learned from
+    learned["net_moment"].array[0, -1] = 1.0
+    unpack(learned["net"].array[0], tgn)["output_item_column"][:, -1] = 0.5
+    forward.unpack(learned["ranker"].array[0], FEATURES)[5][0] = 1.0
+    told = Reader(GraphSettings(), tgn, LIMITS, tmp_path).explain("nobody", "i2")
+
+    assert float(told["share_content"]) > 0.3
+    assert float(told["share_temporal_memory"]) >= float(told["share_content"])
+    assert told["share_slow_vectors"] == "+0.0000"
