@@ -1,5 +1,6 @@
 """One user followed by name: what was taken last, what is recommended now, and what changed in between."""
 
+import re
 import threading
 from collections import Counter, deque
 from itertools import islice
@@ -11,8 +12,11 @@ from deploy.dataset import Dataset
 from deploy.gauge import Gauge
 from stream.error import BadEvent
 from stream.event import Event
+from stream.reason import DID, did
 
-BECAUSE = "because of "
+BECAUSE = re.compile(
+    rf"because you (?:{'|'.join([*DID.values(), did(-1)])}) (.+) (?:just now|yesterday|\d+ \w+ ago): .*"
+)
 SLICES = 60  # parts of the stream a lively user is seen in
 
 
@@ -110,8 +114,8 @@ class Follow:
 
     def readable(self, reason: str) -> str:
         """A reason in short: the title of the item that led here, if it is one."""
-        item = reason.removeprefix(BECAUSE)
-        return self.title(item) if item != reason else reason
+        led = BECAUSE.fullmatch(reason)
+        return self.title(led[1]) if led else reason
 
     def _moved(self, item: str, place: int) -> int | None:
         if not self._before:

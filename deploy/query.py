@@ -14,6 +14,10 @@ from deploy.screen import show
 
 app = typer.Typer(help="Ask a running instance.", no_args_is_help=True)
 Row = dict[str, Any]
+Filter = Annotated[
+    str | None, typer.Option("--filter", help='What items must be: category = "cup" and price < 5.')
+]
+Category = Annotated[str | None, typer.Option("--category", help="Of which category items must be.")]
 
 
 @app.command()
@@ -81,6 +85,11 @@ def rank(
 def similar(
     item: str,
     k: Number = 10,
+    all_time: Annotated[
+        bool, typer.Option("--all-time", help="What the same users have had at any time.")
+    ] = False,
+    filter: Filter = None,
+    category: Category = None,
     json: Json = False,
     config: File = None,
     host: Host = None,
@@ -88,12 +97,18 @@ def similar(
     set: Set = None,
 ) -> None:
     """The items nearest to an item."""
-    show(rows(_ask(_serve(config, host, port, set), "SIMILAR", item, k), "item"), json)
+    words = ["WITHSCORES", *(["ALLTIME"] if all_time else []), *_rules(filter, category)]
+    show(rows(_ask(_serve(config, host, port, set), "SIMILAR", item, k, *words), "item", "score"), json)
 
 
 @app.command()
 def trending(
     k: Number = 10,
+    half_life: Annotated[
+        str | None, typer.Option("--half-life", help="How fast counts decay: 30m, 1h, 7d.")
+    ] = None,
+    filter: Filter = None,
+    category: Category = None,
     json: Json = False,
     config: File = None,
     host: Host = None,
@@ -101,21 +116,24 @@ def trending(
     set: Set = None,
 ) -> None:
     """The items that rise now."""
-    show(rows(_ask(_serve(config, host, port, set), "TRENDING", k), "item"), json)
+    words = ["WITHSCORES", *(["HALFLIFE", half_life] if half_life else []), *_rules(filter, category)]
+    show(rows(_ask(_serve(config, host, port, set), "TRENDING", k, *words), "item", "score"), json)
 
 
 @app.command()
 def explain(
     user: str,
     item: str,
+    filter: Filter = None,
     json: Json = False,
     config: File = None,
     host: Host = None,
     port: Port = None,
     set: Set = None,
 ) -> None:
-    """Why an item stands where it stands for a user."""
-    show(fields(_ask(_serve(config, host, port, set), "EXPLAIN", user, item)), json)
+    """Why an item stands where it stands for a user, or is not shown."""
+    words = _rules(filter, None)
+    show(fields(_ask(_serve(config, host, port, set), "EXPLAIN", user, item, *words)), json)
 
 
 @app.command()
@@ -245,6 +263,10 @@ def number(text: str) -> str | int | float:
         except ValueError:
             continue
     return text
+
+
+def _rules(filter: str | None, category: str | None) -> list[str]:
+    return [*(["FILTER", filter] if filter else []), *(["CATEGORY", category] if category else [])]
 
 
 def _serve(config: Any, host: str | None, port: int | None, assignments: list[str] | None) -> Serve:

@@ -13,8 +13,6 @@ from state.record import BOARD, HISTORY, KEPT_OUT, POPULAR, RISING, START, TOTAL
 from state.sample import past
 from state.walk import push, top, visits
 
-AGAIN, BECAUSE, NEWCOMER, RISE, POPULARITY, NEW = 0, 1, 2, 3, 4, 5  # why an item is in the answer
-
 
 @njit(nogil=True, cache=True)
 def prepare(
@@ -163,31 +161,3 @@ def trending(state: State, t: int, barred: np.ndarray, out: np.ndarray, weight: 
             out[n], weight[n] = rows[c], item.pop[1] * decay(t - item.last_t, half)
             n += 1
     return n
-
-
-@njit(nogil=True, cache=True)
-def why(state: State, u: int, row: int) -> tuple[int, int]:
-    """Return why `row` is in an answer to user row `u`, and the item of theirs that led to it."""
-    best, weight = -1, 0.0
-    user = state.users[u] if u >= 0 else state.guest[0]
-    share, item = 1.0, user.item
-    for j in range(user.slots):
-        if item[j] == row:
-            return AGAIN, row
-    for j in range(min(user.slots, state.rates[0].seeds)):
-        edge = state.edges[item[j]]
-        dst, w = edge.dst, edge.w
-        for s in range(edge.slots):
-            if dst[s] == row and edge.total > 0 and share * w[s] / edge.total > weight:
-                best, weight = item[j], share * w[s] / edge.total
-        share *= state.rates[0].seed_decay
-    if best >= 0:
-        return BECAUSE, best
-    flags = state.items[row].board
-    if flags & 4:
-        return NEWCOMER, row
-    if flags & 1:
-        return RISE, row
-    if flags & 2:
-        return POPULARITY, row
-    return NEW, row

@@ -95,10 +95,26 @@ def _spread(where: np.ndarray, dst: np.ndarray, w: np.ndarray, n: int, total: fl
 
 
 @njit(nogil=True, cache=True)
-def blend(
+def habits(
+    n: int, had: float, repeat: float, sticky: float, all_had: float, all_repeat: float
+) -> tuple[float, float]:
+    """Return the chance that a user's next event is on an item had before, and that it is on the last item.
+
+    Args:
+        n: Events of the user; none has no habits.
+        had, repeat: The user's running shares; all_had, all_repeat: everybody's.
+        sticky: Of the user's last item.
+    """
+    if n == 0:
+        return 0.0, 0.0
+    return (had * n + all_had * 4.0) / (n + 4.0), (repeat * n + sticky * 3.0 + all_repeat) / (n + 4.0)
+
+
+@njit(nogil=True, cache=True)
+def mixture(
     n: int, r: float, s: float, j: int, had: bool, fresh: float, pop: float, pushed: float, follows: float
-) -> np.float32:
-    """Return the log of a fixed mixture: repeat the last item, go back to an older one, or take a new one.
+) -> tuple[float, float, float, float]:
+    """Return (own, new, popular, walked) of a fixed mixture, a probability own + new * (popular + walked).
 
     Args:
         n: Events of the user.
@@ -108,13 +124,24 @@ def blend(
         fresh, pop, pushed, follows: Shares of newcomers' events, of all events, of one-hop weight, of
             transitions from the last item.
     """
-    new = 0.6 * fresh + 0.4 * pop if n == 0 else 0.25 * fresh + 0.2 * pop + 0.4 * pushed + 0.15 * follows
-    p = (1.0 - r) * new * (0.02 if had else 1.0)
+    own = 0.0
     if j == 0:
-        p += s
+        own = s
     elif j > 0:
-        p += (max(r - s, 0.0) + 0.02 * r) * 0.38 * np.exp(-1.3 * log(j))
-    return log(p + 1e-7)
+        own = (max(r - s, 0.0) + 0.02 * r) * 0.38 * np.exp(-1.3 * log(j))
+    new = (1.0 - r) * (0.02 if had else 1.0)
+    if n == 0:
+        return own, new, 0.6 * fresh + 0.4 * pop, 0.0
+    return own, new, 0.25 * fresh + 0.2 * pop, 0.4 * pushed + 0.15 * follows
+
+
+@njit(nogil=True, cache=True)
+def blend(
+    n: int, r: float, s: float, j: int, had: bool, fresh: float, pop: float, pushed: float, follows: float
+) -> np.float32:
+    """Return the log of `mixture`: repeat the last item, go back to an older one, or take a new one."""
+    own, new, popular, walked = mixture(n, r, s, j, had, fresh, pop, pushed, follows)
+    return log(own + new * (popular + walked) + 1e-7)
 
 
 @njit(nogil=True, cache=True)
@@ -135,8 +162,7 @@ def describe(state: State, scratch: Scratch, u: int, t: int, cand: np.ndarray, n
     last_edge = state.edges[last]
     start = state.edges[START]
     sticky = state.items[last].sticky if known else np.float32(0)
-    r = (user.had * count + world.had * 4.0) / (count + 4.0) if known else 0.0
-    s = (user.repeat * count + sticky * 3.0 + world.repeat) / (count + 4.0) if known else 0.0
+    r, s = habits(count, user.had, user.repeat, float(sticky), world.had, world.repeat)
     since = t - user.last_t if known else 0
     rate, own = np.empty(HALF), np.empty(2)
     whole, first, switches = np.empty(HALF), np.empty(HALF), np.empty(HALF)

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
-from stream import client, metric, question
+from stream import client, inquiry, metric, question
 from stream.argument import short
 from stream.error import BadFrame, BadRequest, BadSource
 from stream.resp import Error, Reply, Status, encode
@@ -94,9 +94,9 @@ COMMANDS: Final[dict[bytes, Command]] = {
     ),
     b"SESSION": _command(question.session, "k item [item ...] [WITHSCORES] [WITHREASONS]"),
     b"RANK": _command(question.rank, "user item [item ...] [WITHSCORES]"),
-    b"SIMILAR": _command(question.similar, "item [k]"),
-    b"TRENDING": _command(question.trending, "[k]"),
-    b"EXPLAIN": _command(question.explain, "user item"),
+    b"SIMILAR": _command(inquiry.similar, inquiry.SIMILAR),
+    b"TRENDING": _command(inquiry.trending, inquiry.TRENDING),
+    b"EXPLAIN": _command(inquiry.explain, inquiry.EXPLAIN),
     b"EVENT": _command(question.event, "user item [type] [value] [t]"),
     b"ITEM": _command(question.item, "item [json]"),
     b"HIDE": _command(question.hide, "item"),

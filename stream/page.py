@@ -58,8 +58,8 @@ async function ask() {
   const what = form.what.value, k = encodeURIComponent(form.k.value), id = encodeURIComponent(form.about.value);
   form.about.disabled = what === "trending"; form.seen.disabled = what !== "recommend";
   if (what !== "trending" && !form.about.value) { rows.replaceChildren(); said.textContent = ""; return; }
-  const path = what === "trending" ? "trending" : what + "/" + id;
-  const seen = what === "recommend" && form.seen.checked ? "&include_seen=true" : "";
+  const path = what === "trending" ? "trending" : (what === "alltime" ? "similar" : what) + "/" + id;
+  const seen = what === "recommend" && form.seen.checked ? "&include_seen=true" : what === "alltime" ? "&alltime=true" : "";
   try {
     const reply = await fetch("/" + path + "?k=" + k + seen), answer = await reply.json();
     if (reply.ok) show(answer); else { rows.replaceChildren(); said.textContent = answer.error; }
@@ -122,6 +122,7 @@ _BODY: Final = """<!doctype html>
 <select name="what" aria-label="What to ask">
 <option value="recommend">recommend to user</option>
 <option value="similar">similar to item</option>
+<option value="alltime">similar to item, all time</option>
 <option value="trending" selected>trending</option>
 </select>
 <input name="about" placeholder="user or item" aria-label="User or item" autocomplete="off">
@@ -138,7 +139,8 @@ _BODY: Final = """<!doctype html>
 <h2>From a terminal</h2>
 <pre><code>curl '<b>http://127.0.0.1:7879</b>/recommend/<i>user</i>?k=5'
 curl '<b>http://127.0.0.1:7879</b>/similar/<i>item</i>?k=5'
-curl '<b>http://127.0.0.1:7879</b>/trending?k=5'
+curl '<b>http://127.0.0.1:7879</b>/trending?k=5&amp;half_life=1h'
+curl '<b>http://127.0.0.1:7879</b>/explain/<i>user</i>/<i>item</i>'
 curl '<b>http://127.0.0.1:7879</b><a href="/metrics">/metrics</a>'   # for Prometheus
 curl '<b>http://127.0.0.1:7879</b><a href="/health/ready">/health/ready</a>'</code></pre>
 <p>The socket speaks the Redis protocol, so any Redis client will do:</p>

@@ -4,9 +4,6 @@
         [PERCATEGORY n] [DIVERSITY share] [TAIL share] [EXPLORE share] [AFTER partition:offset [TIMEOUT ms]]
     SESSION k item [item …] [WITHSCORES] [WITHREASONS]
     RANK user item [item …] [WITHSCORES]
-    SIMILAR item [k]
-    TRENDING [k]
-    EXPLAIN user item
     EVENT user item [type] [value] [t]
     ITEM item [{json}]
     HIDE item
@@ -53,28 +50,6 @@ def recommend(session: Session, args: list[bytes]) -> Reply | Coroutine[Any, Any
 async def _recommend_after(session: Session, request: Recommend) -> Reply:
     session.wait_s = await session.service.reach(request)
     return shown(session.service.backend.recommend(request), request)
-
-
-def similar(session: Session, args: list[bytes]) -> Reply:
-    """Items near an item, nearest first."""
-    if not 1 <= len(args) <= 2:
-        raise BadRequest("wanted SIMILAR item [k]")
-    return list(session.service.backend.similar(name("item", args[0]), count(*args[1:])).items)
-
-
-def trending(session: Session, args: list[bytes]) -> Reply:
-    """Items that rise, first the one that rises most."""
-    if len(args) > 1:
-        raise BadRequest("wanted TRENDING [k]")
-    return list(session.service.backend.trending(count(*args)).items)
-
-
-def explain(session: Session, args: list[bytes]) -> Reply:
-    """Why an item stands where it stands for a user: names and values."""
-    if len(args) != 2:
-        raise BadRequest("wanted EXPLAIN user item")
-    told = session.service.backend.explain(name("user", args[0]), name("item", args[1]))
-    return dict(told)
 
 
 async def event(session: Session, args: list[bytes]) -> Reply:

@@ -12,18 +12,19 @@ import msgspec
 import numpy as np
 import structlog
 
-from state.answer import similar, trending, visit
 from state.error import BadStore
-from state.feature import NAMES
-from state.record import GraphSettings
+from state.record import START, GraphSettings
+from stream import chart
 from stream.catalogue import Value
 from stream.catalogue import decode as described
 from stream.engine import Engine
 from stream.error import BadRequest
 from stream.event import Event, encode
+from stream.explanation import explained
+from stream.filter import Filter
 from stream.generation import Generation, Limits, current
 from stream.metadata import MOST
-from stream.request import Answer, Rank, Recommend
+from stream.request import Answer, Rank, Recommend, Similar, Trending
 from stream.rule import AnswerSettings, SeenSettings
 from stream.status import RANKERS
 from tgn.layout import TgnSettings
@@ -116,9 +117,8 @@ class Reader:
         engine.recommend(Recommend(user="", k=1, with_reasons=True))
         engine.rank(Rank("", []))
         engine.scorer.learned_inputs(-1, 1)
-        rows, weights = np.zeros(1, np.int32), np.zeros(1, np.float32)
-        similar(engine.state, engine.scorer.scratch, 0, rows, weights)
-        trending(engine.state, 0, engine.scorer.scratch.barred, rows, weights)
+        chart.warm(engine)
+        explained(engine, "", START, None)
 
     def recommend(self, request: Recommend) -> Answer:
         """Return the best items for a user now."""
@@ -152,58 +152,24 @@ class Reader:
         t = int(engine.state.world[0]["t"])
         return Answer(names, weights.astype(np.float64).tolist(), [], t, self.offsets())
 
-    def similar(self, item: str, k: int) -> Answer:
-        """Return the items nearest to an item on the co-watch graph."""
-        row = self._item(item)
-        engine = self._engine()
-        rows, weights = np.zeros(k, np.int32), np.zeros(k, np.float32)
-        n = similar(engine.state, engine.scorer.scratch, row, rows, weights)
-        return self._answer(rows[:n], weights[:n])
+    def similar(self, request: Similar) -> Answer:
+        """Return the items like an item, lately or over all time."""
+        row = self._item(request.item)
+        return self._answer(*chart.alike(self._engine(), row, request))
 
-    def trending(self, k: int) -> Answer:
-        """Return the rising items with their decayed counts."""
-        engine = self._engine()
-        rows, weights = np.zeros(k, np.int32), np.zeros(k, np.float32)
-        barred = engine.scorer.scratch.barred
-        n = trending(engine.state, int(engine.state.world[0]["t"]), barred, rows, weights)
-        return self._answer(rows[:n], weights[:n])
+    def trending(self, request: Trending) -> Answer:
+        """Return the items with the largest decayed counts, and these."""
+        found, half_life_ms = chart.rising(self._engine(), request)
+        answer = self._answer(*found)
+        answer.half_life_ms = half_life_ms
+        return answer
 
-    def explain(self, user: str, item: str) -> dict[str, str]:
-        """Return what is known of a user and an item, and how the item would score for the user now."""
-        row = self._item(item)
-        engine = self._engine()
-        state = engine.state
-        u = engine.generation.users.row.get(user, -1)
-        t = int(state.world[0]["t"])
-        scorer = engine.scorer
-        visit(state, np.zeros(0, np.int32), t)
-        n = scorer.find(u, t, True, engine.candidates)
-        score = scorer.score(u, n)
-        place = np.flatnonzero(scorer.cand[:n] == row)
-        told = {
-            "user": user,
-            "item": item,
-            "user_known": "yes" if u >= 0 else "no: the start node stands in",
-            "user_events": str(int(state.users[u]["n"]) if u >= 0 else 0),
-            "item_events": str(int(state.items[row]["n"])),
-            "reason": engine.scorer.reason(u, row),
-            "ranker": RANKERS[int(engine.generation.status["serving"])],
-            "candidates": str(n),
-        }
-        if place.shape[0]:
-            at = int(place[0])
-            told["rank"] = str(int((score > score[at]).sum()) + 1)
-            told["score"] = f"{score[at]:.4f}"
-            told["blend"] = f"{scorer.x[at, 0] * 4:.4f}"
-            told["learned"] = f"{score[at] - scorer.x[at, 0] * 4:.4f}"
-            told |= {
-                name: f"{value:.4f}"
-                for name, value in zip(NAMES[1:], scorer.x[at, 1 : len(NAMES)], strict=True)
-                if value
-            }
-        else:
-            told["rank"] = f"not among the {n} candidates"
-        return told
+    def explain(self, user: str, item: str, filter: Filter | None = None) -> dict[str, str]:
+        """Return why an item stands where it stands for a user now, or is not shown."""
+        row, engine = self._item(item), self._engine()
+        if user not in engine.generation.users.row:
+            engine.generation.users.catch_up()
+        return explained(engine, user, row, filter)
 
     def offsets(self) -> dict[int, int]:
         """Return the next offset of each partition that is not in an answer yet."""

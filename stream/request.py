@@ -47,12 +47,34 @@ class Rank(msgspec.Struct):
     with_scores: bool = False
 
 
+class Similar(msgspec.Struct):
+    """A request for the items like an item: lately, or over all time."""
+
+    item: str
+    k: int = 10
+    all_time: bool = False
+    with_scores: bool = False
+    filter: Filter | None = None
+    category: str = ""
+
+
+class Trending(msgspec.Struct):
+    """A request for the items with the largest decayed counts."""
+
+    k: int = 10
+    half_life_ms: int = 0  # 0 for the usual one
+    with_scores: bool = False
+    filter: Filter | None = None
+    category: str = ""
+
+
 class Answer(msgspec.Struct):
     """Items, best first, with a score each and, when asked for, a reason each.
 
     `as_of` is the stream time in ms the answer was given at; `offsets` the next offset of each partition
     that it does not include.  `shortfall` tells, where fewer than k items are in it, how many items there are and how
-    many of them are out for each reason (an item may be out for several).
+    many of them are out for each reason (an item may be out for several).  `half_life_ms` is that of the counts which are
+    the scores of what trends.
     """
 
     items: list[str]
@@ -61,6 +83,7 @@ class Answer(msgspec.Struct):
     as_of: int
     offsets: dict[int, int]
     shortfall: dict[str, int] = {}
+    half_life_ms: int = 0
 
 
 class Backend(Protocol):
@@ -71,9 +94,9 @@ class Backend(Protocol):
 
     def recommend(self, request: Recommend) -> Answer: ...
     def rank(self, request: Rank) -> Answer: ...
-    def similar(self, item: str, k: int) -> Answer: ...
-    def trending(self, k: int) -> Answer: ...
-    def explain(self, user: str, item: str) -> dict[str, str]: ...
+    def similar(self, request: Similar) -> Answer: ...
+    def trending(self, request: Trending) -> Answer: ...
+    def explain(self, user: str, item: str, filter: Filter | None = None) -> dict[str, str]: ...
     def info(self) -> dict[str, str | int | float]: ...
     def applied(self, partition: int) -> int: ...
     def ready(self) -> tuple[bool, str]: ...

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from state.answer import AGAIN, BECAUSE, NEW, NEWCOMER, POPULARITY, RISE, order, prepare, seen, why
+from state.answer import order, prepare, seen
+from state.cause import last_kind, why
 from state.feature import FEATURES, NAMES
 from state.record import HISTORY
 from stream.catalogue import Catalogue, decode
@@ -13,6 +14,7 @@ from stream.exploration import Exploration
 from stream.filter import Filter
 from stream.generation import Generation
 from stream.metadata import HIDDEN
+from stream.reason import sentence, short
 from stream.request import MAX_K, Recommend
 from stream.status import RANKERS
 from tgn.forward import Forward, row_inputs
@@ -138,6 +140,12 @@ class Scorer:
 
     def score(self, u: int, n: int) -> np.ndarray:
         """Return the scores of the first `n` candidates by the ranker that serves, float32 [n]."""
+        if RANKERS[int(self.generation.status["serving"])] == "riverwalk" and n:
+            self.learned_inputs(u, n)
+        return self.judge(n)
+
+    def judge(self, n: int) -> np.ndarray:
+        """Return the scores of the first `n` rows of `x` as they stand, float32 [n]."""
         x = self.x[:n]
         ranker = RANKERS[int(self.generation.status["serving"])]
         if ranker == "own_recency":
@@ -145,7 +153,6 @@ class Scorer:
         if ranker == "popularity":
             return x[:, POPULAR]
         if ranker == "riverwalk" and n:
-            self.learned_inputs(u, n)
             learned = self.forward.logits(n)
             if np.isfinite(learned.sum()):
                 return learned
@@ -170,17 +177,15 @@ class Scorer:
 
     def fresh(self, seed: int) -> str:
         """Return in words why a new item is in the answer: what it is like (-1: nothing of the user's)."""
-        return f"new, and like {self.name(seed)}" if seed >= 0 else "new here"
+        return f"new, and like {self.title(seed)}" if seed >= 0 else "new here"
+
+    def title(self, row: int) -> str:
+        """Return what an item is called: its title, where one is told, or its name."""
+        title = (self.catalogue.get(row) or {}).get("title")
+        return short(title) if isinstance(title, str) and title.strip() else self.name(row)
 
     def reason(self, u: int, row: int) -> str:
-        """Return in words why an item is in the answer."""
-        code, seed = why(self.state, u, row)
-        if code == BECAUSE:
-            return f"because of {self.name(seed)}"
-        return {
-            AGAIN: "you had it before",
-            NEWCOMER: "newcomers take it first",
-            RISE: "rising now",
-            POPULARITY: "popular",
-            NEW: "new or rarely taken",
-        }[code]
+        """Return in words why an item is in the answer, as of the stream's time."""
+        cause, seed, t = why(self.state, u, row)
+        now = int(self.state.world[0]["t"])
+        return sentence(cause, last_kind(self.state, u, seed), now - t, self.title(seed))

@@ -1,9 +1,9 @@
 """What is asked over HTTP and what is replied; questions only, nothing is changed by them.
 
     GET /recommend/{user}   ?k= &include_seen=true &reasons=false &after=partition:offset &timeout=ms
-    GET /similar/{item}     ?k=
-    GET /trending           ?k=
-    GET /explain/{user}/{item}
+    GET /similar/{item}     ?k= &alltime=true &filter= &category=
+    GET /trending           ?k= &half_life=1h &filter= &category=
+    GET /explain/{user}/{item}  ?filter=
     GET /info               what INFO tells of the stream and the state
     GET /health/live        200 while the process lives
     GET /health/ready       200 when answers are fresh enough to be used, else 503
@@ -19,9 +19,10 @@ import asyncio
 import base64
 import binascii
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qsl, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 import structlog
@@ -30,8 +31,10 @@ from stream import argument, metric
 from stream.address import is_loopback
 from stream.error import BadRequest
 from stream.filter import parse
+from stream.inquiry import half_life, narrow
+from stream.option import all_known, k, options_of, rules, yes
 from stream.page import POLICY, page
-from stream.request import Answer, Recommend
+from stream.request import Answer, Recommend, Similar, Trending
 from stream.rule import parse as rule
 from stream.session import Late, Service
 
@@ -39,7 +42,6 @@ log = structlog.get_logger()
 
 JSON: Final = "application/json"
 METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
-YES: Final = {"true": True, "1": True, "yes": True, "": True, "false": False, "0": False, "no": False}
 
 
 class Question(NamedTuple):
@@ -152,7 +154,7 @@ class Site:
             return _error(404, f"nothing is at {path[:100]!r}; / tells what is")
         try:
             parts = [argument.text("path", unquote_to_bytes(part)) for part in rest]
-            reply, result = _json(200, await route(parts, _options(query))), "ok"
+            reply, result = _json(200, await route(parts, options_of(query))), "ok"
         except BadRequest as exc:
             reply, result = _error(self._status(exc), str(exc)), "error"
         except Exception:
@@ -176,10 +178,10 @@ class Site:
     async def _recommend(self, parts: list[str], options: dict[str, str]) -> Any:
         request = Recommend(
             argument.name("user", parts[0].encode()),
-            k=_k(options),
-            include_seen=_yes("include_seen", options.pop("include_seen", "no")),
+            k=k(options),
+            include_seen=yes("include_seen", options.pop("include_seen", "no")),
             with_scores=True,
-            with_reasons=_yes("reasons", options.pop("reasons", "yes")),
+            with_reasons=yes("reasons", options.pop("reasons", "yes")),
         )
         if "after" in options:
             request.after = argument.place(options.pop("after").encode())
@@ -202,34 +204,36 @@ class Site:
             "k, include_seen, seen, reasons, exclude, filter, per_category, diversity, tail, explore, after, "
             "timeout (with after)"
         )
-        _all_known(options, known)
+        all_known(options, known)
         await self._service.reach(request)
         return {"user": request.user, **_listed(self._backend.recommend(request))}
 
     async def _similar(self, parts: list[str], options: dict[str, str]) -> Any:
-        item, k = argument.name("item", parts[0].encode()), _k(options)
-        _all_known(options, "k")
-        try:
-            return {"item": item, **_listed(self._backend.similar(item, k))}
-        except BadRequest as exc:
-            raise Missing(str(exc)) from exc
+        request = Similar(argument.name("item", parts[0].encode()), k(options))
+        request.all_time = yes("alltime", options.pop("alltime", "no"))
+        narrow(request, rules(options))
+        all_known(options, "k, alltime, filter, category")
+        with _missing():
+            return {"item": request.item, **_listed(self._backend.similar(request))}
 
     async def _trending(self, parts: list[str], options: dict[str, str]) -> Any:
-        k = _k(options)
-        _all_known(options, "k")
-        return _listed(self._backend.trending(k))
+        request = Trending(k(options))
+        if "half_life" in options:
+            request.half_life_ms = half_life(options.pop("half_life").encode(), "half_life")
+        narrow(request, rules(options))
+        all_known(options, "k, half_life, filter, category")
+        return _listed(self._backend.trending(request))
 
     async def _explain(self, parts: list[str], options: dict[str, str]) -> Any:
         user, item = argument.name("user", parts[0].encode()), argument.name("item", parts[1].encode())
-        _all_known(options, "none")
-        try:
-            return self._backend.explain(user, item)
-        except BadRequest as exc:
-            raise Missing(str(exc)) from exc
+        filter = parse(options.pop("filter")) if "filter" in options else None
+        all_known(options, "filter")
+        with _missing():
+            return self._backend.explain(user, item, filter)
 
     async def _item(self, parts: list[str], options: dict[str, str]) -> Any:
         item = argument.name("item", parts[0].encode())
-        _all_known(options, "none")
+        all_known(options, "none")
         found = self._backend.item(item)
         if found is None:
             raise Missing(
@@ -238,7 +242,7 @@ class Site:
         return {"item": item, "fields": found}
 
     async def _info(self, parts: list[str], options: dict[str, str]) -> Any:
-        _all_known(options, "none")
+        all_known(options, "none")
         return self._backend.info()
 
 
@@ -249,33 +253,17 @@ def _listed(answer: Answer) -> dict[str, Any]:
         for item, score, reason in zip(answer.items, answer.scores, reasons, strict=True)
     ]
     short = {"shortfall": answer.shortfall} if answer.shortfall else {}
-    return {"items": rows, "as_of": answer.as_of, "offsets": answer.offsets} | short
+    half = {"half_life_ms": answer.half_life_ms} if answer.half_life_ms else {}
+    return {"items": rows, "as_of": answer.as_of, "offsets": answer.offsets} | short | half
 
 
-def _options(query: str) -> dict[str, str]:
+@contextmanager
+def _missing() -> Iterator[None]:
+    """What the backend does not know is not there."""
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=16, errors="strict")
-    except ValueError as exc:
-        raise BadRequest(f"what follows the ? cannot be read: {exc}") from exc
-    options = dict(pairs)
-    if len(options) < len(pairs):
-        raise BadRequest("an option is given twice")
-    return options
-
-
-def _k(options: dict[str, str]) -> int:
-    return argument.count(options.pop("k", "10").encode())
-
-
-def _yes(what: str, word: str) -> bool:
-    if word.lower() in YES:
-        return YES[word.lower()]
-    raise BadRequest(f"{what} is {word[:64]!r}; wanted true or false")
-
-
-def _all_known(options: dict[str, str], wanted: str) -> None:
-    if options:
-        raise BadRequest(f"{next(iter(options))[:64]!r} is no option here; options are: {wanted}")
+        yield
+    except BadRequest as exc:
+        raise Missing(str(exc)) from exc
 
 
 def _own_name(host: str) -> bool:

@@ -154,7 +154,7 @@ def test_the_user_who_is_there_from_beginning_to_end_is_followed(tmp_path: Path)
 
 def test_a_followed_user_keeps_three_items_and_sees_what_moved_since_the_last_event() -> None:
     follow = Follow("ann", {"a": "RED HAT", "b": "BLUE HAT"})
-    follow.note(["a", "b"], ["popular", "because of a"])
+    follow.note(["a", "b"], ["popular", "because you had a 3 hours ago: often taken together"])
     before = list(follow.picks)
     for n, item in enumerate("xyabz"):
         follow.see(Event(user="ann" if item != "z" else "bob", item=item, t=n))

@@ -76,7 +76,7 @@ def test_what_was_just_taken_leads_to_what_others_took_next(pair: Pair) -> None:
     answer = pair.reader.recommend(Recommend("ann", 3, with_reasons=True))
 
     assert answer.items[0] == "cup"
-    assert answer.reasons[0] == "because of tea"
+    assert answer.reasons[0] == "because you viewed tea just now: often taken right after it"
 
 
 def test_an_answer_holds_k_when_k_are_allowed_and_no_seen_item(pair: Pair) -> None:

@@ -11,7 +11,7 @@ from state.record import GraphSettings
 from stream.error import BadRequest
 from stream.generation import Generation, current
 from stream.reader import Reader
-from stream.request import Recommend
+from stream.request import Recommend, Similar
 from tgn.layout import TgnSettings
 
 SERVE = """
@@ -48,7 +48,7 @@ def test_names_learned_after_the_start_are_known(tmp_path: Path) -> None:
     pair.learn([("ann", "tea", 1), ("ann", "cup", 2), ("bob", "tea", 3)])
 
     assert one.recommend(Recommend("bob", 1)).items == ["cup"]
-    assert one.similar("tea", 5).items == ["cup"]
+    assert one.similar(Similar("tea", 5)).items == ["cup"]
     assert one.applied(0) == 3
     assert one.info()["applied_events"] == 3
 
@@ -57,7 +57,7 @@ def test_an_unknown_item_says_what_was_wanted(tmp_path: Path) -> None:
     Pair(tmp_path)
 
     with pytest.raises(BadRequest, match="'nothing' is not known; wanted an item"):
-        reader(tmp_path).similar("nothing", 3)
+        reader(tmp_path).similar(Similar("nothing", 3))
 
 
 def test_before_the_first_generation_a_reader_says_so(tmp_path: Path) -> None:
@@ -88,6 +88,6 @@ def test_explain_tells_the_features_of_a_candidate(tmp_path: Path) -> None:
     pair.learn([("ann", "tea", 1), ("ann", "cup", 2), ("bob", "tea", 3)])
     told = reader(tmp_path).explain("bob", "cup")
 
-    assert told["reason"] == "because of tea"
+    assert told["reason"] == "because you had tea just now: often taken right after it"
     assert told["rank"].isdigit()
     assert float(told["push"]) > 0

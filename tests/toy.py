@@ -15,7 +15,8 @@ import uvloop
 from stream.catalogue import Value
 from stream.error import BadRequest, BadSource
 from stream.event import Event
-from stream.request import Answer, Rank, Recommend
+from stream.filter import Filter
+from stream.request import Answer, Rank, Recommend, Similar, Trending
 from stream.server import Server, serve
 
 NOW_MS = 1_700_000_000_000
@@ -27,6 +28,7 @@ class Toy:
     def __init__(self, size: int = 1000) -> None:
         self.items = [f"i{n}" for n in range(1, size + 1)]
         self.published: list[Event] = []
+        self.asked: Similar | Trending | None = None  # the last of these
         self.described: dict[str, dict[str, Value] | None] = {}
         self.next = 0  # offset that is not applied yet
         self.ticks = 0
@@ -52,19 +54,22 @@ class Toy:
         self.described[item] = fields
         return 0, len(self.described) - 1
 
-    def similar(self, item: str, k: int) -> Answer:
+    def similar(self, request: Similar) -> Answer:
+        self.asked = request
+        if request.item not in self.items:
+            raise BadRequest(f"item {request.item!r} is not known; wanted an item some event has named")
+        at = self.items.index(request.item)
+        return self.answer(self.items[at + 1 : at + 1 + request.k])
+
+    def trending(self, request: Trending) -> Answer:
+        self.asked = request
+        return self.answer(self.items[: request.k])
+
+    def explain(self, user: str, item: str, filter: Filter | None = None) -> dict[str, str]:
         if item not in self.items:
             raise BadRequest(f"item {item!r} is not known; wanted an item some event has named")
-        at = self.items.index(item)
-        return self.answer(self.items[at + 1 : at + 1 + k])
-
-    def trending(self, k: int) -> Answer:
-        return self.answer(self.items[:k])
-
-    def explain(self, user: str, item: str) -> dict[str, str]:
-        if item not in self.items:
-            raise BadRequest(f"item {item!r} is not known; wanted an item some event has named")
-        return {"user": user, "item": item, "reason": "popular"}
+        refused = {"filter": str(filter)} if filter else {}
+        return {"user": user, "item": item, "reason": "popular"} | refused
 
     def info(self) -> dict[str, str | int | float]:
         return {"version": "1.2.3", "ready": int(self.is_ready), "applied_events": self.next, "share": 0.5}

@@ -88,3 +88,23 @@ def score(
             out[i, c] = total
             known[i, c] = row[2 * rank] > 0 and cand[i, c] >= 0 and hist[i, 0] >= 0
     return out, known
+
+
+@njit(nogil=True, cache=True, fastmath=ANY_ORDER)
+def likeness(table: np.ndarray, item: int, rows: np.ndarray) -> np.ndarray:
+    """Return how much each of some items goes with `item`, the model's weight; 0 for those in no fit and for itself.
+
+    Shapes:
+        - table: as for `score`; only the rows asked about are looked at
+        - rows: int32 [n]
+        - output: float32 [n]
+    """
+    rank = table.shape[1] // 2
+    left, out = table[item], np.zeros(rows.shape[0], np.float32)
+    for k in range(rows.shape[0]):
+        right, total = table[rows[k]], np.float32(0)
+        if right[2 * rank] > 0 and rows[k] != item:
+            for e in range(rank):
+                total += left[e] * right[rank + e]
+        out[k] = total
+    return out

@@ -162,6 +162,12 @@ class Twin:
         columns = settings.columns > 0
         self.column, into = told("item_column", columns)
         self.weight = w["output_item_column"] if columns else np.zeros((0, settings.dim + 1), np.float32)
+        self.bare = (
+            np.zeros((self.column.shape[0], 0), np.float32),
+            np.zeros((0, settings.dim + 1), np.float32),
+        )
+        self.bare[0].flags.writeable = self.column.flags.writeable
+        self.bare[1].flags.writeable = self.weight.flags.writeable
         self.item = (tables["item_vector"], *told("item_memory", settings.node_memory), self.column, into)
         self.told = (*told("user_memory", settings.node_memory), *told("user_column", columns))
         self.attention = tuple(w[name] for name in ("query", "key", "value", "place", "bucket", "age"))
@@ -181,14 +187,18 @@ class Twin:
         return vector, again
 
     def score_known(
-        self, hist: np.ndarray, age: np.ndarray, user: int, cand: np.ndarray
+        self, hist: np.ndarray, age: np.ndarray, user: int, cand: np.ndarray, *, content: bool = True
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return scores float32 [C] and how much is known of each item, 0 to 1, float32 [C]; see `dots`."""
+        """Return scores float32 [C] and how much is known of each item, 0 to 1, float32 [C]; see `dots`.
+
+        Args:
+            content: Whether the explicit features of the candidates count.
+        """
         users, again = self.user_vector(hist, age, user)
         trained = bool(self.steps[0] > 0)
+        column, weight = (self.column, self.weight) if content else self.bare
         score, known = dots(
-            users[None], again[None], hist[None], self.tables["item_output"], self.column, self.weight,
-            trained, cand[None],
+            users[None], again[None], hist[None], self.tables["item_output"], column, weight, trained, cand[None]
         )  # fmt: skip
         return score[0], known[0]
 

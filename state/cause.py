@@ -1,0 +1,208 @@
+"""Causes: why an item is in an answer to a user, where candidates find it, and what its score is made of."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from state.approx import halved
+from state.candidate import close, reach
+from state.feature import habits, mixture
+from state.history import decay, slot
+from state.record import FIRST, KEPT_OUT, NEWS, POPULAR, RECENT, RISING, START, Scratch, State
+from state.walk import seeds
+
+AGAIN, TOGETHER, NEWCOMER, RISE, POPULARITY, NEW, NEXT, ALIKE, NEAR = range(9)  # why an item is in the answer
+SOURCES = ("own", "push", "push_all", "walk", "near", "next", "first", "rising", "popular", "newest")
+HOPS = 3  # last items from which two steps are looked at
+
+
+@njit(nogil=True, cache=True)
+def last_kind(state: State, u: int, item: int) -> int:
+    """Return the type code of a user's last event on an item, -1 where it is not known; a guest has viewed it."""
+    if u < 0:
+        return 0
+    user = state.users[u]
+    j = slot(user, item)
+    return user.kind[j] if j >= 0 else -1
+
+
+@njit(nogil=True, cache=True)
+def why(state: State, u: int, row: int) -> tuple[int, int, int]:
+    """Return why `row` is in an answer to user row `u`, the item of theirs that led to it, and when they had that.
+
+    The causes, the first that holds: they had it themselves; it is among what comes directly after their last item, and
+    no less among that than among what goes with it; it goes with one of their last items, the one that leads to it
+    most; the last users of their last two items took it; it is two steps away; newcomers take it; it rises; it is
+    popular; none of these.  Without an item that led to it, that is `row`, and the time 0.
+    """
+    user = state.users[u] if u >= 0 else state.guest[0]
+    item, times, slots = user.item, user.t, user.slots
+    for j in range(slots):
+        if item[j] == row:
+            return AGAIN, row, times[j]
+    best, weight, share, first = -1, 0.0, 1.0, 0.0
+    for j in range(min(slots, state.rates[0].seeds)):
+        edge = state.edges[item[j]]
+        dst, w = edge.dst, edge.w
+        for s in range(edge.slots):
+            if dst[s] == row and edge.total > 0:
+                if j == 0:
+                    first = w[s] / edge.total
+                if share * w[s] / edge.total > weight:
+                    best, weight = j, share * w[s] / edge.total
+        share *= state.rates[0].seed_decay
+    if slots > 0 and best <= 0:
+        edge = state.edges[item[0]]
+        following, next_w = edge.next, edge.next_w
+        for s in range(edge.nexts):
+            if following[s] == row and edge.next_total > 0 and next_w[s] / edge.next_total >= first:
+                return NEXT, item[0], times[0]
+    if best >= 0:
+        return TOGETHER, item[best], times[best]
+    for j in range(min(slots, 2)):
+        source = state.items[item[j]]
+        last = source.user
+        for r in range(min(source.n, RECENT)):
+            other = last[(source.head - 1 - r) % RECENT]
+            if (
+                other != u
+                and 0 <= slot(state.users[other], row) < 4
+                and slot(state.users[other], item[j]) >= 0
+            ):
+                return ALIKE, item[j], times[j]
+    for j in range(min(slots, HOPS)):
+        if _two_steps(state, item[j], row) > 0:
+            return NEAR, item[j], times[j]
+    flags = state.items[row].board
+    if flags & (1 << FIRST):
+        return NEWCOMER, row, 0
+    if flags & (1 << RISING):
+        return RISE, row, 0
+    if flags & (1 << POPULAR):
+        return POPULARITY, row, 0
+    return NEW, row, 0
+
+
+@njit(nogil=True, cache=True)
+def _two_steps(state: State, src: int, row: int) -> float:
+    """Return the chance to be at `row` after two steps from `src`."""
+    edge = state.edges[src]
+    if edge.slots == 0 or edge.total <= 0:
+        return 0.0
+    dst, w, total = edge.dst, edge.w, 0.0
+    dsts, ws, slots, totals = state.edges["dst"], state.edges["w"], state.edges["slots"], state.edges["total"]
+    for s in range(edge.slots):
+        over = dst[s]
+        for k in range(slots[over]):
+            if dsts[over, k] == row and totals[over] > 0:
+                total += w[s] * (ws[over, k] / totals[over])
+    return total / edge.total
+
+
+@njit(nogil=True, cache=True)
+def shares(state: State, scratch: Scratch, u: int, row: int, pick: np.ndarray, share: np.ndarray) -> int:
+    """Write the items a user's walks start from, and each one's share of the walks' weight on `row`; return how many.
+
+    The weight is what a walk from there gives on average in its first two steps.  Shares add up to 1, or all are 0.
+
+    Shapes:
+        - pick: int32 [n], share: float64 [n], room for all seeds (`record.BOARD`)
+    """
+    n, whole = seeds(state, u, scratch.pick, scratch.weight), 0.0
+    for k in range(n):
+        edge = state.edges[scratch.pick[k]]
+        dst, w, one = edge.dst, edge.w, 0.0
+        for s in range(edge.slots):
+            if dst[s] == row and edge.total > 0:
+                one = w[s] / edge.total
+        two = (1.0 - state.rates[0].restart) * _two_steps(state, scratch.pick[k], row)
+        pick[k], share[k] = scratch.pick[k], scratch.weight[k] * (one + two)
+        whole += share[k]
+    if whole > 0:
+        for k in range(n):
+            share[k] /= whole
+    return n
+
+
+@njit(nogil=True, cache=True)
+def _board_place(state: State, b: int, row: int) -> int:
+    board = state.boards[b]
+    item, scores = board.item, board.score
+    for k in range(board.n):
+        if item[k] == row:
+            place = 1
+            for other in range(board.n):
+                place += scores[other] > scores[k]
+            return place
+    return 0
+
+
+@njit(nogil=True, cache=True)
+def places(state: State, scratch: Scratch, u: int, t: int, own: bool, row: int, out: np.ndarray) -> None:
+    """Write which place `row` has in each of the `SOURCES` of candidates, from 1; 0 where it is in none.
+
+    Args:
+        own: Whether items the user has had count.
+
+    Shapes:
+        - out: int32 [SOURCES]
+    """
+    reach(state, scratch, u, t)
+    user = state.users[u] if u >= 0 else state.guest[0]
+    out[0] = slot(user, row) + 1
+    acc, had, touched, barred = scratch.acc, scratch.had, scratch.touched, scratch.barred
+    for source, column in ((1, 0), (2, 3), (3, 1), (4, 2)):
+        mine, out[source] = acc[row, column], 0
+        if mine > 0:
+            out[source] = 1
+            for k in range(scratch.touched_n[0]):
+                other = touched[k]
+                if (
+                    acc[other, column] > mine
+                    and other != START
+                    and not barred[other]
+                    and (own or had[other] < KEPT_OUT)
+                ):
+                    out[source] += 1
+    out[5] = 0
+    if user.slots > 0:
+        edge = state.edges[user.item[0]]
+        for s in range(edge.nexts):
+            if edge.next[s] == row:
+                out[5] = 1
+                for other in range(edge.nexts):
+                    out[5] += edge.next_w[other] > edge.next_w[s]
+    out[6], out[7] = _board_place(state, FIRST, row), _board_place(state, RISING, row)
+    out[8], out[9] = _board_place(state, POPULAR, row), 0
+    world = state.world[0]
+    for k in range(min(world.news, NEWS)):
+        if world.new[(world.news - 1 - k) % NEWS] == row:
+            out[9] = k + 1
+    close(scratch, out, 0)
+
+
+@njit(nogil=True, cache=True)
+def parts(state: State, u: int, t: int, cand: np.ndarray, x: np.ndarray, out: np.ndarray) -> None:
+    """Write the parts of the blend of described candidates: own, new, popular, walked (see `feature.mixture`).
+
+    Shapes:
+        - cand: int32 [n]; x: float32 [n, FEATURES or more], from `describe`
+        - out: float64 [n, 4]; log(own + new * (popular + walked) + 1e-7) / 4 is column 0 of x
+    """
+    world, rates = state.world[0], state.rates[0]
+    pace = world.pace if world.pace > 0 else 1.0
+    user = state.users[u] if u >= 0 else state.guest[0]
+    sticky = float(state.items[user.item[0]].sticky) if user.n > 0 else 0.0
+    r, s = habits(user.n, user.had, user.repeat, sticky, world.had, world.repeat)
+    two, three = rates.pop[2] * pace, rates.pop[3] * pace
+    whole = world.tot[2] * decay(t - world.tot_t, two)
+    first = world.ftot[2] * decay(t - world.tot_t, three)
+    for c in range(cand.shape[0]):
+        item, f = state.items[cand[c]], x[c]
+        age = t - item.last_t
+        pop = item.pop[2] * halved(age, 1.0 / two) / (whole + 1.0)
+        fresh = item.fresh[2] * halved(age, 1.0 / three) / (first + 1.0)
+        j = int(np.rint(1.0 / f[2])) - 1 if f[1] > 0 else -1
+        own, new, popular, walked = mixture(user.n, r, s, j, f[16] > 0, fresh, pop, f[47], f[45])
+        out[c, 0], out[c, 1], out[c, 2], out[c, 3] = own, new, popular, walked
