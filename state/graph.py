@@ -44,6 +44,27 @@ def _lift(edge: Row, t: int, half: float) -> float:
 
 
 @njit(nogil=True, cache=True)
+def _place(to: np.ndarray, n: int, dst: int) -> int:
+    """Return where `dst` stands among the first `n`, -1 if nowhere; it stands there once at most."""
+    sought, at = np.int32(dst), np.int32(0)
+    for k in range(n):
+        at += np.int32(k + 1) if to[k] == sought else np.int32(0)
+    return int(at) - 1
+
+
+@njit(nogil=True, cache=True)
+def _weakest(w: np.ndarray) -> int:
+    """Return the first place of the smallest of all weights."""
+    low = w[0]
+    for k in range(SLOTS):
+        low = min(low, w[k])
+    for k in range(SLOTS):
+        if w[k] == low:
+            return k
+    return 0
+
+
+@njit(nogil=True, cache=True)
 def link(edge: Row, dst: int, weight: float, t: int, half: float) -> int:
     """Strengthen a row's edge to `dst` by `weight`; the weakest edge gives way when the row is full.
 
@@ -53,21 +74,14 @@ def link(edge: Row, dst: int, weight: float, t: int, half: float) -> int:
     amount = np.float32(weight * _lift(edge, t, half))
     seconds = np.uint32(max(0, t // 1000))
     to, w, at = edge.dst, edge.w, edge.at
-    found, outcome = -1, KEPT
-    for k in range(edge.slots):
-        if to[k] == dst:
-            found = k
-            break
+    found, outcome = _place(to, edge.slots, dst), KEPT
     if found < 0:
         if edge.slots < SLOTS:
             found = edge.slots
             edge.slots += 1
             outcome = NEW
         else:
-            found = 0
-            for k in range(1, SLOTS):
-                if w[k] < w[found]:
-                    found = k
+            found = _weakest(w)
             edge.total -= w[found]
             outcome = EVICTED
         to[found] = dst

@@ -12,6 +12,7 @@ from numba import njit
 from state.board import raise_to, rescore, score
 from state.graph import EVICTED, LN2, NEW, age, follow, link
 from state.history import remember, slot
+from state.prefetch import fetch
 from state.record import (
     BOARD,
     FIRST,
@@ -32,6 +33,7 @@ from state.seen import add, has
 from state.table import mark
 
 DISLIKE, IMPRESSION = 3, 6  # event type codes that are no interest
+AHEAD = 2  # events whose rows are fetched while others are applied
 
 
 @njit(nogil=True, cache=True)
@@ -109,6 +111,9 @@ def _links(state: State, marks: Marks, user: Row, row: int, t: int) -> None:
     item, times = user.item, user.t
     if item[0] == row:
         return
+    fetch(edges, row)
+    for j in range(min(user.slots, rates.reach)):
+        fetch(edges, item[j])
     follow(edges[item[0]], row, t, half)
     mark(marks.edges, item[0])
     weight, linked = 1.0, False
@@ -200,6 +205,14 @@ def _user_context(state: State, marks: Marks, user: Row, j: int, had: bool, t: i
 
 
 @njit(nogil=True, cache=True)
+def expect(state: State, u: int, row: int) -> None:
+    """Have the rows fetched that an event of user row `u` on item row `row` will need."""
+    fetch(state.users, u)
+    fetch(state.items, row)
+    fetch(state.edges, row)
+
+
+@njit(nogil=True, cache=True)
 def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> None:
     """Apply one event of user row `u` on item row `row` at time `t`."""
     world = state.world[0]
@@ -254,7 +267,10 @@ def learn(
         - t: int64 [n]
         - kinds: int8 [n]
     """
-    for i in range(users.shape[0]):
+    n = users.shape[0]
+    for i in range(n):
+        if i + AHEAD < n:
+            expect(state, users[i + AHEAD], items[i + AHEAD])
         apply(state, marks, users[i], items[i], t[i], kinds[i])
 
 
