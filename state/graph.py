@@ -1,10 +1,9 @@
-"""The co-watch graph: item → item edges with decay, bounded slots and aging.
+"""The co-watch graph: item → item edges with decay and bounded slots.
 
 An event links the user's last items to the new one, the closer in position the stronger.  The start node
 (row 0) links to the items that newcomers take first.
 
-Source: Sharma et al., GraphJet (VLDB 2016), for bounded adjacency in memory; edge aging follows published
-production practice: a fixed share of the edges older than a month, of those older than two, and so on.
+Source: Sharma et al., GraphJet (VLDB 2016), for bounded adjacency in memory.
 """
 
 from __future__ import annotations
@@ -12,8 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.record import NEXT, SLOTS, Marks, Row, State
-from state.table import mark
+from state.record import NEXT, SLOTS, Row
 
 LN2 = 0.6931471805599453
 KEPT, NEW, EVICTED = 0, 1, 2  # what became of an edge
@@ -131,36 +129,3 @@ def chance(a: int, b: int, c: int) -> float:
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z = z ^ (z >> np.uint64(31))
     return np.float64(z >> np.uint64(11)) / 9007199254740992.0
-
-
-@njit(nogil=True, cache=True)
-def age(state: State, marks: Marks, epoch: int, t: int) -> int:
-    """Drop `share` of the edges older than a month, of those older than two months, …; return how many.
-
-    An edge's age counts from its last reinforcement.  Which edges go depends on (src, dst, epoch) alone.
-    """
-    rates = state.rates[0]
-    world = state.world[0]
-    dropped = 0
-    for src in range(world.items):
-        edge = state.edges[src]
-        to, w, at = edge.dst, edge.w, edge.at
-        k = 0
-        changed = False
-        while k < edge.slots:
-            months = int((t - np.int64(at[k]) * 1000) / rates.month)
-            keep = (1.0 - rates.share) ** max(0, months)
-            if months > 0 and chance(src, to[k], epoch) >= keep:
-                last = edge.slots - 1
-                edge.total -= w[k]
-                to[k], w[k], at[k] = to[last], w[last], at[last]
-                edge.slots = last
-                dropped += 1
-                changed = True
-            else:
-                k += 1
-        if changed:
-            mark(marks.edges, src)
-    world.edges -= dropped
-    world.aged += dropped
-    return dropped

@@ -12,10 +12,10 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 LINE = 64  # bytes that come at once
+llvm: Any = cgutils
 
 
-@intrinsic
-def fetch(context: Any, rows: Any, row: Any) -> Any:
+def _fetch(context: Any, rows: Any, row: Any) -> Any:
     """Have the record `rows[row]` brought into the cache.
 
     Source: LLVM Language Reference, `llvm.prefetch`: read, to be kept, data.
@@ -25,9 +25,9 @@ def fetch(context: Any, rows: Any, row: Any) -> Any:
     size = rows.dtype.size if isinstance(rows.dtype, types.Record) else rows.dtype.bitwidth // 8
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        byte, number = cgutils.voidptr_t, cgutils.int32_t
-        kind = cgutils.ir.FunctionType(cgutils.ir.VoidType(), [byte, number, number, number])
-        call = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch")
+        byte, number = llvm.voidptr_t, llvm.int32_t
+        form = llvm.ir.FunctionType(llvm.ir.VoidType(), [byte, number, number, number])
+        call = llvm.get_or_insert_function(builder.module, form, "llvm.prefetch")
         array = context.make_array(rows)(context, builder, args[0])
         at = context.cast(builder, args[1], row, types.intp)
         at = builder.mul(at, context.get_constant(types.intp, size))
@@ -38,3 +38,6 @@ def fetch(context: Any, rows: Any, row: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(rows, row), code
+
+
+fetch: Any = intrinsic(_fetch)

@@ -7,7 +7,7 @@ written, and zero means "nothing known".  Times are integer milliseconds of even
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -51,6 +51,8 @@ WORLD = np.dtype(
         ("ftot", "f8", (FRESH,)),  # decayed counts of first-time users' events
         ("stot", "f8", (FRESH,)),  # decayed counts of switches
         ("tot_t", "i8"),
+        ("hub", "i8"),  # edges dropped as hub noise
+        ("unaged", "i8"),  # rows of edges that the aging pass under way has still to visit
     ],
     align=True,
 )
@@ -147,12 +149,19 @@ RATES = np.dtype(
         ("restart", "f8"),
         ("seeds", "i8"),
         ("seed_decay", "f8"),
+        ("every", "f8"),  # ms between two aging passes
+        ("hub", "f8"),  # an edge weaker than this times chance is hub noise; 0 leaves all
+        ("push", "i8"),  # 1: two-hop push stands in for steps
+        ("hops", "i8"),  # rows the second hop of a push goes through
+        ("boost", "i8"),  # 1: items reached from several seeds count more
+        ("stop_items", "i8"),  # a walk ends when so many items, 0 for never,
+        ("stop_visits", "i8"),  # have been visited so often
     ]
 )
 
 
 class GraphSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How counts decay and edges live.  Half-lives are multiples of the stream's pace (see `update.pace`)."""
+    """How counts decay, edges live and walks go.  Half-lives are multiples of the stream's pace (see `update.pace`)."""
 
     pace_seconds: float = 0.0
     half_lives: tuple[float, float, float, float, float] = (0.03, 0.2, 1.0, 5.0, 36.0)
@@ -170,6 +179,13 @@ class GraphSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     restart: float = 0.4
     seeds: int = 12
     seed_decay: float = 0.75
+    aging_every_days: float = 30.0
+    hub_lift: float = 0.0
+    walk: Literal["steps", "push"] = "steps"
+    hops: int = 32
+    boost: bool = False
+    stop_items: int = 0
+    stop_visits: int = 4
 
     def rates(self) -> np.ndarray:
         """Return the settings as the one-row array the kernels read."""
@@ -190,6 +206,13 @@ class GraphSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         rates["restart"] = self.restart
         rates["seeds"] = min(self.seeds, HISTORY)
         rates["seed_decay"] = self.seed_decay
+        rates["every"] = self.aging_every_days * 86_400_000
+        rates["hub"] = self.hub_lift
+        rates["push"] = self.walk == "push"
+        rates["hops"] = self.hops
+        rates["boost"] = self.boost
+        rates["stop_items"] = self.stop_items
+        rates["stop_visits"] = max(1, self.stop_visits)
         return rates
 
 

@@ -28,7 +28,7 @@ from state.error import BadStore
 from state.ids import Ids
 from state.table import Table
 
-FORMAT = 1
+FORMAT = 2
 CHUNK = 8_192  # rows read at a time
 PIECE = 1_024  # learned rows written at a time
 MEND = "restore a backup or replay the topic into an empty folder"

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from state.aging import ROWS, age
 from state.board import raise_to, rescore, score
-from state.graph import EVICTED, LN2, NEW, age, follow, link
+from state.graph import EVICTED, LN2, NEW, follow, link
 from state.history import remember, slot
 from state.prefetch import fetch
 from state.record import (
@@ -227,7 +228,7 @@ def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> No
         world.t0 = t
         world.tot_t = t
         world.check = 64
-        world.epoch = np.int64(t // state.rates[0].month)
+        world.epoch = np.int64(t // state.rates[0].every)
     if t < world.t:
         world.late += 1
     user = state.users[u]
@@ -250,10 +251,7 @@ def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> No
     world.t = max(world.t, t)
     if world.events >= world.check:
         pace(state, marks)
-    epoch = int(world.t // state.rates[0].month)
-    if epoch > world.epoch:
-        world.epoch = epoch
-        age(state, marks, epoch, world.t)
+    age(state, marks, ROWS)
 
 
 @njit(nogil=True, cache=True)

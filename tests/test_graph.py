@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from state.graph import age, chance
+from state.aging import BANDS, ROWS, age, bands
+from state.graph import chance
 from state.record import SLOTS, START, GraphSettings
 from state.update import learn
 from state.walk import push, visits
@@ -102,18 +103,30 @@ def test_the_weakest_edge_gives_way() -> None:
     assert int(made.state.world[0]["evicted"]) == 78 - SLOTS
 
 
+def aged(made: World, now: int, rows: int = 80) -> int:
+    """Let a whole pass go by as of `now`; return how many edges it dropped."""
+    row = made.state.world[0]
+    before = int(row["edges"])
+    row["t"] = now
+    age(made.state, made.marks, rows)
+    while row["unaged"] > 0:
+        age(made.state, made.marks, rows)
+    assert before - int(row["edges"]) == before - len(found(made, 0))
+    return before - int(row["edges"])
+
+
 def test_aging_drops_the_same_share_of_old_edges_each_time() -> None:
-    made, again = world(), world()
-    for one in (made, again):
+    made, again, by_row = world(), world(), world()
+    for one in (made, again, by_row):
         feed(one, events(1_500, 60))
     before = len(found(made, 0))
-    t = 1_500 * 900_000 + 45 * DAY
-    dropped = age(made.state, made.marks, 7, t)
+    dropped = aged(made, 60 * DAY)
 
-    assert dropped == age(again.state, again.marks, 7, t)
-    assert found(made, 0) == found(again, 0)
+    assert dropped == aged(again, 60 * DAY) == aged(by_row, 60 * DAY, rows=1)
+    assert found(made, 0) == found(again, 0) == found(by_row, 0)
+    assert dropped == int(made.state.world[0]["aged"])
     assert dropped / before == pytest.approx(0.1, abs=0.03)
-    assert age(made.state, made.marks, 8, 1_500 * 900_000) == 0
+    assert aged(made, 61 * DAY) == 0
 
 
 def test_older_edges_are_dropped_more_often() -> None:
@@ -121,9 +134,76 @@ def test_older_edges_are_dropped_more_often() -> None:
     feed(made, events(1_500, 60))
     before = len(found(made, 0))
 
-    assert age(made.state, made.marks, 7, 1_500 * 900_000 + 100 * DAY) / before == pytest.approx(
-        1 - 0.9**3, abs=0.05
-    )
+    assert aged(made, 120 * DAY) / before == pytest.approx(1 - 0.9**3, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("settings", "wanted"),
+    [
+        ({"aging_share": 0.5}, 0.5),
+        ({"aging_month_days": 15.0}, 1 - 0.9**3),
+        ({"aging_every_days": 55.0}, 0.1),
+        ({"aging_every_days": 100.0}, 0.0),
+        ({"aging_share": 0.0}, 0.0),
+    ],
+)
+def test_schedule_share_and_unit_of_aging_are_settings(settings: dict[str, float], wanted: float) -> None:
+    made = world(**settings)
+    feed(made, events(1_500, 60))
+    before = len(found(made, 0))
+
+    assert aged(made, 60 * DAY) / before == pytest.approx(wanted, abs=0.04)
+
+
+def test_events_move_a_pass_on_a_few_rows_each() -> None:
+    made = world()
+    feed(made, events(1_500, 60))
+    feed(made, [(1, 1, 60 * DAY)])
+    left = int(made.state.world[0]["unaged"])
+    feed(made, [(1, 1, 60 * DAY)] * 30)
+
+    assert left == 80 - ROWS
+    assert int(made.state.world[0]["unaged"]) == 0
+
+
+def test_edges_weaker_than_chance_are_hub_noise() -> None:
+    made, log = world(hub_lift=0.3, aging_share=0.0), events(1_500, 60)
+    pairs = [(50 + k % 20, item, k * 900_000) for k in range(600) for item in (78, 79)]
+    feed(made, sorted(log + pairs, key=lambda event: event[2]))
+    strong = found(made, 0)
+    items, total = made.state.items, made.state.world[0]["tot"][-1]
+
+    def left(t: int) -> float:
+        return 0.5 ** ((60 * DAY - t) / DAY / HALF)
+
+    chance_of = {dst: float(items[dst]["pop"][-1]) * left(int(items[dst]["last_t"])) for dst in range(1, 80)}
+    whole = float(total) * left(int(made.state.world[0]["tot_t"]))
+    totals = {src: sum(w for (a, _), w in strong.items() if a == src) for src in range(80)}
+    weak = {
+        (src, dst)
+        for (src, dst), w in strong.items()
+        if src != START and w / totals[src] < 0.3 * chance_of[dst] / whole
+    }
+    dropped = aged(made, 60 * DAY)
+
+    assert 0 < len(weak) < len(strong) / 2
+    assert strong.keys() - found(made, 0).keys() == weak
+    assert dropped == int(made.state.world[0]["hub"]) == len(weak)
+
+
+def test_bands_count_edges_by_the_time_since_they_were_strengthened() -> None:
+    made = world()
+    feed(made, [(k, item, k * 45 * DAY + item) for k in range(9) for item in (2 * k + 1, 2 * k + 2)])
+    counts = np.zeros(len(BANDS), np.int64)
+    for begin in range(0, 80, 7):
+        bands(made.state, begin, begin + 7, counts)
+    ages = [(8 - k) * 45 / 30 for k in range(9)]
+    wanted = [
+        sum(3 for age in ages if low <= age < high)
+        for low, high in zip(BANDS, (*BANDS[1:], 1e9), strict=True)
+    ]
+
+    assert counts.tolist() == wanted
 
 
 def test_chance_is_even() -> None:
