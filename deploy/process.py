@@ -26,13 +26,26 @@ SWITCH_SECONDS = 30.0  # readers switch to a new generation after so long even i
 
 def graph_settings(config: Config) -> GraphSettings:
     """Return how counts decay and edges live."""
+    graph = config.graph
     return GraphSettings(
         pace_seconds=config.decay.pace_seconds,
         half_lives=config.decay.half_lives,
-        edge_half_life=config.graph.half_life_paces,
-        window_hours=config.graph.window_hours,
-        aging_month_days=config.graph.aging_month_days,
-        aging_share=config.graph.aging_share,
+        edge_half_life=graph.half_life_paces,
+        window_hours=graph.window_hours,
+        aging_month_days=graph.aging_month_days,
+        aging_share=graph.aging_share,
+        aging_every_days=graph.aging_every_days,
+        hub_lift=graph.hub_lift,
+        walk=graph.walk,
+        steps=graph.walk_steps,
+        restart=graph.walk_restart,
+        seeds=graph.walk_seeds,
+        seed_decay=graph.walk_seed_decay,
+        seeds_by=graph.walk_seeds_by,
+        hops=graph.walk_hops,
+        boost=graph.walk_boost,
+        stop_items=graph.walk_stop_items,
+        stop_visits=graph.walk_stop_visits,
     )
 
 

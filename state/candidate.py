@@ -98,12 +98,12 @@ def _put_all(
 
 
 @njit(nogil=True, cache=True)
-def reach(state: State, scratch: Scratch, u: int, t: int) -> None:
+def reach(state: State, scratch: Scratch, u: int, t: int, own: bool = True) -> None:
     """Flag what the user has had, and walk from their last items; sums are left in the scratch."""
     open_user(state, scratch, u, t)
     m = seeds(state, u, scratch.pick, scratch.weight)
     push(state, scratch, m)
-    visits(state, scratch, m, state.rates[0].steps, u + 2)
+    visits(state, scratch, m, state.rates[0].steps, u + 2, own)
     push_all(state, scratch, u)
     neighbours(state, scratch, u, t)
 
@@ -115,7 +115,7 @@ def gather(state: State, scratch: Scratch, u: int, t: int, own: bool, out: np.nd
     The scratch keeps what the walks found, for `feature.describe`; `close` empties it.
     """
     world = state.world[0]
-    reach(state, scratch, u, t)
+    reach(state, scratch, u, t, own)
     n = 0
     user = state.users[u] if u >= 0 else state.guest[0]
     n = _put_all(scratch, out, n, user.item, user.slots, HISTORY, own)

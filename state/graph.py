@@ -1,10 +1,9 @@
-"""The co-watch graph: item → item edges with decay, bounded slots and aging.
+"""The co-watch graph: item → item edges with decay and bounded slots.
 
 An event links the user's last items to the new one, the closer in position the stronger.  The start node
 (row 0) links to the items that newcomers take first.
 
-Source: Sharma et al., GraphJet (VLDB 2016), for bounded adjacency in memory; edge aging follows published
-production practice: a fixed share of the edges older than a month, of those older than two, and so on.
+Source: Sharma et al., GraphJet (VLDB 2016), for bounded adjacency in memory.
 """
 
 from __future__ import annotations
@@ -12,8 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.record import NEXT, SLOTS, Marks, Row, State
-from state.table import mark
+from state.record import NEXT, SLOTS, Row
 
 LN2 = 0.6931471805599453
 KEPT, NEW, EVICTED = 0, 1, 2  # what became of an edge
@@ -44,6 +42,27 @@ def _lift(edge: Row, t: int, half: float) -> float:
 
 
 @njit(nogil=True, cache=True)
+def _place(to: np.ndarray, n: int, dst: int) -> int:
+    """Return where `dst` stands among the first `n`, -1 if nowhere; it stands there once at most."""
+    sought, at = np.int32(dst), np.int32(0)
+    for k in range(n):
+        at += np.int32(k + 1) if to[k] == sought else np.int32(0)
+    return int(at) - 1
+
+
+@njit(nogil=True, cache=True)
+def _weakest(w: np.ndarray) -> int:
+    """Return the first place of the smallest of all weights."""
+    low = w[0]
+    for k in range(SLOTS):
+        low = min(low, w[k])
+    for k in range(SLOTS):
+        if w[k] == low:
+            return k
+    return 0
+
+
+@njit(nogil=True, cache=True)
 def link(edge: Row, dst: int, weight: float, t: int, half: float) -> int:
     """Strengthen a row's edge to `dst` by `weight`; the weakest edge gives way when the row is full.
 
@@ -53,21 +72,14 @@ def link(edge: Row, dst: int, weight: float, t: int, half: float) -> int:
     amount = np.float32(weight * _lift(edge, t, half))
     seconds = np.uint32(max(0, t // 1000))
     to, w, at = edge.dst, edge.w, edge.at
-    found, outcome = -1, KEPT
-    for k in range(edge.slots):
-        if to[k] == dst:
-            found = k
-            break
+    found, outcome = _place(to, edge.slots, dst), KEPT
     if found < 0:
         if edge.slots < SLOTS:
             found = edge.slots
             edge.slots += 1
             outcome = NEW
         else:
-            found = 0
-            for k in range(1, SLOTS):
-                if w[k] < w[found]:
-                    found = k
+            found = _weakest(w)
             edge.total -= w[found]
             outcome = EVICTED
         to[found] = dst
@@ -117,36 +129,3 @@ def chance(a: int, b: int, c: int) -> float:
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z = z ^ (z >> np.uint64(31))
     return np.float64(z >> np.uint64(11)) / 9007199254740992.0
-
-
-@njit(nogil=True, cache=True)
-def age(state: State, marks: Marks, epoch: int, t: int) -> int:
-    """Drop `share` of the edges older than a month, of those older than two months, …; return how many.
-
-    An edge's age counts from its last reinforcement.  Which edges go depends on (src, dst, epoch) alone.
-    """
-    rates = state.rates[0]
-    world = state.world[0]
-    dropped = 0
-    for src in range(world.items):
-        edge = state.edges[src]
-        to, w, at = edge.dst, edge.w, edge.at
-        k = 0
-        changed = False
-        while k < edge.slots:
-            months = int((t - np.int64(at[k]) * 1000) / rates.month)
-            keep = (1.0 - rates.share) ** max(0, months)
-            if months > 0 and chance(src, to[k], epoch) >= keep:
-                last = edge.slots - 1
-                edge.total -= w[k]
-                to[k], w[k], at[k] = to[last], w[last], at[last]
-                edge.slots = last
-                dropped += 1
-                changed = True
-            else:
-                k += 1
-        if changed:
-            mark(marks.edges, src)
-    world.edges -= dropped
-    world.aged += dropped
-    return dropped

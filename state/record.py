@@ -58,6 +58,8 @@ WORLD = np.dtype(
         ("tot_t", "i8"),
         ("news", "i8"),  # items that have had a first event
         ("new", "i4", (NEWS,)),  # the last of them, the newest over the oldest
+        ("hub", "i8"),  # edges dropped as hub noise
+        ("unaged", "i8"),  # rows of edges that the aging pass under way has still to visit
     ],
     align=True,
 )
@@ -165,16 +167,20 @@ RATES = np.dtype(
         ("restart", "f8"),
         ("seeds", "i8"),
         ("seed_decay", "f8"),
-        (
-            "clusters",
-            "i8",
-        ),  # 1: walks start from one item of each cluster of a history, 0: from the last ones
+        ("clusters", "i8"),  # 1: walks start from one item of each cluster of a history
+        ("every", "f8"),  # ms between two aging passes
+        ("hub", "f8"),  # an edge weaker than this times chance is hub noise; 0 leaves all
+        ("push", "i8"),  # 1: two-hop push stands in for steps
+        ("hops", "i8"),  # rows the second hop of a push goes through
+        ("boost", "i8"),  # 1: items reached from several seeds count more
+        ("stop_items", "i8"),  # a walk ends when so many items, 0 for never,
+        ("stop_visits", "i8"),  # have been visited so often
     ]
 )
 
 
 class GraphSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How counts decay and edges live.  Half-lives are multiples of the stream's pace (see `update.pace`)."""
+    """How counts decay, edges live and walks go.  Half-lives are multiples of the stream's pace (see `update.pace`)."""
 
     pace_seconds: float = 0.0
     half_lives: tuple[float, float, float, float, float] = (0.03, 0.2, 1.0, 5.0, 36.0)
@@ -193,6 +199,13 @@ class GraphSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seeds: int = 12
     seed_decay: float = 0.75
     seeds_by: Literal["recency", "clusters"] = "recency"
+    aging_every_days: float = 30.0
+    hub_lift: float = 0.0
+    walk: Literal["steps", "push"] = "steps"
+    hops: int = 32
+    boost: bool = False
+    stop_items: int = 0
+    stop_visits: int = 4
 
     def rates(self) -> np.ndarray:
         """Return the settings as the one-row array the kernels read."""
@@ -214,6 +227,13 @@ class GraphSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         rates["seeds"] = min(self.seeds, HISTORY)
         rates["seed_decay"] = self.seed_decay
         rates["clusters"] = self.seeds_by == "clusters"
+        rates["every"] = self.aging_every_days * 86_400_000
+        rates["hub"] = self.hub_lift
+        rates["push"] = self.walk == "push"
+        rates["hops"] = self.hops
+        rates["boost"] = self.boost
+        rates["stop_items"] = self.stop_items
+        rates["stop_visits"] = max(1, self.stop_visits)
         return rates
 
 

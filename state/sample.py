@@ -16,7 +16,7 @@ from state.feature import FEATURES, describe
 from state.graph import chance
 from state.history import decay, slot
 from state.record import HISTORY, KEPT_OUT, POPULAR, SHOWN, START, Marks, Row, Scratch, State
-from state.update import apply
+from state.update import AHEAD, apply, expect
 
 UNIFORM = 24  # items drawn at random into a training sample
 WIDTH = CANDIDATES + UNIFORM + SHOWN + 1
@@ -214,5 +214,7 @@ def learn(
             if pick[i] >= 0:
                 emit(state, scratch, users[i], items[i], t[i], own, exact, train, pick[i], out)
         for i in range(begin, end):
+            if i + AHEAD < users.shape[0]:
+                expect(state, users[i + AHEAD], items[i + AHEAD])
             apply(state, marks, users[i], items[i], t[i], kinds[i])
         begin = end

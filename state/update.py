@@ -9,9 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from state.aging import ROWS, age
 from state.board import raise_to, rescore, score
-from state.graph import EVICTED, LN2, NEW, age, follow, link
+from state.graph import EVICTED, LN2, NEW, follow, link
 from state.history import remember, slot
+from state.prefetch import fetch
 from state.record import (
     BLOCK,
     BOARD,
@@ -34,6 +36,7 @@ from state.seen import add, find, leave
 from state.table import mark
 
 DISLIKE, IMPRESSION = 3, 6  # event type codes that are no interest
+AHEAD = 2  # events whose rows are fetched while others are applied
 
 
 @njit(nogil=True, cache=True)
@@ -111,6 +114,9 @@ def _links(state: State, marks: Marks, user: Row, row: int, t: int) -> None:
     item, times = user.item, user.t
     if item[0] == row:
         return
+    fetch(edges, row)
+    for j in range(min(user.slots, rates.reach)):
+        fetch(edges, item[j])
     follow(edges[item[0]], row, t, half)
     mark(marks.edges, item[0])
     weight, linked = 1.0, False
@@ -204,6 +210,14 @@ def _user_context(state: State, marks: Marks, user: Row, j: int, had: bool, t: i
 
 
 @njit(nogil=True, cache=True)
+def expect(state: State, u: int, row: int) -> None:
+    """Have the rows fetched that an event of user row `u` on item row `row` will need."""
+    fetch(state.users, u)
+    fetch(state.items, row)
+    fetch(state.edges, row)
+
+
+@njit(nogil=True, cache=True)
 def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> None:
     """Apply one event of user row `u` on item row `row` at time `t`."""
     world = state.world[0]
@@ -218,7 +232,7 @@ def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> No
         world.t0 = t
         world.tot_t = t
         world.check = 64
-        world.epoch = np.int64(t // state.rates[0].month)
+        world.epoch = np.int64(t // state.rates[0].every)
     if t < world.t:
         world.late += 1
     user = state.users[u]
@@ -245,10 +259,7 @@ def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> No
     world.t = max(world.t, t)
     if world.events >= world.check:
         pace(state, marks)
-    epoch = int(world.t // state.rates[0].month)
-    if epoch > world.epoch:
-        world.epoch = epoch
-        age(state, marks, epoch, world.t)
+    age(state, marks, ROWS)
 
 
 @njit(nogil=True, cache=True)
@@ -262,7 +273,10 @@ def learn(
         - t: int64 [n]
         - kinds: int8 [n]
     """
-    for i in range(users.shape[0]):
+    n = users.shape[0]
+    for i in range(n):
+        if i + AHEAD < n:
+            expect(state, users[i + AHEAD], items[i + AHEAD])
         apply(state, marks, users[i], items[i], t[i], kinds[i])
 
 

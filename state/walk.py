@@ -1,11 +1,12 @@
 """Walks on the co-watch graph: which items lie near what a user did last.
 
-One-hop push gives exact weights next door; short random walks with restart reach further; paths through the
-last users of an item reach what people like this one do right now.  All chance comes from a seed, so the
-same state gives the same walk.
+One-hop push gives exact weights next door; short random walks with restart reach further, or a two-hop push
+does; paths through the last users of an item reach what people like this one do right now.  All chance comes
+from a seed, so the same state gives the same walk.
 
-Source: Eksombatchai et al., Pixie (WWW 2018), for walks with restart from weighted query pins and the boost
-of items reached from several of them; early stopping there is by visit counts, here by the step budget.
+Source: Eksombatchai et al., Pixie (WWW 2018), algorithms 2 and 3, for walks with restart from weighted query
+pins, the boost of items reached from several of them and early stopping; walks there have lengths drawn from a
+distribution, here a chance to restart at each step.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from state.prefetch import fetch
 from state.record import KEPT_OUT, RECENT, START, Row, Scratch, State
 from state.seed import represent
 
@@ -68,6 +70,8 @@ def seeds(state: State, u: int, pick: np.ndarray, weight: np.ndarray) -> int:
 def push(state: State, scratch: Scratch, n: int) -> None:
     """Add to column 0 each seed's share times the chance of each of its edges."""
     for k in range(n):
+        fetch(state.edges, scratch.pick[k])
+    for k in range(n):
         edge = state.edges[scratch.pick[k]]
         if edge.slots > 0 and edge.total > 0:
             _add(scratch, 0, edge.dst, edge.w, edge.slots, scratch.weight[k] / edge.total)
@@ -82,6 +86,8 @@ def push_all(state: State, scratch: Scratch, u: int) -> None:
     user = state.users[u] if u >= 0 else state.guest[0]
     item = user.item
     share = np.float32(1.0 - LONG)
+    for j in range(user.slots):
+        fetch(state.edges, item[j])
     for j in range(user.slots):
         edge = state.edges[item[j]]
         if edge.slots > 0 and edge.total > 0:
@@ -101,36 +107,105 @@ def step(edge: Row, chance: float) -> int:
 
 
 @njit(nogil=True, cache=True)
-def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int) -> None:
-    """Walk `steps` steps from the seeds; column 1 gets each item's share of all visits."""
-    z = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x1234567)
-    restart = state.rates[0].restart
-    edges, pick, weight = state.edges, scratch.pick, scratch.weight
-    path, gone = np.empty(steps, np.int32), 0
-    at = -1
-    for _ in range(steps):
-        z ^= z << np.uint64(13)
-        z ^= z >> np.uint64(7)
-        z ^= z << np.uint64(17)
-        a = np.float64(z >> np.uint64(40)) / 16777216.0
-        b = np.float64((z >> np.uint64(8)) & np.uint64(0xFFFFFF)) / 16777216.0
-        if at < 0 or a < restart:
-            at = pick[n - 1]
-            left = b
-            for k in range(n):
-                left -= weight[k]
-                if left <= 0:
-                    at = pick[k]
-                    break
-            b = (b * 7919.0) % 1.0
-        edge = edges[at]
-        if edge.slots == 0 or edge.total <= 0:
-            at = -1
+def hop(state: State, scratch: Scratch, n: int) -> None:
+    """Add to column 1 what walks of two hops at most would find: the cheap alternative to walking.
+
+    Column 0 holds the first hop, by `push`.  The second goes on from its strongest items, which stand in for the
+    others.  The hops' parts are those of an endless walk: the chance of a restart, and all the rest.
+    """
+    restart, hops = state.rates[0].restart, state.rates[0].hops
+    acc, touched, edges = scratch.acc, scratch.touched, state.edges
+    items, weights = np.empty(hops, np.int32), np.zeros(hops, np.float32)
+    m, many = 0, scratch.touched_n[0]
+    for k in range(many):
+        value = acc[touched[k], 0]
+        acc[touched[k], 1] += np.float32(restart) * value
+        if value <= 0 or (m == hops and value <= weights[m - 1]) or edges[touched[k]].slots == 0:
             continue
-        at = step(edge, b)
-        path[gone] = at
-        gone += 1
-    _add(scratch, 1, path, np.ones(gone, np.float32), gone, 1.0 / max(1, steps))
+        at = m if m < hops else hops - 1
+        while at > 0 and weights[at - 1] < value:
+            items[at], weights[at] = items[at - 1], weights[at - 1]
+            at -= 1
+        items[at], weights[at] = touched[k], value
+        m = min(m + 1, hops)
+    for k in range(m):
+        fetch(edges, items[k])
+    whole = weights.sum()
+    for k in range(m):
+        edge = edges[items[k]]
+        if edge.total > 0:
+            _add(scratch, 1, edge.dst, edge.w, edge.slots, (1.0 - restart) * weights[k] / whole / edge.total)
+
+
+@njit(nogil=True, cache=True)
+def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int, own: bool = True) -> None:
+    """Walk `steps` steps from the seeds; column 1 gets each item's share of all visits.
+
+    Where the settings say so, a two-hop push stands in; or each seed is walked from by itself, with its share of
+    the steps, and an item counts as (sum over the seeds of the roots of its visits) squared; or a walk ends early,
+    once enough items that may be candidates have been visited often.  It passes through items that may be none.
+
+    Args:
+        own: Whether items the user has had may be candidates.
+    """
+    rates = state.rates[0]
+    if rates.push != 0:
+        hop(state, scratch, n)
+        return
+    z = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x1234567)
+    restart, boost, enough, often = rates.restart, rates.boost != 0, rates.stop_items, rates.stop_visits
+    edges, pick, weight = state.edges, scratch.pick, scratch.weight
+    acc, barred, had = scratch.acc, scratch.barred, scratch.had
+    path, one = np.empty(steps, np.int32), np.ones(steps, np.float32)
+    column, walked, until, share = 2 if boost else 1, 0, steps, 0.0
+    for q in range(n if boost else 1):
+        first, last = (q, q + 1) if boost else (0, n)
+        begin = 0
+        if boost:
+            begin = int(share * steps + 0.5)
+            share += weight[q]
+            until = int(share * steps + 0.5)
+        at, gone, high = -1, 0, 0
+        for _ in range(begin, until):
+            z ^= z << np.uint64(13)
+            z ^= z >> np.uint64(7)
+            z ^= z << np.uint64(17)
+            a = np.float64(z >> np.uint64(40)) / 16777216.0
+            b = np.float64((z >> np.uint64(8)) & np.uint64(0xFFFFFF)) / 16777216.0
+            walked += 1
+            if at < 0 or a < restart:
+                at = pick[last - 1]
+                left = b
+                for k in range(first, last):
+                    left -= weight[k]
+                    if left <= 0:
+                        at = pick[k]
+                        break
+                b = (b * 7919.0) % 1.0
+            edge = edges[at]
+            if edge.slots == 0 or edge.total <= 0:
+                at = -1
+                continue
+            at = step(edge, b)
+            path[gone] = at
+            gone += 1
+            if enough > 0:
+                _add(scratch, column, path[gone - 1 :], one, 1, 1.0)
+                if acc[at, column] == often and not barred[at] and (own or had[at] < KEPT_OUT):
+                    high += 1
+                    if high == enough:
+                        break
+        if enough == 0:
+            _add(scratch, column, path, one, gone, 1.0)
+        if boost:
+            for k in range(gone):
+                sums = acc[path[k]]
+                sums[1] += np.sqrt(sums[2])
+                sums[2] = 0
+    touched, unit = scratch.touched, np.float32(1.0 / max(1, walked))
+    for k in range(scratch.touched_n[0]):
+        sums = acc[touched[k]]
+        sums[1] *= unit * (sums[1] if boost else np.float32(1.0))
 
 
 @njit(nogil=True, cache=True)

@@ -18,6 +18,7 @@ import structlog
 from state.error import BadStore
 from stream import metric
 from stream.batch import Batch, Record, Rejected, decode_batch
+from stream.edge import Edges
 from stream.engine import Engine
 from stream.item import Items
 from stream.job import Job
@@ -75,6 +76,7 @@ class Ingest:
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="learning")
         self.waiting: deque[Future[object]] = deque()
         self.status = engine.generation.status
+        self.edges = Edges(engine.state)
         self.ends: dict[int, int] = {}
         self.sync_seconds = sync_seconds
         self.saved_learning = self.gauged = self.synced = time.monotonic()
@@ -131,6 +133,7 @@ class Ingest:
             self.gauged = now
             self.status["lag"] = self.source.lag()
             self._gauge()
+            self.edges.step(now)
         return len(records)
 
     def _reached(self, goal: dict[int, int]) -> bool:

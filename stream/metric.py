@@ -70,6 +70,8 @@ def setup(folder: Path | None) -> None:
     counter("ingest_restarts", "Times the writer was started again after it died")
     counter("store_errors", "Saves that failed")
     counter("explored", "Places of answers given to new items")
+    counter("edges_pruned", "Co-watch edges dropped: for a stronger one, by age, as hub noise", "reason")
+    gauge("edges", "Co-watch edges by the time since they were last strengthened", "age")
     gauge("lag", "Events in the topic that are not applied yet")
     gauge("ready", "1 when answers are fresh enough to be used")
     gauge("stream_time_seconds", "Newest event time applied")
@@ -205,6 +207,18 @@ def live(ranker: str, mrr: float, recall10: float, serving: bool) -> None:
         _metrics["live_mrr"].labels(ranker).set(mrr)
         _metrics["live_recall10"].labels(ranker).set(recall10)
         _metrics["serving_ranker"].labels(ranker).set(int(serving))
+
+
+def pruned(reason: str, count: int) -> None:
+    """Count co-watch edges that were dropped."""
+    if _metrics:
+        _metrics["edges_pruned"].labels(reason).inc(count)
+
+
+def edges(age: str, count: int) -> None:
+    """Say how many co-watch edges there are of an age band."""
+    if _metrics:
+        _metrics["edges"].labels(age).set(count)
 
 
 def table(name: str, rows: int, size: int) -> None:

@@ -16,6 +16,8 @@ metric.lag(7)
 metric.stream_time(1.5)
 metric.live("blend", 0.5, 0.75, True)
 metric.table("users", 3, 192)
+metric.edges("0-1 months", 9)
+metric.pruned("hub", 2)
 metric.batch_seconds("state", 0.002)
 metric.freshness(np.array([0.0001, 0.002, 100.0]))
 metric.ingest_restart()
@@ -54,6 +56,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
         "riverwalk_events_total 5.0",
         'riverwalk_rejected_total{reason="json"} 1.0',
         "riverwalk_lag 7.0",
+        'riverwalk_edges{age="0-1 months"} 9.0',
+        'riverwalk_edges_pruned_total{reason="hub"} 2.0',
         "riverwalk_stream_time_seconds 1.5",
         'riverwalk_live_mrr{ranker="blend"} 0.5',
         'riverwalk_live_recall10{ranker="blend"} 0.75',
