@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy import answer, diversity, evaluate, judge, report
+from deploy import answer, candidate, diversity, evaluate, judge, report
 from deploy.protocol import split
 from deploy.split import BANDS, Split
 from stream.backtest import Backtest, BacktestSettings, _chunks
@@ -147,9 +147,9 @@ def test_details_tell_of_candidates_newcomers_and_lists(
     text = capsys.readouterr().out
     row, ranks = found["rows"][0], judge.baseline(log, judge.BASELINES["popularity"](log))
 
-    assert found["candidates"] == {
-        "validation": {"limit": 100, "recall": 1.0, "popularity": 1.0, "decayed_popularity": 1.0}
-    }
+    places = candidate.places(log)[log.judged]
+    told = {"limit": 100, "recall": round(float(np.isfinite(places).mean()), 5)}
+    assert found["candidates"] == {"validation": {**told, "popularity": 1.0, "decayed_popularity": 1.0}}
     assert [row["model"] for row in found["rows"]] == ["popularity"]
     assert list(row["newcomers"]) == list(BANDS)
     assert row["diversity"]["lists"] == int(log.judged.sum()) == np.isfinite(ranks).sum()
