@@ -9,6 +9,7 @@ learn             learning on one thread, the network alone and the whole pass; 
 rank              one ranking in process, everything but the socket
 answer            RECOMMEND in process, 20 of 100 000 described items, by the rules asked for
 memory            resident memory of the two processes after a log
+aging             freshness of lists on a stream whose taste shifts, with and without aging and decay of edges
 """
 
 from __future__ import annotations
@@ -36,13 +37,16 @@ USERS, ITEMS = 50_000, 10_000
 Figures = dict[str, Any]
 
 
-def run(name: str, config: Config) -> Figures:
+def run(name: str, config: Config, picture: str | None = None) -> Figures:
     """Run the benchmark `name`; return its figures by name and unit.
+
+    Args:
+        picture: A file to draw them in, for `aging`.
 
     Raises:
         BadConfig: There is no such benchmark, or a program it needs is missing.
     """
-    from deploy import inside, latency, menu, throughput
+    from deploy import aging, inside, latency, menu, throughput
 
     known: dict[str, Callable[[Config], Figures]] = {
         "ingest": throughput.ingest,
@@ -54,9 +58,12 @@ def run(name: str, config: Config) -> Figures:
         "learn": inside.learn,
         "rank": inside.rank,
         "answer": menu.answer,
+        "aging": lambda config: aging.run(config, picture),
     }
     if name not in known:
         raise BadConfig(f"bench {name}: no such benchmark; known: {', '.join(known)}")
+    if picture is not None and name != "aging":
+        raise BadConfig(f"bench {name} --plot: only aging is drawn; leave it out")
     return {"bench": name, **known[name](config)}
 
 

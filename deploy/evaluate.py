@@ -17,19 +17,22 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from deploy import plot
+from deploy import answer, candidate, diversity, plot
 from deploy.config import BadConfig
 from deploy.dataset import find
-from deploy.judge import ABLATIONS, COLUMNS, KNOWN, MODELS, SEEDED, SERVED, Done, Job
+from deploy.judge import ABLATIONS, CANDIDATES, COLUMNS, KNOWN, MODELS, SEEDED, SERVED, Done, Job
 from deploy.protocol import LEARNINGS, LEARNS, PARTS, known, published, rule, split
 from deploy.report import show
 from deploy.row import NUMBER, Run, compare, row
 from deploy.split import Split
 from stream.column import BadColumn, read
 from stream.error import BadEvent, BadSource
+from stream.replay import columns
+from tgn import measure
 from tgn.layout import Loss, Negatives
 
 Report = dict[str, Any]
+POPULAR = ("popularity", "decayed-popularity")  # what candidates are held against
 
 
 def evaluate(
@@ -48,6 +51,7 @@ def evaluate(
     negatives: str = "mixed",
     item_columns: str = "",
     user_columns: str = "",
+    details: bool = False,
     quiet: bool = False,
 ) -> Report:
     """Return the report: the data, the protocol, a row a model and part, and comparisons in pairs.
@@ -60,6 +64,7 @@ def evaluate(
         ablate: Also run Riverwalk without each of its parts.
         loss, negatives: What the item vectors learn by, and against.
         item_columns, user_columns: Files of explicit features.
+        details: Also measure the candidates' recall and the diversity of lists (`candidates`, `diversity`).
         part: Without `test`, nothing after the validation part is read.
 
     Raises:
@@ -91,11 +96,18 @@ def evaluate(
     job = Job(
         str(path), protocol, visible, "", "", last=last, new_only=new_only, learning=learning, until=until,
         loss=loss, negatives=negatives, item_columns=item_columns, user_columns=user_columns,
+        lists=details and protocol != "random",
     )  # fmt: skip
+    beside = [name for name in (CANDIDATES, *POPULAR) if name not in names] if details else []
     with _bars(quiet) as bars:
-        runs = _runs(names, job, seeds, len(logs) > 1, bars)
+        ran = _runs([*names, *beside], job, seeds, len(logs) > 1, bars)
+    runs = [run for run in ran if run.model in names]
     logs *= seeds // len(logs)
-    rows, pairs = _judged(runs, logs, [name for name in parts if _counts(logs, name)])
+    judged = [name for name in parts if _counts(logs, name)]
+    rows, pairs = _judged(runs, logs, judged)
+    more = {"candidates": {name: _candidates(ran, logs, name) for name in judged}} if details else {}
+    if job.lists:
+        _diversity(runs, rows, logs[0], diversity.categories(path, _names(path), item_columns))
     if not rows:
         raise BadConfig(f"{path}: no event of the {part} part counts under --protocol {protocol}")
     return {
@@ -110,6 +122,7 @@ def evaluate(
         },
         "rows": rows,
         "compare": pairs,
+        **more,
     }
 
 
@@ -138,9 +151,38 @@ def _counts(logs: list[Split], part: str) -> bool:
 
 def _judged(runs: list[Run], logs: list[Split], parts: list[str]) -> tuple[list[Report], list[Report]]:
     """Return the rows and the comparisons."""
-    kinds = [log.kinds() for log in logs] if logs[0] is not logs[-1] else [logs[0].kinds()] * len(logs)
+    some = logs if logs[0] is not logs[-1] else logs[:1]
+    kinds = [log.kinds() | log.bands() for log in some] * (len(logs) // len(some))
     rows = [row(run, logs, kinds, part) for run in runs for part in parts]
     return rows, [pair for part in parts for pair in compare(runs, logs, part, rows)]
+
+
+def _candidates(runs: list[Run], logs: list[Split], part: str) -> Report:
+    """Return how often the true item is among the first candidates, and among as many of the most popular."""
+    found: Report = {"limit": candidate.LIMIT}
+    for run in runs:
+        if run.model in (CANDIDATES, *POPULAR):
+            chosen = [
+                ranks[log.judged & (log.part == NUMBER[part])]
+                for log, ranks in zip(logs, run.ranks, strict=True)
+            ]
+            name = "recall" if run.model == CANDIDATES else run.model.replace("-", "_")
+            found[name] = round(measure.recall(np.concatenate(chosen), candidate.LIMIT), 5)
+    return found
+
+
+def _diversity(runs: list[Run], rows: list[Report], log: Split, shares: np.ndarray | None) -> None:
+    """Write into the rows how much the lists differ that their models gave."""
+    lists = {run.model: run.lists for run in runs if run.lists is not None}
+    asked = np.array(list(answer.drawn(log)), np.int64)
+    for one in rows:
+        if one["model"] in lists:
+            own = lists[one["model"]]
+            one["diversity"] = diversity.figures(own, asked, log, NUMBER[one["part"]], shares)
+
+
+def _names(path: Path) -> list[str]:
+    return list(dict.fromkeys(columns(path).item))
 
 
 def _bars(quiet: bool) -> Progress:
@@ -153,6 +195,7 @@ def _bars(quiet: bool) -> Progress:
 def _runs(names: list[str], job: Job, seeds: int, drawn: bool, bars: Progress) -> list[Run]:
     """Return the runs of the named models, in that order."""
     found: dict[str, tuple[list[np.ndarray], list[Done]]] = {name: ([], []) for name in names}
+    lists: dict[str, np.ndarray] = {}
     ran = dict.fromkeys("riverwalk" if name == SERVED else name for name in names)
     with tempfile.TemporaryDirectory() as folder:
         for model in ran:
@@ -166,10 +209,15 @@ def _runs(names: list[str], job: Job, seeds: int, drawn: bool, bars: Progress) -
                 bars.remove_task(task)
                 with np.load(out, allow_pickle=False) as ranks:
                     for name in ranks.files:
-                        if name in found:
+                        if name.endswith(".lists"):
+                            lists.setdefault(name.removesuffix(".lists"), ranks[name])
+                        elif name in found:
                             found[name][0].append(ranks[name])
                             found[name][1].append(done)
-    return [Run(name, ranks * (seeds // len(ranks)), done) for name, (ranks, done) in found.items()]
+    return [
+        Run(name, ranks * (seeds // len(ranks)), done, lists.get(name))
+        for name, (ranks, done) in found.items()
+    ]
 
 
 def _run(job: Job, bars: Progress, task: Any) -> Done:
@@ -208,7 +256,7 @@ def run(
     """Print the report as a table, or as one JSON object, and draw it where a picture is asked for."""
     if picture is not None:
         plot.check(picture)
-    report = evaluate(data, quiet=as_json, **asked)
+    report = evaluate(data, details=details, quiet=as_json, **asked)
     if picture is not None:
         Path(picture).write_text(plot.svg(report), encoding="utf-8")
     if as_json:

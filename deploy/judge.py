@@ -16,6 +16,8 @@ import msgspec
 import numpy as np
 import structlog
 
+from deploy import candidate
+from deploy.answer import Lists, asker, best, drawn, table
 from deploy.protocol import split
 from deploy.split import IMPRESSION, Split
 from stream.column import read
@@ -45,7 +47,7 @@ class Job(msgspec.Struct, frozen=True):
     protocol: str
     visible: str
     model: str
-    out: str  # a file for the ranks: an npz with one float64 [n] a model, NaN where nothing is judged
+    out: str  # a file for the ranks: an npz with one float64 [n] a model, NaN where nothing is judged; `NAME.lists`
     last: float = 0.1
     seed: int = 0  # of the model
     drawn: int = 0  # seed of the split
@@ -56,6 +58,7 @@ class Job(msgspec.Struct, frozen=True):
     negatives: str = "mixed"
     item_columns: str = ""  # files of explicit features
     user_columns: str = ""
+    lists: bool = False  # whether lists are wanted of models that give them
 
 
 class Done(msgspec.Struct):
@@ -91,6 +94,7 @@ BASELINES: dict[str, Callable[[Split], Baseline]] = {
     "ease": lambda log: Ease(log.n_items),
 }
 PYG = "pyg-tgn"  # slow: it runs when it is named
+CANDIDATES = "candidates"  # no model: the place of the true item among the candidates, in the order found
 SERVED = "riverwalk-served"  # what the guard would have served, out of the run of `riverwalk`
 WITHOUT: dict[str, tuple[str, ...]] = {  # what each of Riverwalk's own models lacks
     "riverwalk": (),
@@ -105,13 +109,22 @@ WITHOUT: dict[str, tuple[str, ...]] = {  # what each of Riverwalk's own models l
 ABLATIONS = tuple(name for name in WITHOUT if name not in ("riverwalk", "riverwalk-counted"))
 SEEDED = (*WITHOUT, SERVED, PYG)  # models that a seed changes
 MODELS = ("riverwalk", SERVED, "riverwalk-counted", "blend", *BASELINES)  # when none are named
+LISTED = ("riverwalk", *BASELINES)  # models whose lists can be had
 KNOWN = (*MODELS, *ABLATIONS, PYG)
 
 
-def baseline(log: Split, model: Baseline, progress: Progress = lambda n: None) -> np.ndarray:
-    """Return the rank of each judged event, float64 [n]; NaN for the others."""
+def baseline(
+    log: Split, model: Baseline, progress: Progress = lambda n: None, lists: Lists | None = None
+) -> np.ndarray:
+    """Return the rank of each judged event, float64 [n]; NaN for the others.
+
+    Args:
+        lists: Gets the first items of the events that are its keys.
+    """
+    lists = lists if lists is not None else {}
     ranks = np.full(log.users.shape[0], np.nan)
     out = np.zeros(log.n_items, bool)  # what does not compete
+    known = np.zeros(log.n_items, bool)  # what has had an event
     spans = [(log.items[span.row], span.low.tolist(), span.high.tolist()) for span in log.barred()]
     users, items, t = log.users.tolist(), log.items.tolist(), log.t.tolist()
     judged, had = log.judged.tolist(), (log.kind != IMPRESSION).tolist()
@@ -120,12 +133,16 @@ def baseline(log: Split, model: Baseline, progress: Progress = lambda n: None) -
             if judged[i]:
                 for item, low, high in spans:
                     out[item[low[i] : high[i]]] = True
-                ranks[i] = measure.rank(model.score(users[i], t[i]), items[i], out)
+                score = model.score(users[i], t[i])
+                ranks[i] = measure.rank(score, items[i], out)
+                if i in lists:
+                    lists[i] = best(np.where(known, score, -np.inf), out)
                 for item, low, high in spans:
                     out[item[low[i] : high[i]]] = False
         for i in range(begin, end):
             if had[i]:
                 model.learn(users[i], items[i], t[i])
+                known[items[i]] = True
         progress(end - begin)
     return ranks
 
@@ -154,8 +171,12 @@ def explicit(job: Job) -> tuple[np.ndarray, np.ndarray]:
     return out[0], out[1]
 
 
-def engine(log: Split, job: Job, progress: Progress) -> dict[str, np.ndarray]:
-    """Return the ranks of Riverwalk itself: all of it, without some of its parts, or the fixed blend."""
+def engine(log: Split, job: Job, progress: Progress, lists: Lists | None = None) -> dict[str, np.ndarray]:
+    """Return the ranks of Riverwalk itself: all of it, without some of its parts, or the fixed blend.
+
+    Args:
+        lists: Gets what would have been answered, where the whole of Riverwalk runs.
+    """
     import torch
 
     from stream.backtest import Backtest, BacktestSettings
@@ -170,17 +191,25 @@ def engine(log: Split, job: Job, progress: Progress) -> dict[str, np.ndarray]:
     until = 2 if job.learning == "online" else 0
     settings = BacktestSettings(tgn=tgn, without=WITHOUT[name], learn_until=until, seed=seed)
     run = Backtest(log, settings, explicit(job) if told else None)
-    judged = run.run(progress)
+    judged = run.run(progress, asker(run, log, lists) if lists is not None else None)
     return {name: judged.riverwalk} | ({SERVED: judged.served} if name == "riverwalk" else {})
 
 
 def ranked(log: Split, job: Job, progress: Progress) -> dict[str, np.ndarray]:
-    """Return the ranks of the job's model, and of what its run gives beside."""
+    """Return the ranks of the job's model, and of what its run gives beside; of some also lists, int32 [m, K]."""
+    if job.model == CANDIDATES:
+        return {CANDIDATES: candidate.places(log, progress=progress)}
+    lists = drawn(log) if job.lists and job.model in LISTED else None
+    found = _ranked(log, job, progress, lists)
+    return found | ({f"{job.model}.lists": table(lists)} if lists is not None else {})
+
+
+def _ranked(log: Split, job: Job, progress: Progress, lists: Lists | None) -> dict[str, np.ndarray]:
     if job.model in BASELINES:
-        return {job.model: baseline(log, BASELINES[job.model](log), progress)}
+        return {job.model: baseline(log, BASELINES[job.model](log), progress, lists)}
     if job.model == PYG:
         return {PYG: baseline(log, pyg(log, job.seed, job.learning), progress)}
-    return engine(log, job, progress)
+    return engine(log, job, progress, lists)
 
 
 def _peak_mib() -> float:
@@ -213,8 +242,9 @@ def main() -> int:
     begin = time.perf_counter()
     ranks = ranked(log, job, progress)
     seconds = time.perf_counter() - begin
-    for one in ranks.values():
-        one[~log.judged] = np.nan
+    for name, one in ranks.items():
+        if not name.endswith(".lists"):
+            one[~log.judged] = np.nan
     np.savez(job.out, **ranks)  # type: ignore[arg-type]
     print(msgspec.json.encode(Done(seconds, _peak_mib())).decode(), flush=True)
     return 0

@@ -171,6 +171,7 @@ def doctor(
 @app.command()
 def bench(
     name: Annotated[str, typer.Argument(help="What to measure, for example ingest or serve.")],
+    plot: Annotated[str | None, typer.Option(metavar="FILE.svg", help="Draw the figures (aging).")] = None,
     json: Json = False,
     config: File = None,
     kafka: Kafka = None,
@@ -179,7 +180,7 @@ def bench(
     """Measure this machine: a figure with its unit, and a peer measured in the same run."""
     from deploy import bench as body
 
-    show(body.run(name, settings(config, set, kafka__address=kafka).config), json)
+    show(body.run(name, settings(config, set, kafka__address=kafka).config, plot), json)
 
 
 @app.command()

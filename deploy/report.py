@@ -26,6 +26,9 @@ def show(report: Report, details: bool) -> None:
     if details or console.width >= WIDE:
         parts = dict.fromkeys(row["part"] for row in report["rows"])
         made += [by_kind(report, part) for part in parts]
+        made += [newcomers(report, part) for part in parts if _asked(report, part)]
+        made += [candidates(report)] if "candidates" in report else []
+        made += [diverse(report, part) for part in parts if _listed(report, part)]
         made += [
             compared(report, part) for part in parts if any(one["part"] == part for one in report["compare"])
         ]
@@ -94,6 +97,68 @@ def by_kind(report: Report, part: str) -> Table:
             cells.append(f"{f'[bold]{mrr}[/bold]' if kind['mrr'] == best[name] else mrr} / {kind['r10']:.4f}")
         made.add_row(row["model"], *cells)
     return made
+
+
+def _asked(report: Report, part: str) -> bool:
+    """Tell whether a part has events of users who are not in training."""
+    bands = next(row.get("newcomers", {}) for row in report["rows"] if row["part"] == part)
+    return any(band["n"] for band in bands.values())
+
+
+def newcomers(report: Report, part: str) -> Table:
+    """Return MRR and R@20 of users who are not in training, by how many events of theirs there were before."""
+    rows = sorted((row for row in report["rows"] if row["part"] == part), key=lambda row: -row["mrr"])
+    bands = {name: band["n"] for name, band in rows[0]["newcomers"].items() if band["n"]}
+    made = Table(title=f"new users by events before, {part}: MRR / R@20")
+    made.add_column("model")
+    for name, n in bands.items():
+        made.add_column(f"after {name}\n[dim]{n:,}[/dim]", justify="right")
+    for row in rows:
+        found = [row["newcomers"][name] for name in bands]
+        made.add_row(row["model"], *(f"{one['mrr']:.4f} / {one['r20']:.4f}" for one in found))
+    return made
+
+
+def candidates(report: Report) -> Table:
+    """Return how often the true item is among the candidates, and among as many of the most popular items."""
+    found = report["candidates"]
+    limit = next(iter(found.values()))["limit"]
+    made = Table(title=f"the next item among the first {limit}")
+    made.add_column("part")
+    for name in ("candidates", "most popular", "most popular, decayed"):
+        made.add_column(name, justify="right")
+    for part, one in found.items():
+        figures = (one["recall"], one["popularity"], one["decayed_popularity"])
+        made.add_row(part, *(f"{figure:.4f}" for figure in figures))
+    return made
+
+
+def _listed(report: Report, part: str) -> list[Report]:
+    return [row for row in report["rows"] if row["part"] == part and "diversity" in row]
+
+
+def diverse(report: Report, part: str) -> Table:
+    """Return how much the items of a list differ, how new they are, and how much of the catalogue lists reach."""
+    rows = _listed(report, part)
+    lists = rows[0]["diversity"]["lists"]
+    made = Table(title=f"the first 20 of {lists:,} lists, {part}")
+    made.add_column("model")
+    heads = ("similarity", "entropy, bits", "coverage", "age in days\nmedian / mean", "popularity rank")
+    for name in heads:
+        made.add_column(name, justify="right")
+    for row in rows:
+        one = row["diversity"]
+        age = f"{_figure(one['age_days']['median'], 1)} / {_figure(one['age_days']['mean'], 1)}"
+        shares = [
+            _figure(one[name], digits)
+            for name, digits in (("similarity", 4), ("entropy", 2), ("coverage", 4))
+        ]
+        made.add_row(row["model"], *shares, age, _figure(one["popularity_rank"], 0))
+    return made
+
+
+def _figure(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:,.{digits}f}"
 
 
 def compared(report: Report, part: str) -> Table:

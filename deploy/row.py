@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from deploy.judge import ABLATIONS, BASELINES, PYG, SERVED, Done
-from deploy.split import Split
+from deploy.split import BANDS, Split
 from tgn import measure
 from tgn.bootstrap import interval
 
@@ -25,16 +25,21 @@ class Run(NamedTuple):
     model: str
     ranks: list[np.ndarray]  # float64 [n] a seed, NaN where nothing is judged
     done: list[Done]
+    lists: np.ndarray | None = None  # int32 [m, 20], the first items of drawn requests, see `deploy.answer`
 
 
 def figures(log: Split, ranks: np.ndarray, part: str, kinds: dict[str, np.ndarray]) -> Row:
-    """Return the quality of one part as its protocol averages it; `by_kind` always averages over events."""
+    """Return the quality of one part as its protocol averages it; by kind of event it always is a mean over events.
+
+    Kinds that are `split.BANDS` stand under `newcomers`, the others under `by_kind`.
+    """
     rows = log.judged & (log.part == NUMBER[part])
     users, chosen = log.users[rows], ranks[rows]
-    by_kind = {}
+    by_kind: Row = {}
+    newcomers: Row = {}
     for name, kind in kinds.items():
         of = ranks[rows & kind]
-        by_kind[name] = {
+        (newcomers if name in BANDS else by_kind)[name] = {
             "n": of.shape[0],
             "mrr": measure.mrr(of),
             **{f"r{k}": measure.recall(of, k) for k in TOP},
@@ -48,12 +53,14 @@ def figures(log: Split, ranks: np.ndarray, part: str, kinds: dict[str, np.ndarra
                 for name in ("recall", "precision", "ndcg")
             },
             "by_kind": by_kind,
+            "newcomers": newcomers,
         }
     return {
         "mrr": measure.mrr(chosen),
         "recall": {str(k): measure.recall(chosen, k) for k in TOP},
         "ndcg": {str(k): measure.ndcg(chosen, k) for k in TOP},
         "by_kind": by_kind,
+        "newcomers": newcomers,
     }
 
 

@@ -8,6 +8,14 @@ import numpy as np
 
 IMPRESSION = 6  # event type code: shown, which is not had
 COLD = 10  # an item seen fewer times is cold
+BANDS = {
+    "0": 0,
+    "1": 1,
+    "2": 2,
+    "3-5": 5,
+    "6-10": 10,
+    "11+": None,
+}  # events of a user before one, the most of each
 
 
 class Span(NamedTuple):
@@ -89,6 +97,16 @@ class Split(NamedTuple):
             "cold": item < COLD,
             "newcomer": ~np.isin(self.users, self.users[self.part == 0]),
         }
+
+    def bands(self) -> dict[str, np.ndarray]:
+        """Return which events are of users who are not in training, bool [n], by what is visible of them before."""
+        newcomer = ~np.isin(self.users, self.users[self.part == 0])
+        before = count(span(self.users, self.kind != IMPRESSION, self.begins()))
+        out, low = {}, 0
+        for name, high in BANDS.items():
+            out[name] = newcomer & (before >= low) & (before <= high if high is not None else True)
+            low = high + 1 if high is not None else low
+        return out
 
 
 def span(key: np.ndarray, counts: np.ndarray, begins: np.ndarray) -> Span:

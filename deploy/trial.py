@@ -35,7 +35,10 @@ def evaluate(
     ] = 0.1,
     part: Annotated[str, typer.Option(help="What is judged: validation, test or both.")] = "both",
     details: Annotated[
-        bool, typer.Option("--details", help="Kinds of event and intervals, however narrow the terminal.")
+        bool,
+        typer.Option(
+            "--details", help="Also candidates, newcomers, diversity, kinds of event and intervals."
+        ),
     ] = False,
     loss: Annotated[
         str, typer.Option(help="What the item vectors learn by: softmax, bpr or nce.")

@@ -10,7 +10,20 @@ import numpy as np
 from numba import njit
 
 from state.board import leaders
-from state.record import BLOCK, BOARD, FIRST, HISTORY, KEPT_OUT, NEWS, POPULAR, RISING, START, Scratch, State
+from state.record import (
+    BLOCK,
+    BOARD,
+    FIRST,
+    HISTORY,
+    KEPT_OUT,
+    NEWS,
+    NEXT,
+    POPULAR,
+    RISING,
+    START,
+    Scratch,
+    State,
+)
 from state.seen import verdict
 from state.walk import neighbours, push, push_all, seeds, top, visits
 
@@ -117,16 +130,21 @@ def gather(state: State, scratch: Scratch, u: int, t: int, own: bool, out: np.nd
     world = state.world[0]
     reach(state, scratch, u, t, own)
     n = 0
+    # In less room the walks, which fill what is left, make way first.
+    share = min(1.0, out.shape[0] / CANDIDATES)
+    few, many = share * share, np.sqrt(share)
     user = state.users[u] if u >= 0 else state.guest[0]
     n = _put_all(scratch, out, n, user.item, user.slots, HISTORY, own)
-    for column, limit in ((0, PUSHED), (3, LONG), (1, WALKED), (2, NEAR)):
+    for column, whole in ((0, PUSHED), (3, LONG), (1, WALKED), (2, NEAR)):
+        limit = int(few * whole)
         m = top(scratch, column, scratch.pick, scratch.weight, limit, not own)
         n = _put_all(scratch, out, n, scratch.pick, m, limit, own)
     if user.slots > 0:
         edge = state.edges[user.item[0]]
-        n = _put_all(scratch, out, n, edge.next, edge.nexts, edge.nexts, own)
-    for b, limit in ((FIRST, FIRSTS), (RISING, RISE), (POPULAR, POP)):
-        m = leaders(state.boards[b], scratch.pick, min(2 * limit, BOARD))
+        n = _put_all(scratch, out, n, edge.next, edge.nexts, int(few * NEXT), own)
+    for b, whole in ((FIRST, FIRSTS), (RISING, RISE), (POPULAR, POP)):
+        limit = int(many * whole)
+        m = leaders(state.boards[b], scratch.pick, min(2 * whole, BOARD))
         n = _put_all(scratch, out, n, scratch.pick, m, limit, own)
     news, stop = world.new, min(out.shape[0], n + NEWEST)
     for k in range(min(world.news, NEWS)):

@@ -131,11 +131,21 @@ class Backtest:
             found.setdefault((int(log.users[i]), int(log.t[i])), []).append(int(self.rows[i]))
         return {key: rows for key, rows in found.items() if len(set(rows)) > 1}
 
-    def run(self, progress: Callable[[int], object] | None = None) -> Judged:
-        """Return ranks float64 [n] by each ranker; NaN for train events."""
+    def run(
+        self,
+        progress: Callable[[int], object] | None = None,
+        before: Callable[[int, int], object] | None = None,
+    ) -> Judged:
+        """Return ranks float64 [n] by each ranker; NaN for train events.
+
+        Args:
+            before: Called with the begin and the end of a run of events, while none of them is applied.
+        """
         n = self.log.users.shape[0]
         out = Judged(*(np.full(n, np.nan) for _ in Judged._fields))
         for begin, end in _chunks(self.log):
+            if before is not None:
+                before(begin, end)
             self._chunk(begin, end, out)
             if progress is not None:
                 progress(end - begin)

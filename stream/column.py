@@ -30,6 +30,7 @@ import msgspec
 import numpy as np
 
 NAMES = ("id", "item", "user", "item_id", "user_id")
+KINDS = ("category", "categories", "genre", "genres")  # fields that tell categories
 CUT = 3.0  # standard deviations
 WORD = re.compile(r"\w+")
 
@@ -65,6 +66,22 @@ def read(path: Path, width: int) -> dict[str, np.ndarray]:
     out[(told > 0) & ~out[:, len(number) :].any(1), len(number)] = 1.0
     out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
     return dict(zip(rows, out, strict=True))
+
+
+def categories(path: Path) -> dict[str, list[str]]:
+    """Return the categories of each id: its field category, categories, genre or genres, a list or text parted by `|`.
+
+    Raises:
+        BadColumn: As for `read`.
+    """
+    names, rows = _rows(path)
+    name = next((name for name in KINDS if name in names), "")
+    out = {}
+    for key, (_, fields) in rows.items():
+        told = fields.get(name)
+        parts = told if isinstance(told, list) else str(told or "").split("|")
+        out[key] = list(dict.fromkeys(str(part).strip() for part in parts if str(part).strip()))
+    return out
 
 
 Fields = dict[str, object]

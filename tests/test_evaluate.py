@@ -23,7 +23,7 @@ from tgn.layout import TgnSettings
 TOP = {"data", "protocol", "visible", "learning", "new_only", "seeds", "events", "rows", "compare"}
 ROW = {
     *("model", "part", "mrr", "recall", "ndcg", "seconds", "events_per_s", "peak_rss_mib"),
-    *("by_kind", "seeds", "mrr_std", "recall_std"),
+    *("by_kind", "newcomers", "seeds", "mrr_std", "recall_std"),
 }
 
 

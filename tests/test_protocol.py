@@ -218,3 +218,18 @@ def test_a_log_that_cannot_be_split_is_refused(tmp_path: Path, protocol: str, co
     path = write(tmp_path / "e.csv", [(f"u{k}", "i", 5.0) for k in range(count)])
     with pytest.raises(BadConfig, match=says):
         split(path, protocol, None)
+
+
+def test_newcomers_are_told_apart_by_the_events_they_had_before(tmp_path: Path) -> None:
+    log = split(write(tmp_path / "e.csv", chance(600, users=60)), "stream", "strict")
+    late = log._replace(
+        users=np.where(log.part > 0, log.users % 7 + 60, log.users)
+    )  # nobody of training stays
+    for one in (log, late):
+        bands = one.bands()
+        for i in range(600):
+            mine = one.users == one.users[i]
+            before = int((mine & (np.arange(600) < one.begins()[i])).sum())
+            name = "11+" if before > 10 else "6-10" if before > 5 else "3-5" if before > 2 else str(before)
+            new = not (mine & (one.part == 0)).any()
+            assert [band for band, rows in bands.items() if rows[i]] == ([name] if new else [])
