@@ -46,7 +46,7 @@ def test_parts_of_a_row_are_those_of_a_dict_after_any_events(drawn: list[tuple[i
     for user, item, gap in drawn:
         log.append((user, item, t + int(min(gap, 0.0) * DAY)))
         t += int(max(gap, 0.0) * DAY)
-    made = world()
+    made = world(aging_share=0.0)
     feed(made, log)
     wanted = reference(log, t)
 
