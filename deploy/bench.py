@@ -7,6 +7,7 @@ freshness         produced → in a reply, at 1 000 events a second
 start             from the command to the first answer, kernels compiled anew and not; empty state
 learn             learning on one thread, the network alone and the whole pass; PyG's TGN training as peer
 rank              one ranking in process, everything but the socket
+walk              the co-watch graph in process: walks, upkeep, aging
 memory            resident memory of the two processes after a log
 """
 
@@ -41,7 +42,7 @@ def run(name: str, config: Config) -> Figures:
     Raises:
         BadConfig: There is no such benchmark, or a program it needs is missing.
     """
-    from deploy import inside, latency, throughput
+    from deploy import cowatch, inside, latency, throughput
 
     known: dict[str, Callable[[Config], Figures]] = {
         "ingest": throughput.ingest,
@@ -52,6 +53,7 @@ def run(name: str, config: Config) -> Figures:
         "memory": throughput.memory,
         "learn": inside.learn,
         "rank": inside.rank,
+        "walk": cowatch.walk,
     }
     if name not in known:
         raise BadConfig(f"bench {name}: no such benchmark; known: {', '.join(known)}")
