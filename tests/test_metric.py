@@ -141,11 +141,11 @@ def test_an_earlier_life_is_forgotten_when_told(tmp_path: Path) -> None:
 def test_edges_are_counted_by_age_a_part_at_a_time_and_after_a_rest() -> None:
     page = run(EDGES).splitlines()
 
-    assert [line.split()[1] for line in page if line.startswith('riverwalk_edges{age="0-1 months"}')] == [
+    assert [line.split()[-1] for line in page if line.startswith('riverwalk_edges{age="0-1 months"}')] == [
         "20000.0",
         "20000.0",
     ]
-    assert [line.split()[1] for line in page if line.startswith('riverwalk_edges{age="3-6 months"}')] == [
+    assert [line.split()[-1] for line in page if line.startswith('riverwalk_edges{age="3-6 months"}')] == [
         "20000.0",
         "0.0",
     ]

@@ -63,7 +63,7 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
     store.db[b"meta\0format"] = _seal(b"99")
     store.close()
 
-    with pytest.raises(BadStore, match="format 99, this program reads 1"):
+    with pytest.raises(BadStore, match="format 99, this program reads 2"):
         Store(tmp_path)
 
 
