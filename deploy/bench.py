@@ -8,6 +8,7 @@ start             from the command to the first answer, kernels compiled anew an
 learn             learning on one thread, the network alone and the whole pass; PyG's TGN training as peer
 rank              one ranking in process, everything but the socket
 answer            RECOMMEND in process, 20 of 100 000 described items, by the rules asked for
+walk              the co-watch graph in process: walks, upkeep, aging
 memory            resident memory of the two processes after a log
 aging             freshness of lists on a stream whose taste shifts, with and without aging and decay of edges
 """
@@ -46,7 +47,7 @@ def run(name: str, config: Config, picture: str | None = None) -> Figures:
     Raises:
         BadConfig: There is no such benchmark, or a program it needs is missing.
     """
-    from deploy import aging, inside, latency, menu, throughput
+    from deploy import aging, cowatch, inside, latency, menu, throughput
 
     known: dict[str, Callable[[Config], Figures]] = {
         "ingest": throughput.ingest,
@@ -59,6 +60,7 @@ def run(name: str, config: Config, picture: str | None = None) -> Figures:
         "rank": inside.rank,
         "answer": menu.answer,
         "aging": lambda config: aging.run(config, picture),
+        "walk": cowatch.walk,
     }
     if name not in known:
         raise BadConfig(f"bench {name}: no such benchmark; known: {', '.join(known)}")

@@ -16,6 +16,7 @@ from numba import njit
 
 from state.graph import chance
 from state.history import decay
+from state.prefetch import fetch
 from state.record import HALF, START, Marks, State
 from state.table import mark
 
@@ -33,6 +34,9 @@ def _age_row(state: State, marks: Marks, src: int) -> None:
     half = rates.pop[HALF - 1] * world.pace
     whole = world.tot[HALF - 1] * decay(world.t - world.tot_t, half)
     hub = rates.hub / whole if src != START and whole > 0 else 0.0
+    if hub > 0:
+        for k in range(edge.slots):
+            fetch(items, to[k])
     k, aged, noise = 0, 0, 0
     while k < edge.slots:
         gone = False
@@ -42,7 +46,8 @@ def _age_row(state: State, marks: Marks, src: int) -> None:
             aged += 1
         elif hub > 0:
             item = items[to[k]]
-            gone = w[k] < total * hub * item.pop[HALF - 1] * decay(world.t - item.last_t, half)
+            part = total * hub * item.pop[HALF - 1]
+            gone = w[k] < part and w[k] < part * decay(world.t - item.last_t, half)
             noise += gone
         if gone:
             last = edge.slots - 1

@@ -55,7 +55,7 @@ def order(
     Shapes:
         - cand: int32 [C], rows above 0, each once; x, hist, age: as for `prepare`
     """
-    reach(state, scratch, u, t)
+    reach(state, scratch, u, t, True)
     for c in range(cand.shape[0]):
         scratch.where[cand[c]] = c + 1
     describe(state, scratch, u, t, cand, cand.shape[0], x)
@@ -137,7 +137,7 @@ def similar(state: State, scratch: Scratch, row: int, out: np.ndarray, weight: n
     scratch.pick[0] = row
     scratch.weight[0] = 1.0
     push(state, scratch, 1)
-    visits(state, scratch, 1, state.rates[0].steps, row)
+    visits(state, scratch, 1, state.rates[0].steps, row, True)
     for c in range(scratch.touched_n[0]):
         item = scratch.touched[c]
         scratch.acc[item, 0] += np.float32(0.2) * scratch.acc[item, 1]

@@ -100,7 +100,7 @@ def pace(state: State, marks: Marks) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _links(state: State, marks: Marks, user: Row, row: int, t: int) -> None:
+def link_all(state: State, marks: Marks, user: Row, row: int, t: int) -> None:
     """Link the user's last items to item `row`, and back."""
     rates = state.rates[0]
     world, edges = state.world[0], state.edges
@@ -241,7 +241,7 @@ def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> No
     had = j >= 0 or place >= 0
     _user_context(state, marks, user, j, had, t)
     if kind != DISLIKE:
-        _links(state, marks, user, row, t)
+        link_all(state, marks, user, row, t)
         _count(state, marks, row, u, t, user.n == 0, user.n > 0 and j != 0)
     if not had:
         add(state, marks, u, row, kind, t)

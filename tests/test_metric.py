@@ -33,6 +33,29 @@ metric.flush()
 print(metric.page().decode())
 """
 
+EDGES = """
+from state.record import GraphSettings
+from state.world import World
+from stream.edge import REST_S, Edges
+world = World(GraphSettings(), max_users=2, max_items=20_000)
+row, edges = world.state.world[0], world.state.edges
+row["items"], row["t"], row["aged"] = 20_000, 100 * 86_400_000, 5
+edges["slots"][:] = 2
+edges["at"][:, 0], edges["at"][:, 1] = 99 * 86_400, 5 * 86_400
+metric.setup(None)
+it = Edges(world.state)
+it.step(0.0)
+assert 'age="3-6 months"' not in metric.page().decode()
+row["aged"] = 12
+it.step(0.2)
+edges["slots"][:] = 1
+it.step(REST_S)
+print(metric.page().decode())
+it.step(REST_S + 0.2)
+it.step(REST_S + 0.4)
+print(metric.page().decode())
+"""
+
 
 def run(code: str, *arguments: str) -> str:
     """What a process of its own prints: the library keeps one set of metrics a process."""
@@ -113,3 +136,18 @@ def test_an_earlier_life_is_forgotten_when_told(tmp_path: Path) -> None:
 
     assert 'riverwalk_rejected_total{reason="json"}' not in shown
     assert "riverwalk_ready 1.0" in shown
+
+
+def test_edges_are_counted_by_age_a_part_at_a_time_and_after_a_rest() -> None:
+    page = run(EDGES).splitlines()
+
+    assert [line.split()[-1] for line in page if line.startswith('riverwalk_edges{age="0-1 months"}')] == [
+        "20000.0",
+        "20000.0",
+    ]
+    assert [line.split()[-1] for line in page if line.startswith('riverwalk_edges{age="3-6 months"}')] == [
+        "20000.0",
+        "0.0",
+    ]
+    assert 'riverwalk_edges_pruned_total{reason="aged"} 7.0' in page
+    assert 'riverwalk_edges_pruned_total{reason="hub"} 0.0' in page
