@@ -105,7 +105,7 @@ def fill(state: State, scratch: Scratch, u: int, own: bool, out: np.ndarray, n: 
 def seen(state: State, scratch: Scratch, u: int) -> int:
     """Return how many items a user has had, as far as the seen list reaches."""
     open_user(state, scratch, u)
-    n = scratch.flagged_n[0]
+    n = scratch.flagged_n[0] - scratch.had[START]  # which stands where an item was let go
     close(scratch, scratch.pick, 0)
     return n
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.error import BadEvent
-from stream.event import KINDS, decode
+from stream.event import FORGET, FORGOTTEN, KINDS, decode
 
 
 class Record(NamedTuple):
@@ -38,7 +38,7 @@ class Batch(NamedTuple):
     Shapes:
         - user, item: n texts
         - t: int64 [n], milliseconds of event time
-        - kind: int8 [n], the position of the event's type in `KINDS`
+        - kind: int8 [n], the position of the event's type in `KINDS`; FORGET where a user is to be forgotten
         - value: float32 [n]
         - partition: int32 [n], offset: int64 [n], produced: int64 [n] in milliseconds of the wall clock
         - ends: partition -> the next offset to read, bad records covered
@@ -60,7 +60,7 @@ class Batch(NamedTuple):
         return len(self.user)
 
 
-_CODE = {name: code for code, name in enumerate(KINDS)}
+_CODE = {name: code for code, name in enumerate(KINDS)} | {FORGOTTEN: FORGET}
 
 
 def decode_batch(records: Sequence[Record], now_ms: int) -> tuple[Batch, list[Rejected]]:
@@ -107,19 +107,17 @@ def merged(batch: Batch) -> Batch:
     newest = np.empty_like(batch.t)
     for partition in partitions:
         rows = batch.partition == partition
-        newest[rows] = np.maximum.accumulate(batch.t[rows])
-    order = np.argsort(newest, kind="stable")
-    places = order.tolist()
-    return Batch(
-        [batch.user[i] for i in places],
-        [batch.item[i] for i in places],
-        batch.t[order],
-        batch.kind[order],
-        batch.value[order],
-        batch.partition[order],
-        batch.offset[order],
-        batch.produced[order],
-        batch.ends,
+        t = np.where(batch.kind[rows] == FORGET, 0, batch.t[rows])  # whose time may be of another clock
+        newest[rows] = np.maximum.accumulate(t)
+    return picked(batch, np.argsort(newest, kind="stable").tolist())
+
+
+def picked(batch: Batch, places: list[int]) -> Batch:
+    """Return the events of a batch at these places, in this order; the offsets still cover all of them."""
+    order = np.array(places, np.int64)
+    columns = {name: getattr(batch, name)[order] for name in Batch._fields[2:8]}
+    return batch._replace(
+        user=[batch.user[i] for i in places], item=[batch.item[i] for i in places], **columns
     )
 
 

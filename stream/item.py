@@ -86,18 +86,15 @@ class Items:
         row = generation.items.row.get(item)
         if row is None and not payload:
             return
-        row = generation.items.add(item)
-        world = generation.world
-        world.state.world[0]["items"] = len(generation.items)
-        world.world.touch(np.zeros(1, np.int32))
+        row = self.engine.budget.item(item)
+        generation.world.world.touch(np.zeros(1, np.int32))
         generation.metadata.put(row, payload)
 
     def _save(self) -> None:
         """Save; what could not be saved is tried again with the next step, and shows in answers meanwhile."""
         generation = self.engine.generation
         try:
-            tables = [*generation.metadata.tables, generation.world.world]
-            self.engine.save(self.unsaved, tables=tables, topic=self.topic)
+            self.engine.save(self.unsaved, tables=generation.metadata.tables, topic=self.topic)
         except BadStore as exc:
             metric.store_error()
             log.error("what items are could not be saved; the next try is at once", error=str(exc))

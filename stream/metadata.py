@@ -49,6 +49,8 @@ class Metadata:
     def put(self, row: int, payload: bytes) -> None:
         """Write what is known of an item, at most MOST bytes; empty for nothing."""
         place = self.table.array[row]
+        if not payload:
+            place[:] = 0
         place[:4] = np.frombuffer(len(payload).to_bytes(4, "little"), np.uint8)
         place[4 : 4 + len(payload)] = np.frombuffer(payload, np.uint8)
         self.known.array[row] = len(payload) > 0

@@ -97,6 +97,8 @@ class Reader:
     def _engine(self) -> Engine:
         if self.engine is None:
             raise BadRequest("the state is still being loaded; try again in a moment")
+        self.engine.generation.users.catch_up()  # a row may have gone to another name since the last answer
+        self.engine.generation.items.catch_up()
         self.engine.scorer.catch_up()
         return self.engine
 
@@ -113,9 +115,11 @@ class Reader:
     def recommend(self, request: Recommend) -> Answer:
         """Return the best items for a user now."""
         engine = self._engine()
-        if request.user not in engine.generation.users.row:
-            engine.generation.users.catch_up()
-        answer = engine.recommend(request)
+        users = engine.generation.users
+        row, answer = users.row.get(request.user), engine.recommend(request)
+        users.catch_up()
+        if users.row.get(request.user) != row:  # it may have gone to another user while it was read
+            answer = engine.recommend(request)
         answer.offsets = self.offsets()
         return answer
 
@@ -127,11 +131,7 @@ class Reader:
         return answer
 
     def _item(self, item: str) -> int:
-        engine = self._engine()
-        items = engine.generation.items
-        if item not in items.row:
-            items.catch_up()
-        row = items.row.get(item, 0)
+        row = self._engine().generation.items.row.get(item, 0)
         if row == 0:
             raise BadRequest(f"item {item!r} is not known; wanted an item some event has named")
         return row
@@ -140,7 +140,8 @@ class Reader:
         engine = self._engine()
         names = [engine.scorer.name(int(row)) for row in rows]
         t = int(engine.state.world[0]["t"])
-        return Answer(names, weights.astype(np.float64).tolist(), [], t, self.offsets())
+        told = [(name, float(weight)) for name, weight in zip(names, weights, strict=True) if name]
+        return Answer([name for name, _ in told], [weight for _, weight in told], [], t, self.offsets())
 
     def similar(self, item: str, k: int) -> Answer:
         """Return the items nearest to an item on the co-watch graph."""
@@ -238,14 +239,18 @@ class Reader:
             "late_events": int(world["late"]),
             "stream_time_ms": int(world["t"]),
             "lag": int(status["lag"]),
-            "users": int(world["users"]),
-            "items": int(max(0, world["items"] - 1)),
+            "users": generation.users.named,
+            "items": generation.items.named - 1,
             "edges": int(world["edges"]),
             "generation": generation.number,
             "learned_events": int(status["learned"]),
             "learning_stopped": int(status["stopped"]),
             "ranker": RANKERS[int(status["serving"])],
             "pace_seconds": round(float(world["pace"]) / 1000, 3),
+            "items_let_go": int(world["items_let_go"]),
+            "users_let_go": int(world["users_let_go"]),
+            "forgotten_users": int(world["forgotten"]),
+            "forgotten_events": int(world["dropped"]),
         }
         for k, name in enumerate(RANKERS):
             told[f"live_mrr_{name}"] = round(float(status["mrr"][k]), 4)
@@ -265,7 +270,6 @@ class Reader:
     def item(self, item: str) -> dict[str, Value] | None:
         """Return what the items topic has told of an item, None when it has told nothing."""
         engine = self._engine()
-        engine.generation.items.catch_up()
         row = engine.generation.items.row.get(item, 0)
         return engine.scorer.catalogue.get(row) if row else None
 

@@ -146,7 +146,7 @@ class Scorer:
         items = self.generation.items
         if row >= len(items):
             items.catch_up()
-        return items.text[row]
+        return items.text[row] if row < len(items) else ""
 
     def reason(self, u: int, row: int) -> str:
         """Return in words why an item is in the answer."""
