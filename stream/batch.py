@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.error import BadEvent
-from stream.event import FORGET, FORGOTTEN, KINDS, decode
+from stream.event import CODE, FORGET, decode
 
 
 class Record(NamedTuple):
@@ -60,9 +60,6 @@ class Batch(NamedTuple):
         return len(self.user)
 
 
-_CODE = {name: code for code, name in enumerate(KINDS)} | {FORGOTTEN: FORGET}
-
-
 def decode_batch(records: Sequence[Record], now_ms: int) -> tuple[Batch, list[Rejected]]:
     """The events in some records, and the records that are none."""
     events = []
@@ -81,7 +78,7 @@ def decode_batch(records: Sequence[Record], now_ms: int) -> tuple[Batch, list[Re
         [event.user for event in events],
         [event.item for event in events],
         np.fromiter([event.t for event in events], np.int64, n),
-        np.fromiter([_CODE[event.type] for event in events], np.int8, n),
+        np.fromiter([CODE[event.type] for event in events], np.int8, n),
         np.fromiter([event.value for event in events], np.float32, n),
         np.fromiter([record[0] for record in good], np.int32, n),
         np.fromiter([record[1] for record in good], np.int64, n),

@@ -35,6 +35,7 @@ from stream.error import BadEvent
 KINDS: Final = ("view", "click", "like", "dislike", "purchase", "watch", "impression")
 FORGOTTEN: Final = "forget"  # the type of a record that asks for its user to be forgotten
 FORGET: Final = len(KINDS)  # ... and its code
+CODE: Final = {name: code for code, name in enumerate((*KINDS, FORGOTTEN))}
 REASONS: Final = ("utf8", "json", "missing", "type", "nan", "size", "time", "future")
 MAX_BYTES: Final = 65_536
 MAX_ID_BYTES: Final = 256

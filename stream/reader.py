@@ -19,11 +19,11 @@ from state.record import GraphSettings
 from stream.catalogue import Value
 from stream.engine import Engine
 from stream.error import BadRequest
-from stream.event import Event, encode
+from stream.event import Event, encode, forget
 from stream.generation import Generation, Limits, current
 from stream.metadata import MOST
 from stream.request import Answer, Rank, Recommend
-from stream.status import RANKERS
+from stream.status import LET_GO, RANKERS
 from tgn.layout import TgnSettings
 
 log = structlog.get_logger()
@@ -155,8 +155,9 @@ class Reader:
         """Return the rising items with their decayed counts."""
         engine = self._engine()
         rows, weights = np.zeros(k, np.int32), np.zeros(k, np.float32)
-        barred = engine.scorer.scratch.barred
-        n = trending(engine.state, int(engine.state.world[0]["t"]), barred, rows, weights)
+        n = trending(
+            engine.state, int(engine.state.world[0]["t"]), engine.scorer.scratch.barred, rows, weights
+        )
         return self._answer(rows[:n], weights[:n])
 
     def explain(self, user: str, item: str) -> dict[str, str]:
@@ -247,10 +248,7 @@ class Reader:
             "learning_stopped": int(status["stopped"]),
             "ranker": RANKERS[int(status["serving"])],
             "pace_seconds": round(float(world["pace"]) / 1000, 3),
-            "items_let_go": int(world["items_let_go"]),
-            "users_let_go": int(world["users_let_go"]),
-            "forgotten_users": int(world["forgotten"]),
-            "forgotten_events": int(world["dropped"]),
+            **{name: int(world[field]) for name, field in LET_GO.items()},
         }
         for k, name in enumerate(RANKERS):
             told[f"live_mrr_{name}"] = round(float(status["mrr"][k]), 4)
@@ -261,11 +259,22 @@ class Reader:
             told[f"saved_{int(partition)}"] = int(status["saved"][partition])
         return told
 
-    async def publish(self, event: Event) -> tuple[int, int]:
-        """Publish an event to the topic; return its partition and offset."""
+    def _topic(self) -> Publisher:
         if self.publisher is None:
             raise BadRequest("this instance publishes no events; produce them to the topic instead")
-        return await self.publisher.publish(event.user.encode(), encode(event))
+        return self.publisher
+
+    async def publish(self, event: Event) -> tuple[int, int]:
+        """Publish an event to the topic; return its partition and offset."""
+        return await self._topic().publish(event.user.encode(), encode(event))
+
+    async def forget(self, user: str, now_ms: int) -> tuple[int, int]:
+        """Publish that a user is to be forgotten; return the record's place."""
+        return await self._topic().publish(user.encode(), forget(user, now_ms))
+
+    def receipt(self, partition: int, offset: int) -> dict[str, int] | None:
+        """Return what was removed by the record at a place, None where that is not known any more."""
+        return self._engine().generation.receipts.get(partition, offset)
 
     def item(self, item: str) -> dict[str, Value] | None:
         """Return what the items topic has told of an item, None when it has told nothing."""

@@ -1,9 +1,10 @@
-"""What is asked over HTTP and what is replied; questions only, nothing is changed by them.
+"""What is asked over HTTP and what is replied; only DELETE changes anything.
 
     GET /recommend/{user}   ?k= &include_seen=true &reasons=false &after=partition:offset &timeout=ms
     GET /similar/{item}     ?k=
     GET /trending           ?k=
     GET /explain/{user}/{item}
+    DELETE /user/{user}     what FORGET does and replies
     GET /info               what INFO tells of the stream and the state
     GET /health/live        200 while the process lives
     GET /health/ready       200 when answers are fresh enough to be used, else 503
@@ -28,6 +29,7 @@ import structlog
 
 from stream import argument, metric
 from stream.address import is_loopback
+from stream.erasure import erased
 from stream.error import BadRequest
 from stream.filter import parse
 from stream.page import POLICY, page
@@ -84,6 +86,7 @@ class Site:
             ("trending", 0): self._trending,
             ("explain", 2): self._explain,
             ("item", 1): self._item,
+            ("user", 1): self._forget,
             ("info", 0): self._info,
         }
 
@@ -96,9 +99,13 @@ class Site:
             return _error(500, "this should not have happened; the server's log says what did")
 
     async def _answer(self, question: Question) -> Page:
-        if question.method not in ("GET", "HEAD"):
-            return _error(405, f"{question.method} is not taken; wanted GET", ("Allow", "GET, HEAD"))
         path, _, query = question.target.partition("?")
+        deletes = path.startswith("/user/")
+        if question.method not in (("DELETE",) if deletes else ("GET", "HEAD")):
+            allowed = "DELETE" if deletes else "GET, HEAD"
+            return _error(
+                405, f"{question.method} is not taken; wanted {allowed.split(',')[0]}", ("Allow", allowed)
+            )
         if path == "/health/live":
             return _json(200, {"live": True})
         if path == "/health/ready":
@@ -160,7 +167,7 @@ class Site:
                 _error(500, "this should not have happened; the server's log says what did"),
                 "failed",
             )
-        if "after=" not in query:  # the seconds of one that waits are not its own
+        if "after=" not in query and head != "user":  # the seconds of one that waits are not its own
             metric.request(f"http_{head}", result, time.perf_counter() - began)
         self._service.answered += 1
         return reply
@@ -225,6 +232,11 @@ class Site:
                 f"nothing is known of item {item!r}; the items topic, or ITEM on the socket, tells it"
             )
         return {"item": item, "fields": found}
+
+    async def _forget(self, parts: list[str], options: dict[str, str]) -> Any:
+        user = argument.name("user", parts[0].encode())
+        _all_known(options, "none")
+        return await erased(self._service, user)
 
     async def _info(self, parts: list[str], options: dict[str, str]) -> Any:
         _all_known(options, "none")

@@ -82,6 +82,14 @@ class Toy:
         self.published.append(event)
         return 0, len(self.published) - 1
 
+    async def forget(self, user: str, now_ms: int) -> tuple[int, int]:
+        return await self.publish(Event(user, "", now_ms, "forget"))
+
+    def receipt(self, partition: int, offset: int) -> dict[str, int] | None:
+        known = self.published[offset].user == "ann"
+        names = ("found", "history", "seen", "events", "memory")
+        return {"t": NOW_MS, **dict.fromkeys(names, int(known))}
+
     def tick(self) -> None:
         self.ticks += 1
 
