@@ -103,9 +103,9 @@ class Toy:
 
 
 @asynccontextmanager
-async def serving(toy: Toy, host: str = "127.0.0.1", **options: Any) -> AsyncIterator[Server]:
-    """A server of the toy on a free port for as long as the block runs."""
-    server = await serve(toy, host, 0, version="1.2.3", clock=lambda: NOW_MS, **options)
+async def serving(toy: Any, host: str = "127.0.0.1", **options: Any) -> AsyncIterator[Server]:
+    """A server of the toy, or of another backend, on a free port for as long as the block runs."""
+    server = await serve(toy, host, 0, **{"version": "1.2.3", "clock": lambda: NOW_MS} | options)
     try:
         yield server
     finally:
