@@ -25,14 +25,13 @@ import numpy as np
 from deploy.dataset import Dataset
 from stream.batch import Batch
 from stream.error import BadEvent, BadSource
-from stream.event import DAY_MS, KINDS, Event
+from stream.event import CODE, DAY_MS, Event
 from stream.form import format_of
 
 HEAD = 65_536
 BLOCK = 1 << 20
 WHOLE = ("movielens", "npz")
 UNREADABLE = (OSError, EOFError, ValueError, csv.Error, zlib.error, zipfile.BadZipFile)
-_CODE = {name: code for code, name in enumerate(KINDS)}
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -165,7 +164,7 @@ def _batch(events: list[Event], offsets: list[int], end: int) -> Batch:
         [event.user for event in events],
         [event.item for event in events],
         t,
-        np.fromiter([_CODE[event.type] for event in events], np.int8, n),
+        np.fromiter([CODE[event.type] for event in events], np.int8, n),
         np.fromiter([event.value for event in events], np.float32, n),
         np.zeros(n, np.int32),
         np.array(offsets, np.int64),

@@ -180,6 +180,9 @@ class Training:
         def teach(job: Job) -> None:
             if learning is not None:
                 learning.take(job)
+            else:
+                for kind, rows in job.gone.items():
+                    generation.clear(kind, rows)
 
         events, end, bad, ended, before = 0, begin, 0, "stopped", int(generation.status["learned"])
         since = saved = time.monotonic()

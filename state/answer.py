@@ -126,7 +126,8 @@ def seen(state: State, scratch: Scratch, u: int, t: int) -> int:
     open_user(state, scratch, u, t)
     n = 0
     for k in range(scratch.flagged_n[0]):
-        n += scratch.had[scratch.flagged[k]] >= KEPT_OUT
+        item = scratch.flagged[k]
+        n += scratch.had[item] >= KEPT_OUT and item != START  # which stands where an item was let go
     close(scratch, scratch.pick, 0)
     return n
 

@@ -66,7 +66,8 @@ def why(state: State, u: int, row: int) -> tuple[int, int, int]:
         for r in range(min(source.n, RECENT)):
             other = last[(source.head - 1 - r) % RECENT]
             if (
-                other != u
+                other >= 0
+                and other != u
                 and 0 <= slot(state.users[other], row) < 4
                 and slot(state.users[other], item[j]) >= 0
             ):

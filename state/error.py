@@ -3,3 +3,7 @@
 
 class BadStore(Exception):
     """The state folder cannot be used as it is: end the program and tell the operator what to do."""
+
+
+class NoRoom(BadStore):
+    """A ceiling is reached and nothing may be let go: trying again does not help."""

@@ -252,7 +252,7 @@ def describe(state: State, scratch: Scratch, u: int, t: int, cand: np.ndarray, n
         f[49] = log1p(acc[row, 2] * 4) / 2
         f[50] = log1p(acc[row, 3] * 1e3) / 6
         f[51] = acc[row, 3] / max(all_pushed, 1e-9)
-        if item.n > 0:
+        if item.n > 0 and item.last_user >= 0:
             heir = state.users[item.last_user]
             f[53] = heir.repeat
             f[54] = heir.slots > 0 and heir.item[0] == row

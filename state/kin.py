@@ -32,7 +32,7 @@ def _asked(state: State, row: int, most: int) -> np.ndarray:
         out[n] = u
         n += 1
     for r in range(RECENT):
-        twice = last[r] % stride == 0
+        twice = last[r] < 0 or last[r] % stride == 0
         for before in range(r):
             twice |= last[before] == last[r]
         if not twice:

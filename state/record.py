@@ -37,8 +37,8 @@ WORLD = np.dtype(
         ("impressions", "i8"),
         ("t", "i8"),  # stream time: the newest event time applied
         ("t0", "i8"),  # the first event's time, landmark of the boards
-        ("users", "i8"),
-        ("items", "i8"),  # item rows in use, START included
+        ("users", "i8"),  # user rows that have been in use
+        ("items", "i8"),  # item rows that have been in use, START included
         ("edges", "i8"),
         ("late", "i8"),
         ("blocks", "i8"),  # seen blocks in use
@@ -52,6 +52,10 @@ WORLD = np.dtype(
         ("epoch", "i8"),  # last aging epoch
         ("aged", "i8"),  # edges dropped by aging
         ("evicted", "i8"),  # edges dropped for a stronger one
+        ("items_let_go", "i8"),  # item rows let go for others
+        ("users_let_go", "i8"),
+        ("forgotten", "i8"),  # users forgotten on request
+        ("dropped", "i8"),  # events that came later and were older than that
         ("tot", "f8", (HALF,)),  # decayed counts of all events
         ("ftot", "f8", (FRESH,)),  # decayed counts of first-time users' events
         ("stot", "f8", (FRESH,)),  # decayed counts of switches

@@ -3,11 +3,13 @@
 RocksDB in raw mode: bytes in, bytes out, nothing is ever unpickled.
 
     key    | table name | 0 | row, 4 bytes big-endian |       value  | crc32, 4 bytes | row |
+    key    | names' kind, ".id" | 0 | row             |       value  | crc32          | name |
     key    | "offset" | 0 | topic | 0 | partition     |       value  | crc32          | offset, 8 bytes |
     key    | "meta" | 0 | name                        |       value  | crc32          | JSON |
 
-Learned rows are numbers that a program of other sizes, or with other features, would read wrongly.  Their tables
-carry a `meaning`, kept under the meta name "learned"; rows of another meaning are refused.
+A row of zeros, which is one that nothing is known of, has no key, and neither has a row without a name.
+
+Learned rows are numbers that a program of other sizes, or with other features, would read wrongly: see `meaning`.
 
 A write holds all rows a batch of events changed, the names it added and the offset of the event after it, so
 that a process killed anywhere starts again from a whole batch.  Nothing else in the program knows RocksDB.
@@ -17,33 +19,27 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from rocksdict import Options, Rdict, WriteBatch, WriteOptions
+from rocksdict import BottommostLevelCompaction, CompactOptions, Options, Rdict, WriteBatch, WriteOptions
 
 from state.error import BadStore
+from state.fill import fill
 from state.ids import Ids
+from state.meaning import FRESH, meaning, meanings, refusal
 from state.table import Table
 
 FORMAT = 2
-CHUNK = 8_192  # rows read at a time
 PIECE = 1_024  # learned rows written at a time
 MEND = "restore a backup or replay the topic into an empty folder"
-FRESH = (
-    "drop what was learned with `riverwalk train --fresh-weights`, which keeps the state, or restore a backup"
-)
 
 
 def _seal(data: bytes) -> bytes:
     return zlib.crc32(data).to_bytes(4, "little") + data
-
-
-def _meaning(table: Table) -> str:
-    """What the numbers of a learned table are; empty for a table of state."""
-    return str(getattr(table, "meaning", ""))
 
 
 class Store:
@@ -102,21 +98,14 @@ class Store:
             raise BadStore(f"{self.folder}: format {found}, this program reads {FORMAT}; {MEND}")
 
     def _check_meaning(self, tables: Iterable[Table]) -> None:
-        kept = self._meanings()
+        kept = meanings(self.meta("learned"))
         for table in tables:
-            wanted, found = _meaning(table), kept.get(table.name)
-            if found == wanted or not wanted:
-                continue
-            if found is None and next(self._scan(table.name.encode() + b"\0", FRESH), None) is None:
-                continue  # nothing was learned yet
-            raise BadStore(
-                f"{self.folder}: the learned table {table.name} holds {found or 'rows of no recorded shape'}, this "
-                f"program reads {wanted}; go back to the settings and version it was learned with, or {FRESH}"
+            why = refusal(table, kept.get(table.name))
+            learned = why and (
+                table.name in kept or next(self._scan(table.name.encode() + b"\0", FRESH), None)
             )
-
-    def _meanings(self) -> dict[str, str]:
-        found = self.meta("learned")
-        return found if isinstance(found, dict) else {}
+            if learned:
+                raise BadStore(f"{self.folder}: {why}")
 
     def _unseal(self, key: bytes, value: bytes, mend: str = MEND) -> bytes:
         data = value[4:]
@@ -161,40 +150,16 @@ class Store:
         self._check_meaning(tables)
         for ids in names:
             for key, data in self._scan(ids.name.encode() + b".id\0"):
-                row = int.from_bytes(key[-4:], "big")
-                if row >= len(ids) and ids.add(data.decode()) != row:
+                row, text = int.from_bytes(key[-4:], "big"), data.decode()
+                ids.put(row, text)
+                if ids.row[text] != row:
                     raise BadStore(
-                        f"{self.folder}: {ids.name} ids have a gap before row {row}; restore a backup"
+                        f"{self.folder}: {ids.name} {text!r} has row {row} and another one; {MEND}"
                     )
         for table in tables:
-            self._load_table(table)
+            mend = FRESH if meaning(table) else MEND
+            fill(table, self._scan(table.name.encode() + b"\0", mend), str(self.folder), mend)
         self.loaded = True
-
-    def _load_table(self, table: Table) -> None:
-        rows: list[int] = []
-        parts: list[bytes] = []
-
-        def flush() -> None:
-            if rows:
-                block = np.frombuffer(b"".join(parts), np.uint8).reshape(len(rows), table.row_bytes)
-                table.bytes[np.array(rows)] = block
-                rows.clear()
-                parts.clear()
-
-        mend = FRESH if _meaning(table) else MEND
-        for key, data in self._scan(table.name.encode() + b"\0", mend):
-            row = int.from_bytes(key[-4:], "big")
-            if len(data) != table.row_bytes or row >= table.capacity:
-                raise BadStore(
-                    f"{self.folder}: {table.name} row {row} has {len(data)} bytes, this program reads "
-                    f"{table.row_bytes} and at most {table.capacity} rows; go back to the settings it was "
-                    f"written with, or {mend}"
-                )
-            rows.append(row)
-            parts.append(data)
-            if len(rows) == CHUNK:
-                flush()
-        flush()
 
     def save(
         self,
@@ -205,8 +170,12 @@ class Store:
         *,
         kind: str = "offset",
         sync: bool | None = None,
+        more: Mapping[bytes, bytes | None] | None = None,
     ) -> int:
         """Write changed rows, names added since row `names[ids]`, and offsets, at once; return the rows written.
+
+        Args:
+            more: Other records by key; None removes one.
 
         Raises:
             BadStore: The disk is full or failing; nothing of this save is there.
@@ -214,20 +183,31 @@ class Store:
         batch = WriteBatch(raw_mode=True)
         put = batch.put
         count = 0
+
+        def put_or_drop(key: bytes, data: bytes | None) -> None:
+            if data:
+                put(key, _seal(data))
+            else:
+                batch.delete(key)
+
         for table in tables:
             rows = np.sort(table.dirty)
             self._put(batch, table, rows)
             count += rows.shape[0]
         for ids, since in names.items():
             prefix = ids.name.encode() + b".id\0"
-            for row in range(since, len(ids)):
-                put(prefix + row.to_bytes(4, "big"), _seal(ids.text[row].encode()))
+            for row in chain(sorted(ids.unsaved), range(since, len(ids))):
+                put_or_drop(prefix + row.to_bytes(4, "big"), ids.text[row].encode())
         for partition, offset in offsets.items():
             key = kind.encode() + b"\0" + topic.encode() + b"\0" + partition.to_bytes(4, "big")
             put(key, _seal(offset.to_bytes(8, "little")))
+        for key, data in (more or {}).items():
+            put_or_drop(key, data)
         self._write(batch, self.sync if sync is None else sync)
         for table in tables:
             table.clean()
+        for ids in names:
+            ids.unsaved.clear()
         return count
 
     def save_slowly(self, tables: Iterable[Table], topic: str, offsets: dict[int, int]) -> int:
@@ -239,9 +219,9 @@ class Store:
             BadStore: A piece could not be written.
         """
         tables, count = list(tables), 0
-        meanings = {table.name: _meaning(table) for table in tables}
-        if self._meanings() != meanings:
-            self.note("learned", meanings)
+        now = {table.name: meaning(table) for table in tables}
+        if meanings(self.meta("learned")) != now:
+            self.note("learned", now)
         for table in tables:
             rows = np.sort(table.dirty)
             table.clean()
@@ -259,7 +239,7 @@ class Store:
     def forget_learned(self, names: Iterable[str]) -> None:
         """Drop the rows of learned tables, of these names and of those the store knows of; state stays."""
         batch = WriteBatch(raw_mode=True)
-        for name in {*names, *self._meanings(), "learned"}:
+        for name in {*names, *meanings(self.meta("learned")), "learned"}:
             batch.delete_range(name.encode() + b"\0", name.encode() + b"\1")
         batch.delete(b"meta\0learned")
         self._write(batch, True)
@@ -274,13 +254,35 @@ class Store:
 
     def _put(self, batch: WriteBatch, table: Table, rows: np.ndarray) -> None:
         """Add rows of a table to a batch."""
-        put, crc = batch.put, zlib.crc32
+        put, crc, empty = batch.put, zlib.crc32, bytes(table.row_bytes)
         prefix, width = table.name.encode() + b"\0", table.row_bytes
         keys = rows.astype(">u4").tobytes()
         data = table.bytes[rows].tobytes()
         for i in range(rows.shape[0]):
             row = data[i * width : i * width + width]
-            put(prefix + keys[4 * i : 4 * i + 4], crc(row).to_bytes(4, "little") + row)
+            if row == empty:
+                batch.delete(prefix + keys[4 * i : 4 * i + 4])
+            else:
+                put(prefix + keys[4 * i : 4 * i + 4], crc(row).to_bytes(4, "little") + row)
+
+    def scrub(self, prefixes: Iterable[bytes]) -> None:
+        """Have RocksDB drop what was removed or replaced under these prefixes from its files, which takes a while.
+
+        Raises:
+            BadStore: It cannot be done.
+        """
+        options = CompactOptions()
+        options.set_bottommost_level_compaction(BottommostLevelCompaction.force())
+        try:
+            self.db.flush()
+            for prefix in prefixes:
+                self.db.compact_range(prefix, prefix + b"\xff" * 8, options)
+        except Exception as exc:
+            raise BadStore(f"{self.folder}: old rows cannot be dropped ({exc})") from exc
+
+    def records(self, prefix: bytes) -> dict[bytes, bytes]:
+        """Return the records whose keys begin with `prefix`."""
+        return dict(self._scan(prefix))
 
     def rows(self) -> Iterator[tuple[bytes, bytes]]:
         """Return every key and its bytes, for comparing two stores."""

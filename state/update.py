@@ -112,7 +112,7 @@ def link_all(state: State, marks: Marks, user: Row, row: int, t: int) -> None:
         mark(marks.edges, START)
         return
     item, times = user.item, user.t
-    if item[0] == row:
+    if user.slots == 0 or item[0] == row:  # what the user had last may have been let go
         return
     fetch(edges, row)
     for j in range(min(user.slots, rates.reach)):
@@ -193,9 +193,10 @@ def _user_context(state: State, marks: Marks, user: Row, j: int, had: bool, t: i
         rate = np.float32(max(0.1, 1.0 / (1.0 + user.n)))
         user.repeat += rate * (same - user.repeat)
         user.had += rate * (np.float32(had) - user.had)
-        last = state.items[user.item[0]]
-        last.sticky += np.float32(max(0.1, 1.0 / (1.0 + last.n))) * (same - last.sticky)
-        mark(marks.items, user.item[0])
+        if user.slots > 0:
+            last = state.items[user.item[0]]
+            last.sticky += np.float32(max(0.1, 1.0 / (1.0 + last.n))) * (same - last.sticky)
+            mark(marks.items, user.item[0])
         slow = max(0.002, 1.0 / (1.0 + world.events))
         world.had += slow * (np.float64(had) - world.had)
         world.repeat += slow * (np.float64(same) - world.repeat)

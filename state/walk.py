@@ -219,7 +219,7 @@ def neighbours(state: State, scratch: Scratch, u: int, t: int) -> None:
         users = item.user
         for r in range(RECENT):
             other = users[(item.head - 1 - r) % RECENT]
-            if r >= item.n or other == u:
+            if r >= item.n or other == u or other < 0:
                 continue
             them = state.users[other]
             _add(scratch, 2, them.item, chances, min(them.slots, 4), outer / (1.0 + r))

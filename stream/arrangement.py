@@ -116,12 +116,15 @@ class Arrangement:
             return Chosen(rows, scores, {}, cut)
         user = scorer.state.users[u] if u >= 0 else scorer.state.guest[0]
         seeds = user["item"][: int(user["slots"])].tolist()
+        described = scorer.generation.metadata.known.array
         shown: set[int] = set(rows.tolist())
         found: dict[int, int] = {}
         for row, seed in exploration.near(seeds, scorer.state.items["n"]):
             if len(found) == places:
                 break
-            if row in shown or scorer.scratch.barred[row] or row in seeds or self._had(u, row):
+            if row in shown or row in seeds or scorer.scratch.barred[row] or not described[row]:
+                continue
+            if self._had(u, row):
                 continue
             head = rows[: max(0, request.k - len(found) - 1)]
             line = np.append(head, [*found, row])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.error import BadEvent
-from stream.event import KINDS, decode
+from stream.event import CODE, FORGET, decode
 
 
 class Record(NamedTuple):
@@ -38,7 +38,7 @@ class Batch(NamedTuple):
     Shapes:
         - user, item: n texts
         - t: int64 [n], milliseconds of event time
-        - kind: int8 [n], the position of the event's type in `KINDS`
+        - kind: int8 [n], the position of the event's type in `KINDS`; FORGET where a user is to be forgotten
         - value: float32 [n]
         - partition: int32 [n], offset: int64 [n], produced: int64 [n] in milliseconds of the wall clock
         - ends: partition -> the next offset to read, bad records covered
@@ -60,9 +60,6 @@ class Batch(NamedTuple):
         return len(self.user)
 
 
-_CODE = {name: code for code, name in enumerate(KINDS)}
-
-
 def decode_batch(records: Sequence[Record], now_ms: int) -> tuple[Batch, list[Rejected]]:
     """The events in some records, and the records that are none."""
     events = []
@@ -81,7 +78,7 @@ def decode_batch(records: Sequence[Record], now_ms: int) -> tuple[Batch, list[Re
         [event.user for event in events],
         [event.item for event in events],
         np.fromiter([event.t for event in events], np.int64, n),
-        np.fromiter([_CODE[event.type] for event in events], np.int8, n),
+        np.fromiter([CODE[event.type] for event in events], np.int8, n),
         np.fromiter([event.value for event in events], np.float32, n),
         np.fromiter([record[0] for record in good], np.int32, n),
         np.fromiter([record[1] for record in good], np.int64, n),
@@ -107,19 +104,17 @@ def merged(batch: Batch) -> Batch:
     newest = np.empty_like(batch.t)
     for partition in partitions:
         rows = batch.partition == partition
-        newest[rows] = np.maximum.accumulate(batch.t[rows])
-    order = np.argsort(newest, kind="stable")
-    places = order.tolist()
-    return Batch(
-        [batch.user[i] for i in places],
-        [batch.item[i] for i in places],
-        batch.t[order],
-        batch.kind[order],
-        batch.value[order],
-        batch.partition[order],
-        batch.offset[order],
-        batch.produced[order],
-        batch.ends,
+        t = np.where(batch.kind[rows] == FORGET, 0, batch.t[rows])  # whose time may be of another clock
+        newest[rows] = np.maximum.accumulate(t)
+    return picked(batch, np.argsort(newest, kind="stable").tolist())
+
+
+def picked(batch: Batch, places: list[int]) -> Batch:
+    """Return the events of a batch at these places, in this order; the offsets still cover all of them."""
+    order = np.array(places, np.int64)
+    columns = {name: getattr(batch, name)[order] for name in Batch._fields[2:8]}
+    return batch._replace(
+        user=[batch.user[i] for i in places], item=[batch.item[i] for i in places], **columns
     )
 
 

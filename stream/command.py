@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
-from stream import client, inquiry, metric, question
+from stream import client, erasure, inquiry, metric, question
 from stream.argument import short
 from stream.error import BadFrame, BadRequest, BadSource
 from stream.resp import Error, Reply, Status, encode
@@ -17,7 +17,7 @@ log = structlog.get_logger()
 Function = Callable[[Session, list[bytes]], Reply | Coroutine[Any, Any, Reply]]
 NO_AUTH: Final = Error("Authentication required.", "NOAUTH")
 BROKEN: Final = Error("this should not have happened; the server's log says what did")
-WRITES: Final = frozenset((b"EVENT", b"ITEM", b"HIDE", b"UNHIDE"))
+WRITES: Final = frozenset((b"EVENT", b"ITEM", b"HIDE", b"UNHIDE", b"FORGET"))
 BEFORE_LOGIN: Final = frozenset((b"AUTH", b"HELLO", b"QUIT", b"RESET"))
 HTTP: Final = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"HOST:"))
 
@@ -101,6 +101,7 @@ COMMANDS: Final[dict[bytes, Command]] = {
     b"ITEM": _command(question.item, "item [json]"),
     b"HIDE": _command(question.hide, "item"),
     b"UNHIDE": _command(question.unhide, "item"),
+    b"FORGET": _command(erasure.forget, "user [TIMEOUT ms]"),
     b"INFO": _command(client.info, "[section]"),
     b"PING": _command(client.ping, "[message]"),
     b"ECHO": _command(client.echo, "message"),

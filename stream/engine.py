@@ -17,7 +17,8 @@ from state.sample import Sample, empty, learn
 from state.store import Store
 from state.table import Table
 from stream.arrangement import Arrangement
-from stream.batch import Batch, hashed, merged
+from stream.batch import Batch, hashed, merged, picked
+from stream.budget import Budget, Run
 from stream.catalogue import Catalogue
 from stream.explicit import Explicit
 from stream.generation import Generation
@@ -28,6 +29,7 @@ from stream.scorer import Scorer
 
 RESERVED = "riverwalk:"  # ids the program keeps for itself: the start node, the canary
 NO_ENDS = np.zeros(0, np.int64)
+NOTHING = Run(*(np.zeros(0, dtype) for dtype in ("i4", "i4", "i8", "i1", "f4", "?")))
 BUFFERS = 5  # sample buffers: one being filled, some waiting, one being learned from
 STEP = 128  # samples that are worth a step
 
@@ -63,6 +65,7 @@ class Engine:
         self.samples = samples
         if generation.write:
             self.scratch = generation.world.scratch()
+            self.budget = Budget(generation, store)
             self.buffers: list[Sample] = []
             self.turn = -1
             self.named = (
@@ -83,27 +86,55 @@ class Engine:
     def learn(self, batch: Batch, teach: Callable[[Job], object]) -> None:
         """Apply a batch and save it.
 
-        1. ids: names become rows
+        1. ids: names become rows; where none is left, and where one asks to be forgotten, rows are let go in between
         2. state: one pass, event by event, describing sampled events just before they happen
         3. tgn: what was sampled goes to the learned side, once there is enough for a step
         4. store: changed rows and offsets in one write
 
         Raises:
             BadStore: The save failed; tables are ahead of the store until a later save succeeds.
+            NoRoom: A ceiling is reached; what is on the disk stays as it was before the batch.
         """
         began = time.perf_counter()
-        events, pick = self._rows(batch, teach)
-        named = time.perf_counter()
-        users, items, t, kind, _ = events
-        world = self.generation.world
+        budget, state_s, budget.seconds = self.budget, 0.0, 0.0
+        if budget.gone:  # let go by what describes items: before the events that come now
+            self.hand(teach)
+        for run in budget.runs(*self._chosen(batch, teach), lambda: self.hand(teach)):
+            named = time.perf_counter()
+            if self.explicit is not None:
+                self.explicit.fill()
+            self._apply(run)
+            state_s += time.perf_counter() - named
+        self.generation.world.world.touch(np.zeros(1, np.int32))
+        for partition, offset in batch.ends.items():
+            self.generation.status["applied"][partition] = offset
+        self.visible_at = time.perf_counter()
+        if self.sampled >= STEP or sum(part[0].shape[0] for part in self.run) >= 4 * self.samples:
+            self.hand(teach)
+        taught = time.perf_counter()
+        self.save(batch.ends)
+        self.seconds = {
+            "ids": self.visible_at - began - state_s - budget.seconds,
+            "state": state_s,
+            "sweep": budget.seconds,
+            "tgn": taught - self.visible_at,
+            "store": time.perf_counter() - taught,
+        }
+
+    def _apply(self, run: Run) -> None:
+        """Apply events between which no row is let go."""
+        pick = np.full(run.user.shape[0], -1, np.int32)
+        taken = np.flatnonzero(run.taken)
+        pick[taken] = self.sampled + np.arange(taken.shape[0])
+        self.sampled += taken.shape[0]
         learn(
             self.state,
-            world.marks,
+            self.generation.world.marks,
             self.scratch,
-            users,
-            items,
-            t,
-            kind,
+            run.user,
+            run.item,
+            run.t,
+            run.kind,
             NO_ENDS,
             pick,
             True,
@@ -111,50 +142,23 @@ class Engine:
             True,
             self.sample,
         )
-        world.world.touch(np.zeros(1, np.int32))
-        for partition, offset in batch.ends.items():
-            self.generation.status["applied"][partition] = offset
-        self.visible_at = time.perf_counter()
-        self.run.append(events)
-        if self.sampled >= STEP or sum(part[0].shape[0] for part in self.run) >= 4 * self.samples:
-            self.hand(teach)
-        taught = time.perf_counter()
-        self.save(batch.ends)
-        self.seconds = {
-            "ids": named - began,
-            "state": self.visible_at - named,
-            "tgn": taught - self.visible_at,
-            "store": time.perf_counter() - taught,
-        }
+        self.run.append(run[:5])
 
     def hand(self, teach: Callable[[Job], object]) -> None:
         """Hand over what was sampled so far."""
-        if self.run:
-            user, item, t, kind, value = (np.concatenate(column) for column in zip(*self.run, strict=True))
+        if self.run or self.budget.gone:
+            user, item, t, kind, value = (
+                np.concatenate(column) for column in zip(NOTHING[:5], *self.run, strict=True)
+            )
             items = int(self.state.world[0]["items"])
-            teach(Job(self.sample, self.sampled, user, item, t, kind, value, items))
+            teach(Job(self.sample, self.sampled, user, item, t, kind, value, items, self.budget.gone))
+            self.budget.gone = {}
             self._next_buffer()
 
     def warm(self) -> None:
         """Compile the kernels of the learning line before the first event."""
-        none = np.zeros(0, np.int32)
-        times, kinds = np.zeros(0, np.int64), np.zeros(0, np.int8)
-        world = self.generation.world
-        learn(
-            self.state,
-            world.marks,
-            self.scratch,
-            none,
-            none,
-            times,
-            kinds,
-            NO_ENDS,
-            none,
-            True,
-            False,
-            True,
-            self.sample,
-        )
+        self._apply(NOTHING)
+        self.run.clear()
 
     def retry(self, ends: dict[int, int]) -> None:
         """Open the store anew after a save failed, and save again.
@@ -177,54 +181,38 @@ class Engine:
         """Save what changed since the last save, with the offsets to read on from.
 
         Args:
-            tables: Those of the counted state unless others are named, whose records come from another topic.
+            tables: Others beside those of the counted state, whose records come from another topic.
         """
         if self.store is None:
             return
         generation = self.generation
         names = {generation.users: self.named[0], generation.items: self.named[1]}
-        self.store.save(tables or generation.world.tables, names, topic or self.topic, ends)
+        every = [*generation.world.tables, *(tables or [])]
+        self.store.save(every, names, topic or self.topic, ends, more=self.budget.records())
+        self.budget.saved()
         self.named = (len(generation.users), len(generation.items))
         if topic is not None:
             return
         for partition, offset in ends.items():
             generation.status["saved"][partition] = offset
 
-    def _rows(
-        self, batch: Batch, teach: Callable[[Job], object]
-    ) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-        """Return the columns of the batch's interactions, and the sample number of each (-1: none)."""
-        generation = self.generation
+    def _chosen(self, batch: Batch, teach: Callable[[Job], object]) -> tuple[Batch, np.ndarray]:
+        """Return the batch in order and without reserved items, and which of its events may be learned from, bool."""
         batch = merged(batch)
-        user, item, t, kind, value = batch.user, batch.item, batch.t, batch.kind, batch.value
-        keep = [i for i, name in enumerate(item) if not name.startswith(RESERVED)]
-        offset, partition = batch.offset, batch.partition
-        if len(keep) < len(item):
-            user, item = [user[i] for i in keep], [item[i] for i in keep]
-            t, kind, value, offset, partition = (
-                t[keep],
-                kind[keep],
-                value[keep],
-                offset[keep],
-                partition[keep],
-            )
-        users, items = generation.users.rows(user), generation.items.rows(item)
-        world = self.state.world[0]
-        world["users"], world["items"] = len(generation.users), len(generation.items)
-        if self.explicit is not None:
-            self.explicit.fill()
-        pick = np.full(users.shape[0], -1, np.int32)
-        taken = np.flatnonzero((kind != 3) & (kind != 6))
-        draw = hashed(offset[taken], partition[taken])
+        keep = [i for i, name in enumerate(batch.item) if not name.startswith(RESERVED)]
+        if len(keep) < batch.size:
+            batch = picked(batch, keep)
+        taken = np.flatnonzero((batch.kind != 3) & (batch.kind < 6))
+        draw = hashed(batch.offset[taken], batch.partition[taken])
         if self.share < 1.0:
             taken, draw = taken[draw < self.share], draw[draw < self.share]
         if taken.shape[0] > self.samples:
-            taken = np.sort(taken[np.argpartition(draw, self.samples)[: self.samples]])
+            taken = taken[np.argpartition(draw, self.samples)[: self.samples]]
         if self.sampled + taken.shape[0] > self.samples:
             self.hand(teach)
-        pick[taken] = self.sampled + np.arange(taken.shape[0])
-        self.sampled += taken.shape[0]
-        return (users, items, t, kind, value), pick
+        chosen = np.zeros(batch.size, bool)
+        chosen[taken] = True
+        return batch, chosen
 
     def _next_buffer(self) -> None:
         if len(self.buffers) < BUFFERS:
@@ -263,7 +251,12 @@ class Engine:
             scorer.free(out, request.filter)
         if short and chosen.cut:
             short["tail"] = chosen.cut
-        return Answer([scorer.name(row) for row in rows], chosen.scores.tolist(), reasons, t, {}, short)
+        names, scores = [scorer.name(row) for row in rows], chosen.scores.tolist()
+        if "" in names:  # let go in the meantime
+            left = [k for k, name in enumerate(names) if name]
+            names, scores = [names[k] for k in left], [scores[k] for k in left]
+            reasons = [reasons[k] for k in left] if reasons else []
+        return Answer(names, scores, reasons, t, {}, short)
 
     def rank(self, request: Rank) -> Answer:
         """Order the items the caller brings, best first; items without an event come last, scored -inf."""

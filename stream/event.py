@@ -4,6 +4,10 @@ A record is a JSON object in UTF-8 of at most 64 KiB:
 
     {"user": "u1", "item": "i7", "t": 1700000000000, "type": "click", "value": 1.0, "id": "e-42"}
 
+A record that asks for a user to be forgotten has the type `forget` and no item:
+
+    {"user": "u1", "type": "forget", "t": 1700000000000}
+
 `t` is integer milliseconds since 1970 or ISO 8601 text (without an offset it is UTC).  `type`, `value` and `id`
 may be left out, unknown fields are ignored, and whole numbers are taken as ids in their decimal form.
 
@@ -29,6 +33,9 @@ import msgspec
 from stream.error import BadEvent
 
 KINDS: Final = ("view", "click", "like", "dislike", "purchase", "watch", "impression")
+FORGOTTEN: Final = "forget"  # the type of a record that asks for its user to be forgotten
+FORGET: Final = len(KINDS)  # ... and its code
+CODE: Final = {name: code for code, name in enumerate((*KINDS, FORGOTTEN))}
 REASONS: Final = ("utf8", "json", "missing", "type", "nan", "size", "time", "future")
 MAX_BYTES: Final = 65_536
 MAX_ID_BYTES: Final = 256
@@ -90,7 +97,7 @@ def decode(payload: bytes, now_ms: int) -> Event:
     if type(user) is not str or len(user) > _SHORT or not user or not user.isprintable():
         user = _id("user", user)
     if type(item) is not str or len(item) > _SHORT or not item or not item.isprintable():
-        item = _id("item", item)
+        item = "" if str(wire.type) == FORGOTTEN else _id("item", item)
     if event_id is not None:
         event_id = _id("id", event_id)
     if type(t) is not int:
@@ -100,6 +107,11 @@ def decode(payload: bytes, now_ms: int) -> Event:
             "future", f"t is {t}, more than a day after now ({now_ms}); expected milliseconds since 1970"
         )
     return Event(user, item, t, wire.type, wire.value, event_id)
+
+
+def forget(user: str, t: int) -> bytes:
+    """The record that asks for a user to be forgotten, as of `t` in milliseconds."""
+    return encode({"user": user, "type": FORGOTTEN, "t": t})
 
 
 def _id(field: str, value: str | int) -> str:
@@ -136,17 +148,20 @@ def _examine(payload: bytes) -> _Wire:
     """The slow reading of a record that the fast one refused: it takes a whole `t` written as a float, and names
     the reason for everything else."""
     fields = _fields(payload)
-    for name in ("user", "item", "t"):
+    forgets = fields.get("type") == FORGOTTEN
+    if forgets and fields.get("item"):
+        raise BadEvent("type", "a record that forgets a user has no item: all of the user is forgotten")
+    for name in ("user", "t") if forgets else ("user", "item", "t"):
         if fields.get(name) is None:
             raise BadEvent("missing", f"record has no {name}; it begins {_short(payload)}")
-    user, item, t, event_id = fields["user"], fields["item"], fields["t"], fields.get("id")
+    user, item, t, event_id = fields["user"], fields.get("item") or "", fields["t"], fields.get("id")
     kind, value = fields.get("type", "view"), fields.get("value", 1.0)
     _expect("user", user, str, int)
     _expect("item", item, str, int)
     _expect("t", t, int, float, str)
     _expect("type", kind, str)
     _expect("id", event_id, str, int, type(None))
-    if kind not in KINDS:
+    if kind not in KINDS and not forgets:
         raise BadEvent("type", f"type is {_short(kind)}, expected one of {', '.join(KINDS)}")
     if value is None:  # what several encoders write for NaN
         raise BadEvent("nan", "value is null, expected a finite number (or leave it out)")

@@ -21,17 +21,20 @@ class Explicit:
     ) -> None:
         self.generation, self.sides = generation, {"item": items, "user": users}
         self.filled = {"item": 0, "user": 0}
+        self.told = {"item": 0, "user": 0}  # changes of names taken in
 
     def fill(self) -> None:
         """Take in the names that came since the last call."""
         generation = self.generation
         for side, ids in (("item", generation.items), ("user", generation.users)):
             begin, end = self.filled[side], len(ids)
+            self.told[side], again = ids.since(self.told[side])
             self.filled[side] = end
             found = self.sides[side]
             if not found:
                 continue
-            rows = [row for row in range(begin, end) if ids.text[row] in found]
+            new = (*(row for row in again if row < begin), *range(begin, end))
+            rows = [row for row in new if ids.text[row] in found]
             if rows:
                 table = generation.learned[f"{side}_column"]
                 table.array[rows] = [found[ids.text[row]] for row in rows]

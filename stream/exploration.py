@@ -69,6 +69,8 @@ class Exploration:
     def put(self, row: int, fields: dict[str, Value] | None, events: int) -> None:
         """Take in what an item is, where it is new."""
         self._words.pop(row, None)
+        if fields is None:
+            self.exposures.pop(row, None)
         if fields is None or events >= self.settings.explore_events or self.settings.explore <= 0:
             return
         for word in ("", *words(fields)):

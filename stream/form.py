@@ -19,7 +19,7 @@ from typing import IO
 import numpy as np
 
 from stream.error import BadEvent, BadSource
-from stream.event import KINDS, decode
+from stream.event import FORGOTTEN, KINDS, decode
 
 FORMATS = ("jodie", "movielens", "csv", "json", "npz")
 
@@ -148,10 +148,11 @@ def _csv(path: Path, header: str) -> Callable[[str], Row]:
         if len(parts) != width:
             raise BadEvent("missing", f"expected {width} columns ({','.join(names)}), got {len(parts)}")
         name = (parts[kind] or "view") if kind is not None else "view"
-        if name not in KINDS:
+        if name not in KINDS and name != FORGOTTEN:
             raise BadEvent("type", f"type {name!r} is not known; expected one of {', '.join(KINDS)}")
         weight = _number(parts[value], "value") if value is not None and parts[value] else 1.0
-        return _id(parts[user], "user"), _id(parts[item], "item"), time(parts[when]), name, weight
+        what = "" if name == FORGOTTEN else _id(parts[item], "item")
+        return _id(parts[user], "user"), what, time(parts[when]), name, weight
 
     return read
 

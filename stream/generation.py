@@ -24,6 +24,7 @@ from state.record import GraphSettings
 from state.table import Table
 from state.world import World
 from stream.metadata import Metadata
+from stream.receipt import Receipts
 from stream.status import STATUS
 from tgn.forward import HIDDEN, SCORES, width
 from tgn.layout import TgnSettings, layout
@@ -119,7 +120,13 @@ class Generation:
             "ranker": table("ranker", np.dtype("f4"), (width(FEATURES),), 1),
             "ranker_moment": table("ranker_moment", np.dtype("f4"), (3 * width(FEATURES) + 1,), 1),
         }
+        kinds = {"slow": "item"} | {name: kind for name, (kind, _, _) in layout(tgn).items()}
+        self.nodes = {  # learned tables with a row an item, and with a row a user
+            kind: [self.learned[name] for name, of in kinds.items() if of == kind]
+            for kind in ("item", "user")
+        }
         self.metadata = Metadata(folder, limits.max_items, write=write)
+        self.receipts = Receipts(folder, write=write)
         path = folder / "status.table" if folder else None
         self.status_table = Table("status", STATUS, capacity=1, path=path, write=write)
         self.status = self.status_table.array[0]
@@ -129,6 +136,13 @@ class Generation:
         else:
             self.users.catch_up()
             self.items.catch_up()
+
+    def clear(self, kind: str, rows: np.ndarray) -> None:
+        """Begin again at zero with what was learned of item or user rows, int64 [n]; columns are told, not learned."""
+        for table in self.nodes[kind]:
+            if not table.name.endswith("_column"):
+                table.bytes[rows] = 0
+                table.touch(rows)
 
     def publish(self) -> None:
         """Make this the generation that readers use, and remove the others."""

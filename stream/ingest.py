@@ -15,7 +15,7 @@ from typing import Protocol
 
 import structlog
 
-from state.error import BadStore
+from state.error import BadStore, NoRoom
 from stream import metric
 from stream.batch import Batch, Record, Rejected, decode_batch
 from stream.edge import Edges
@@ -79,7 +79,7 @@ class Ingest:
         self.edges = Edges(engine.state)
         self.ends: dict[int, int] = {}
         self.sync_seconds = sync_seconds
-        self.saved_learning = self.gauged = self.synced = time.monotonic()
+        self.saved_learning = self.gauged = self.synced = self.scrubbed = time.monotonic()
         self.goal: dict[int, int] | None = None
         self.deadline = 0.0
 
@@ -110,6 +110,7 @@ class Ingest:
             self.source.commit(batch.ends)
             self.ends.update(batch.ends)
             metric.events(batch.size)
+            self._count_gone()
             for name, seconds in self.engine.seconds.items():
                 metric.batch_seconds(name, seconds)
             if batch.size:
@@ -129,6 +130,9 @@ class Ingest:
         if self.learning is not None and now - self.saved_learning > self.save_seconds:
             self.saved_learning = now
             self._enqueue(self._save_learned)
+        if self.engine.budget.stale and now - self.scrubbed > self.save_seconds:
+            self.scrubbed = now
+            self._enqueue(self._scrub)
         if now - self.gauged > 0.2:
             self.gauged = now
             self.status["lag"] = self.source.lag()
@@ -161,6 +165,8 @@ class Ingest:
         """Apply and save; while the disk cannot be written, stop learning and let readers go on."""
         try:
             self.engine.learn(batch, self._teach)
+        except NoRoom:
+            raise  # part of the batch is applied and none of it saved: the next life begins with it
         except BadStore as exc:
             self.status["stopped"] = 1
             metric.store_error()
@@ -181,6 +187,9 @@ class Ingest:
     def _teach(self, job: Job) -> None:
         if self.learning is not None:
             self._enqueue(self.learning.take, job)
+        else:
+            for kind, rows in job.gone.items():
+                self.engine.generation.clear(kind, rows)
 
     def _enqueue(self, call: Callable[..., object], *arguments: object) -> None:
         while self.waiting and (self.waiting[0].done() or len(self.waiting) > AHEAD):
@@ -190,6 +199,25 @@ class Ingest:
             max(0.001, 0.7 * self.engine.share) if crowded else min(1.0, 1.05 * self.engine.share)
         )
         self.waiting.append(self.pool.submit(call, *arguments))
+
+    def _count_gone(self) -> None:
+        """Count rows that were let go, and events that came after their user was forgotten."""
+        budget = self.engine.budget
+        for kind, count in budget.let_go.items():
+            if count:
+                metric.let_go(kind, count)
+                budget.let_go[kind] = 0
+        if budget.dropped:
+            metric.rejected("forgotten", budget.dropped)
+            budget.dropped = 0
+
+    def _scrub(self) -> None:
+        """Have the store drop what is left in its files of users who were forgotten."""
+        try:
+            self.engine.budget.scrub()
+        except BadStore as exc:
+            metric.store_error()
+            log.error("old rows of forgotten users could not be dropped from the disk yet", error=str(exc))
 
     def _save_learned(self) -> None:
         engine = self.engine

@@ -93,8 +93,7 @@ class Items:
         row = generation.items.row.get(item)
         if row is None and not payload:
             return
-        row = generation.items.add(item)
-        generation.world.state.world[0]["items"] = len(generation.items)
+        row = self.engine.budget.item(item)
         generation.metadata.put(row, payload, hides(fields))
         rows.append(row)
 
@@ -109,8 +108,7 @@ class Items:
         """Save; what could not be saved is tried again with the next step, and shows in answers meanwhile."""
         generation = self.engine.generation
         try:
-            tables = [*generation.metadata.tables, generation.world.world]
-            self.engine.save(self.unsaved, tables=tables, topic=self.topic)
+            self.engine.save(self.unsaved, tables=generation.metadata.tables, topic=self.topic)
         except BadStore as exc:
             metric.store_error()
             log.error("what items are could not be saved; the next try is at once", error=str(exc))

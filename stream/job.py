@@ -8,9 +8,11 @@ import numpy as np
 
 from state.sample import Sample
 
+Gone = dict[str, np.ndarray]  # rows int64 [n] that were let go, by kind: item, user
+
 
 class Job(NamedTuple):
-    """Samples described just before their events, and all events of the run."""
+    """Samples described just before their events, all events of the run, and the rows let go after them."""
 
     sample: Sample  # the first `samples` rows are in use
     samples: int
@@ -20,3 +22,4 @@ class Job(NamedTuple):
     kind: np.ndarray  # int8 [n]
     value: np.ndarray  # float32 [n]
     items: int  # item rows in use
+    gone: Gone = {}  # noqa: RUF012

@@ -128,6 +128,7 @@ class Learning:
             rows = slice(begin, min(begin + STEP, job.samples))
             parts.append(self._step(Sample(*(column[rows] for column in job.sample)), job.items))
         self.remember(job)
+        self.let_go(job)
         if self.refit is not None and self.learn:
             self.refit.step()
         self._mark()
@@ -144,6 +145,17 @@ class Learning:
         """Let every event of the batch reach the memory of its user and its item."""
         if self.learner is not None and job.user.shape[0]:
             self.learner.remember(job.user, job.item, job.t, job.kind, job.value)
+
+    def let_go(self, job: Job) -> None:
+        """Begin again at zero with what was learned of rows that were let go after the job's events.
+
+        Steps that are taken later from what is kept of the past, and a fit of the slow vectors that is under way, may
+        still write such a row: it is then a new item's that knows a little too much until it is learned itself.
+        """
+        for kind, rows in job.gone.items():
+            if kind == "item" and self.learner is not None:
+                self.learner.drop(rows, int(self.generation.world.state.world[0]["users"]))
+            self.generation.clear(kind, rows)
 
     def _step(self, sample: Sample, items: int) -> Judged:
         n = sample.n.shape[0]

@@ -52,6 +52,8 @@ class Metadata:
             payload: At most MOST bytes, empty for nothing.
         """
         told = len(payload).to_bytes(4, "little") + payload
+        if not payload:
+            self.table.array[row] = 0
         self.table.array[row, : len(told)] = np.frombuffer(told, np.uint8)
         self.known.array[row] = HIDDEN if hidden else TOLD if payload else NOTHING
         count = int(self.changes[0])

@@ -60,7 +60,12 @@ def setup(folder: Path | None) -> None:
         _metrics[name] = Histogram(f"riverwalk_{name}", text, labels, buckets=SECONDS)
 
     counter("events", "Events applied")
-    counter("rejected", "Records that were no events, by reason", "reason")
+    counter(
+        "rejected",
+        "Records that were no events, by reason; forgotten: events older than their user's being forgotten",
+        "reason",
+    )
+    counter("rows_let_go", "Rows let go because others needed the room", "table")
     counter(
         "requests",
         "Requests by command and result: ok, error (the client's), failed (ours)",
@@ -108,10 +113,16 @@ def events(count: int) -> None:
         _metrics["events"].inc(count)
 
 
-def rejected(reason: str) -> None:
-    """Count a record that was no event."""
+def rejected(reason: str, count: int = 1) -> None:
+    """Count records that were no events, or that came after their user was forgotten."""
     if _metrics:
-        _metrics["rejected"].labels(reason).inc()
+        _metrics["rejected"].labels(reason).inc(count)
+
+
+def let_go(table: str, count: int) -> None:
+    """Count rows that were let go for others."""
+    if _metrics:
+        _metrics["rows_let_go"].labels(table).inc(count)
 
 
 def request(command: str, result: str, seconds: float) -> None:

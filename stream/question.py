@@ -25,7 +25,7 @@ import msgspec
 from stream.argument import count, name, number, place, share, short, text, timeout
 from stream.catalogue import decode as described
 from stream.error import BadEvent, BadRequest
-from stream.event import Event, decode
+from stream.event import FORGOTTEN, Event, decode
 from stream.filter import parse
 from stream.request import MAX_K, Answer, Rank, Recommend
 from stream.resp import Reply
@@ -108,6 +108,8 @@ def happened(args: list[bytes], now_ms: int) -> Event:
         fields["value"] = number("value", words[3])
     if len(words) > 4:
         fields["t"] = int(words[4]) if re.fullmatch(r"-?\d{1,18}", words[4], re.ASCII) else words[4]
+    if fields.get("type") == FORGOTTEN:
+        raise BadRequest("EVENT forgets nobody; wanted FORGET user")
     try:
         return decode(msgspec.json.encode(fields), now_ms)
     except BadEvent as exc:

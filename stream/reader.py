@@ -19,14 +19,14 @@ from stream.catalogue import Value
 from stream.catalogue import decode as described
 from stream.engine import Engine
 from stream.error import BadRequest
-from stream.event import Event, encode
+from stream.event import Event, encode, forget
 from stream.explanation import explained
 from stream.filter import Filter
 from stream.generation import Generation, Limits, current
 from stream.metadata import MOST
 from stream.request import Answer, Rank, Recommend, Similar, Trending
 from stream.rule import AnswerSettings, SeenSettings
-from stream.status import RANKERS
+from stream.status import LET_GO, RANKERS
 from tgn.layout import TgnSettings
 
 log = structlog.get_logger()
@@ -108,6 +108,8 @@ class Reader:
     def _engine(self) -> Engine:
         if self.engine is None:
             raise BadRequest("the state is still being loaded; try again in a moment")
+        self.engine.generation.users.catch_up()  # a row may have gone to another name since the last answer
+        self.engine.generation.items.catch_up()
         self.engine.scorer.catch_up()
         return self.engine
 
@@ -123,9 +125,11 @@ class Reader:
     def recommend(self, request: Recommend) -> Answer:
         """Return the best items for a user now."""
         engine = self._engine()
-        if request.user not in engine.generation.users.row:
-            engine.generation.users.catch_up()
-        answer = engine.recommend(request)
+        users = engine.generation.users
+        row, answer = users.row.get(request.user), engine.recommend(request)
+        users.catch_up()
+        if users.row.get(request.user) != row:  # it may have gone to another user while it was read
+            answer = engine.recommend(request)
         answer.offsets = self.offsets()
         return answer
 
@@ -137,11 +141,7 @@ class Reader:
         return answer
 
     def _item(self, item: str) -> int:
-        engine = self._engine()
-        items = engine.generation.items
-        if item not in items.row:
-            items.catch_up()
-        row = items.row.get(item, 0)
+        row = self._engine().generation.items.row.get(item, 0)
         if row == 0:
             raise BadRequest(f"item {item!r} is not known; wanted an item some event has named")
         return row
@@ -150,7 +150,8 @@ class Reader:
         engine = self._engine()
         names = [engine.scorer.name(int(row)) for row in rows]
         t = int(engine.state.world[0]["t"])
-        return Answer(names, weights.astype(np.float64).tolist(), [], t, self.offsets())
+        told = [(name, float(weight)) for name, weight in zip(names, weights, strict=True) if name]
+        return Answer([name for name, _ in told], [weight for _, weight in told], [], t, self.offsets())
 
     def similar(self, request: Similar) -> Answer:
         """Return the items like an item, lately or over all time."""
@@ -214,8 +215,8 @@ class Reader:
             "late_events": int(world["late"]),
             "stream_time_ms": int(world["t"]),
             "lag": int(status["lag"]),
-            "users": int(world["users"]),
-            "items": int(max(0, world["items"] - 1)),
+            "users": generation.users.named,
+            "items": generation.items.named - 1,
             "edges": int(world["edges"]),
             "edges_pruned_evicted": int(world["evicted"]),
             "edges_pruned_aged": int(world["aged"]),
@@ -226,6 +227,7 @@ class Reader:
             "learning_stopped": int(status["stopped"]),
             "ranker": RANKERS[int(status["serving"])],
             "pace_seconds": round(float(world["pace"]) / 1000, 3),
+            **{name: int(world[field]) for name, field in LET_GO.items()},
         }
         for k, name in enumerate(RANKERS):
             told[f"live_mrr_{name}"] = round(float(status["mrr"][k]), 4)
@@ -238,16 +240,26 @@ class Reader:
             told[f"described_{int(partition)}"] = int(status["described"][partition])
         return told
 
-    async def publish(self, event: Event) -> tuple[int, int]:
-        """Publish an event to the topic; return its partition and offset."""
+    def _topic(self) -> Publisher:
         if self.publisher is None:
             raise BadRequest("this instance publishes no events; produce them to the topic instead")
-        return await self.publisher.publish(event.user.encode(), encode(event))
+        return self.publisher
+
+    async def publish(self, event: Event) -> tuple[int, int]:
+        """Publish an event to the topic; return its partition and offset."""
+        return await self._topic().publish(event.user.encode(), encode(event))
+
+    async def forget(self, user: str, now_ms: int) -> tuple[int, int]:
+        """Publish that a user is to be forgotten; return the record's place."""
+        return await self._topic().publish(user.encode(), forget(user, now_ms))
+
+    def receipt(self, partition: int, offset: int) -> dict[str, int] | None:
+        """Return what was removed by the record at a place, None where that is not known any more."""
+        return self._engine().generation.receipts.get(partition, offset)
 
     def item(self, item: str) -> dict[str, Value] | None:
         """Return what the items topic has told of an item, None when it has told nothing."""
         engine = self._engine()
-        engine.generation.items.catch_up()
         row = engine.generation.items.row.get(item, 0)
         return described(engine.generation.metadata.get(row)) if row else None
 

@@ -14,10 +14,9 @@ import numpy as np
 
 from stream.batch import Record
 from stream.error import BadEvent, BadSource
-from stream.event import KINDS, Event, encode
+from stream.event import CODE, FORGOTTEN, Event, encode
 from stream.form import Reject, Row, format_of, rows
 
-_CODE = {name: code for code, name in enumerate(KINDS)}
 _UNORDERED = ("movielens", "npz")
 _ENDINGS = (".csv", ".data", ".base", ".test", ".jsonl", ".npz", ".tsv")
 _FIRST = (
@@ -77,7 +76,7 @@ def columns(path: str | Path, *, format: str | None = None) -> Columns:
         BadEvent: at the first bad line, named file:line, since a measurement must not leave out events silently.
     """
     path = event_file(path)
-    read = list(rows(path, format_of(path, format), _refuse))
+    read = [row for row in rows(path, format_of(path, format), _refuse) if row[3] != FORGOTTEN]
     user, item, t, kind, value = zip(*read, strict=True) if read else ((), (), (), (), ())
     times = np.array(t, np.int64)
     order = np.argsort(times, kind="stable")
@@ -85,7 +84,7 @@ def columns(path: str | Path, *, format: str | None = None) -> Columns:
         np.array(user, object)[order].tolist(),
         np.array(item, object)[order].tolist(),
         times[order],
-        np.fromiter((_CODE[name] for name in kind), np.int8, len(kind))[order],
+        np.fromiter((CODE[name] for name in kind), np.int8, len(kind))[order],
         np.array(value, np.float32)[order],
     )
 

@@ -173,7 +173,7 @@ class Scorer:
         items = self.generation.items
         if row >= len(items):
             items.catch_up()
-        return items.text[row]
+        return items.text[row] if row < len(items) else ""
 
     def fresh(self, seed: int) -> str:
         """Return in words why a new item is in the answer: what it is like (-1: nothing of the user's)."""

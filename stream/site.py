@@ -1,9 +1,10 @@
-"""What is asked over HTTP and what is replied; questions only, nothing is changed by them.
+"""What is asked over HTTP and what is replied; only DELETE changes anything.
 
     GET /recommend/{user}   ?k= &include_seen=true &reasons=false &after=partition:offset &timeout=ms
     GET /similar/{item}     ?k= &alltime=true &filter= &category=
     GET /trending           ?k= &half_life=1h &filter= &category=
     GET /explain/{user}/{item}  ?filter=
+    DELETE /user/{user}     what FORGET does and replies
     GET /info               what INFO tells of the stream and the state
     GET /health/live        200 while the process lives
     GET /health/ready       200 when answers are fresh enough to be used, else 503
@@ -29,6 +30,7 @@ import structlog
 
 from stream import argument, metric
 from stream.address import is_loopback
+from stream.erasure import erased
 from stream.error import BadRequest
 from stream.filter import parse
 from stream.inquiry import half_life, narrow
@@ -87,6 +89,7 @@ class Site:
             ("trending", 0): self._trending,
             ("explain", 2): self._explain,
             ("item", 1): self._item,
+            ("user", 1): self._forget,
             ("info", 0): self._info,
         }
 
@@ -99,9 +102,13 @@ class Site:
             return _error(500, "this should not have happened; the server's log says what did")
 
     async def _answer(self, question: Question) -> Page:
-        if question.method not in ("GET", "HEAD"):
-            return _error(405, f"{question.method} is not taken; wanted GET", ("Allow", "GET, HEAD"))
         path, _, query = question.target.partition("?")
+        deletes = path.startswith("/user/")
+        if question.method not in (("DELETE",) if deletes else ("GET", "HEAD")):
+            allowed = "DELETE" if deletes else "GET, HEAD"
+            return _error(
+                405, f"{question.method} is not taken; wanted {allowed.split(',')[0]}", ("Allow", allowed)
+            )
         if path == "/health/live":
             return _json(200, {"live": True})
         if path == "/health/ready":
@@ -163,7 +170,7 @@ class Site:
                 _error(500, "this should not have happened; the server's log says what did"),
                 "failed",
             )
-        if "after=" not in query:  # the seconds of one that waits are not its own
+        if "after=" not in query and head != "user":  # the seconds of one that waits are not its own
             metric.request(f"http_{head}", result, time.perf_counter() - began)
         self._service.answered += 1
         return reply
@@ -240,6 +247,11 @@ class Site:
                 f"nothing is known of item {item!r}; the items topic, or ITEM on the socket, tells it"
             )
         return {"item": item, "fields": found}
+
+    async def _forget(self, parts: list[str], options: dict[str, str]) -> Any:
+        user = argument.name("user", parts[0].encode())
+        all_known(options, "none")
+        return await erased(self._service, user)
 
     async def _info(self, parts: list[str], options: dict[str, str]) -> Any:
         all_known(options, "none")

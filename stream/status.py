@@ -8,6 +8,12 @@ PARTITIONS = 256
 
 RANKERS = ("riverwalk", "blend", "own_recency", "popularity")  # serving codes, by number
 
+LET_GO = {  # fields of INFO, and of the world's row
+    "items_let_go": "items_let_go",
+    "users_let_go": "users_let_go",
+    "forgotten_users": "forgotten",
+    "forgotten_events": "dropped",
+}
 STATUS = np.dtype(
     [
         ("generation", "i8"),

@@ -154,8 +154,8 @@ def test_asking_writes_nothing(pair: Pair) -> None:
     tables = [
         *generation.world.tables,
         *generation.learned.values(),
-        generation.users.ends,
-        generation.items.ends,
+        generation.users.place,
+        generation.items.place,
     ]
     before = [table.bytes.tobytes() for table in tables]
     reader = pair.reader

@@ -45,6 +45,7 @@ def test_rows_names_and_offsets_come_back(tmp_path: Path) -> None:
 
 def test_a_corrupt_row_is_named(tmp_path: Path) -> None:
     first = table()
+    first.array["a"][3] = 1
     first.touch(np.array([3]))
     store = Store(tmp_path)
     store.save([first], {}, "events", {0: 1})
@@ -69,6 +70,7 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
 
 def test_rows_of_another_width_are_refused(tmp_path: Path) -> None:
     first = table()
+    first.array["a"][1] = 1
     first.touch(np.array([1]))
     store = Store(tmp_path)
     store.save([first], {}, "events", {})

@@ -87,6 +87,14 @@ class Toy:
         self.published.append(event)
         return 0, len(self.published) - 1
 
+    async def forget(self, user: str, now_ms: int) -> tuple[int, int]:
+        return await self.publish(Event(user, "", now_ms, "forget"))
+
+    def receipt(self, partition: int, offset: int) -> dict[str, int] | None:
+        known = self.published[offset].user == "ann"
+        names = ("found", "history", "seen", "events", "memory")
+        return {"t": NOW_MS, **dict.fromkeys(names, int(known))}
+
     def tick(self) -> None:
         self.ticks += 1
 
@@ -100,9 +108,9 @@ class Toy:
 
 
 @asynccontextmanager
-async def serving(toy: Toy, host: str = "127.0.0.1", **options: Any) -> AsyncIterator[Server]:
-    """A server of the toy on a free port for as long as the block runs."""
-    server = await serve(toy, host, 0, version="1.2.3", clock=lambda: NOW_MS, **options)
+async def serving(toy: Any, host: str = "127.0.0.1", **options: Any) -> AsyncIterator[Server]:
+    """A server of the toy, or of another backend, on a free port for as long as the block runs."""
+    server = await serve(toy, host, 0, **{"version": "1.2.3", "clock": lambda: NOW_MS} | options)
     try:
         yield server
     finally:

@@ -266,6 +266,22 @@ class Learner:
             row_adam(t[name], moment, rows, gradient, at, clock + (at > 0), scale, rate, decay)
             self._touch(rows[rows > 0], name, "item_moment")
 
+    def drop(self, items: np.ndarray, users: int) -> None:
+        """Forget items, int64 [n], whose rows go to others; their rows of the tables are the caller's to clear.
+
+        Args:
+            users: User rows in use.
+        """
+        self.pool.drop(items)
+        gone = np.zeros(self.place.shape[0], bool)
+        gone[items] = True
+        kept = ([part[~gone[parts[3]]] for part in parts] for parts in self.past)
+        self.past = [tuple(parts) for parts in kept if parts[3].shape[0]]
+        last = self.tables["user_last"]
+        rows = np.flatnonzero(gone[last[:users]])
+        last[rows] = 0
+        self._touch(rows, "user_last")
+
     def remember(
         self, user: np.ndarray, item: np.ndarray, t: np.ndarray, kind: np.ndarray, value: np.ndarray
     ) -> None:

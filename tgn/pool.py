@@ -46,8 +46,12 @@ class Pool:
         rows = np.unique(item).astype(np.int64)
         fresh = rows[~(self.tables["item_output"][rows, -1] > 0)]
         if fresh.shape[0]:
-            self.alive = np.sort(np.concatenate([self.alive, fresh]))
+            self.alive = np.union1d(self.alive, fresh)
         return fresh
+
+    def drop(self, rows: np.ndarray) -> None:
+        """Forget items, int64 [n], whose rows go to others."""
+        self.alive = np.setdiff1d(self.alive, rows)
 
     def draw(self, item: np.ndarray) -> np.ndarray:
         """Return the rows of a pool that holds `item`, int64 [P], sorted, each once."""
@@ -60,7 +64,7 @@ class Pool:
         some = recent[2 + self.rng.integers(0, used, popular)]
         other = self.alive[self.rng.integers(0, self.alive.shape[0], uniform)]
         rows: np.ndarray = np.unique(np.concatenate([some, other, item]).astype(np.int64))
-        return rows
+        return rows[self.tables["item_output"][rows, -1] > 0]  # the ring may name items that were let go
 
     def noise(self, rows: np.ndarray) -> np.ndarray:
         """Return the log of how often each of the rows is among the draws of a pool, float32 [P]; 0 for always."""
