@@ -8,6 +8,7 @@ start             from the command to the first answer, kernels compiled anew an
 learn             learning on one thread, the network alone and the whole pass; PyG's TGN training as peer
 rank              one ranking in process, everything but the socket
 memory            resident memory of the two processes after a log
+budget            memory and store while a million items stream through a budget of 100 000
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def run(name: str, config: Config) -> Figures:
     Raises:
         BadConfig: There is no such benchmark, or a program it needs is missing.
     """
-    from deploy import inside, latency, throughput
+    from deploy import churn, inside, latency, throughput
 
     known: dict[str, Callable[[Config], Figures]] = {
         "ingest": throughput.ingest,
@@ -50,6 +51,7 @@ def run(name: str, config: Config) -> Figures:
         "freshness": latency.freshness,
         "start": latency.start,
         "memory": throughput.memory,
+        "budget": churn.budget,
         "learn": inside.learn,
         "rank": inside.rank,
     }
@@ -122,6 +124,12 @@ def resident_mib(pid: int) -> float:
     """Return the memory a process holds, its share of what several map included, in MiB."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+def anonymous_mib(pid: int) -> float:
+    """Return the memory a process holds for itself, without what is mapped from files, in MiB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:")) / 1024
 
 
 def rss_mib(pid: int) -> float:
