@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +87,10 @@ def budget(config: Config) -> bench.Figures:
                         "sweep_share": round(spent.get("sweep", 0.0) / max(sum(spent.values()), 1e-9), 4),
                     })  # fmt: skip
                     before = count
+                    print(found[-1], file=sys.stderr, flush=True)
+                time.sleep(
+                    ready.learn.save_seconds + 5
+                )  # what was learned is saved, so that the end is quick
         return {
             "unit": "MiB", "budget": BUDGET, "users": USERS, "marks": found,
             "measured": "a whole instance, learning on, the embedded broker; at each mark VmRSS and RssAnon of ingest, blocks of the shared tables and of the store; sweep_share is of ingest's time in batches so far",
