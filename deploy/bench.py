@@ -11,6 +11,7 @@ answer            RECOMMEND in process, 20 of 100 000 described items, by the ru
 walk              the co-watch graph in process: walks, upkeep, aging
 memory            resident memory of the two processes after a log
 aging             freshness of lists on a stream whose taste shifts, with and without aging and decay of edges
+budget            memory and store while a million items stream through a budget of 100 000
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def run(name: str, config: Config, picture: str | None = None) -> Figures:
     Raises:
         BadConfig: There is no such benchmark, or a program it needs is missing.
     """
-    from deploy import aging, cowatch, inside, latency, menu, throughput
+    from deploy import aging, churn, cowatch, inside, latency, menu, throughput
 
     known: dict[str, Callable[[Config], Figures]] = {
         "ingest": throughput.ingest,
@@ -56,6 +57,7 @@ def run(name: str, config: Config, picture: str | None = None) -> Figures:
         "freshness": latency.freshness,
         "start": latency.start,
         "memory": throughput.memory,
+        "budget": churn.budget,
         "learn": inside.learn,
         "rank": inside.rank,
         "answer": menu.answer,
@@ -133,6 +135,12 @@ def resident_mib(pid: int) -> float:
     """Return the memory a process holds, its share of what several map included, in MiB."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+def anonymous_mib(pid: int) -> float:
+    """Return the memory a process holds for itself, without what is mapped from files, in MiB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:")) / 1024
 
 
 def rss_mib(pid: int) -> float:

@@ -176,8 +176,8 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
     else:
         generation.publish()
     ready(
-        f"ready in {time.monotonic() - begin:.1f} s: {len(generation.users):,} users, "
-        f"{len(generation.items) - 1:,} items, {int(engine.state.world[0]['events']):,} events remembered"
+        f"ready in {time.monotonic() - begin:.1f} s: {generation.users.named:,} users, "
+        f"{generation.items.named - 1:,} items, {int(engine.state.world[0]['events']):,} events remembered"
     )
     try:
         loop.run(stop.is_set)

@@ -87,7 +87,7 @@ def ingest(config: Config) -> bench.Figures:
                 with Client(service.config.serve) as client:
                     figures: bench.Figures = _followed(client, bench.EVENTS)
                     known = bench.info(client)
-                    figures["seconds_by_step"] = _steps(service.config)
+                    figures["seconds_by_step"] = steps(service.config)
         finally:
             if own:
                 kafka.stop(place / "kafka")
@@ -140,7 +140,7 @@ def embedded(config: Config) -> bench.Figures:
         }  # fmt: skip
 
 
-def _steps(config: Config) -> dict[str, float]:
+def steps(config: Config) -> dict[str, float]:
     """Return the seconds ingest has spent in each step, from its metrics."""
     page = (
         urllib.request.urlopen(f"http://127.0.0.1:{config.serve.http_port}/metrics", timeout=10)

@@ -239,7 +239,7 @@ class Training:
         seconds: float,
         ended: str,
     ) -> Report:
-        status, world = self.generation.status, self.generation.world.state.world[0]
+        status = self.generation.status
         live = {
             name: Live(round(float(status["mrr"][k]), 5), round(float(status["recall10"][k]), 5))
             for k, name in enumerate(RANKERS)
@@ -260,8 +260,8 @@ class Training:
             last_bad=past.last_bad,
             live=live,
             serving=RANKERS[int(status["serving"])],
-            users=int(world["users"]),
-            items=max(0, int(world["items"]) - 1),
+            users=self.generation.users.named,
+            items=self.generation.items.named - 1,
             events_remembered=self.events,
         )
 

@@ -73,6 +73,11 @@ class Budget:
             names = ["user", "user.id", "seen", *(table.name for table in generation.nodes["user"])]
             self.stale = [name.encode() + b"\0" for name in names]
 
+        for kind, ids in self.kinds.items() if store is not None else ():
+            # What is learned is saved on a slower clock: a crash may have left rows of names that were let go.
+            free = [*ids.free, *range(len(ids), int(self.world.state.world[0][f"{kind}s"]))]
+            generation.clear(kind, np.array(free, np.int64))
+
     def runs(self, batch: Batch, taken: np.ndarray, told: Callable[[], object]) -> Iterator[Run]:
         """Yield the events of a batch, to be applied before the next ones are asked for.
 

@@ -238,9 +238,9 @@ class Ingest:
             )
         world = self.engine.state.world[0]
         for table, rows in (
-            (generation.world.users, int(world["users"])),
-            (generation.world.items, int(world["items"])),
-            (generation.world.edges, int(world["items"])),
+            (generation.world.users, generation.users.named),
+            (generation.world.items, generation.items.named),
+            (generation.world.edges, generation.items.named),
             (generation.world.seen, int(world["blocks"])),
         ):
             metric.table(table.name, rows, rows * table.row_bytes)

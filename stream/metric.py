@@ -66,6 +66,8 @@ def setup(folder: Path | None) -> None:
         "reason",
     )
     counter("rows_let_go", "Rows let go because others needed the room", "table")
+    for table in ("item", "user"):
+        _metrics["rows_let_go"].labels(table)  # to be seen while it is 0
     counter(
         "requests",
         "Requests by command and result: ok, error (the client's), failed (ours)",

@@ -35,8 +35,9 @@ class Slow(FileSource):
         self.over = not found
         return found
 
-path, folder, limit, learn = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "learn"
-generation = Generation(GraphSettings(), TgnSettings(), Limits(max_users=600, max_items=300))
+path, folder, limit, learn = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), "learn" in sys.argv[4]
+limits = Limits(max_users=150, max_items=100) if "tight" in sys.argv[4] else Limits(max_users=600, max_items=300)
+generation = Generation(GraphSettings(), TgnSettings(), limits)
 store = Store(folder)
 store.load([*generation.world.tables, *generation.learned.values()], [generation.users, generation.items])
 source = Slow(path, store.offsets("events"))
@@ -53,7 +54,7 @@ store.close()
 """
 
 
-def run(log: Path, folder: Path, limit: int, learn: bool, kill_after: int | None) -> bool:
+def run(log: Path, folder: Path, limit: int, how: str, kill_after: int | None) -> bool:
     """Run a writer to its end, or kill it after some reads; return whether it came to its end."""
     command = [
         sys.executable,
@@ -62,7 +63,7 @@ def run(log: Path, folder: Path, limit: int, learn: bool, kill_after: int | None
         str(log),
         str(folder),
         str(limit),
-        "learn" if learn else "frozen",
+        how,
     ]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     with subprocess.Popen(
@@ -97,16 +98,17 @@ def log(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("learn", [False, True])
-def test_a_killed_writer_ends_in_the_same_bytes(tmp_path: Path, log: Path, learn: bool) -> None:
-    assert run(log, tmp_path / "whole", 500, learn, None)
+@pytest.mark.parametrize("how", ["frozen", "learn", "tight and learn"])
+def test_a_killed_writer_ends_in_the_same_bytes(tmp_path: Path, log: Path, how: str) -> None:
+    """Tight: with room for a part of the items and users only, so that rows are let go all the time."""
+    assert run(log, tmp_path / "whole", 500, how, None)
 
     random.seed(5)
     for limit, kills in ((170, 9), (333, 5)):
-        assert not run(log, tmp_path / "killed", limit, learn, kills)
-    assert run(log, tmp_path / "killed", 211, learn, None)
+        assert not run(log, tmp_path / "killed", limit, how, kills)
+    assert run(log, tmp_path / "killed", 211, how, None)
 
-    whole, killed = rows(tmp_path / "whole", not learn), rows(tmp_path / "killed", not learn)
-    assert len(whole) > 600
+    whole, killed = (rows(tmp_path / name, how == "frozen") for name in ("whole", "killed"))
+    assert len(whole) > (300 if "tight" in how else 600)
     assert whole.keys() == killed.keys()
     assert [key for key in whole if whole[key] != killed[key]] == []

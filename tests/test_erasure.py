@@ -13,9 +13,10 @@ from toy import ask, client, on_loop, serving
 from state.record import GraphSettings
 from state.store import Store
 from stream.batch import decode_batch
-from stream.event import forget
+from stream.event import FORGET, forget
 from stream.http import serve as serve_http
 from stream.reader import Reader
+from stream.replay import FileSource, columns
 from tgn.layout import TgnSettings
 
 
@@ -156,3 +157,15 @@ def test_forget_over_http_and_what_is_not_applied_in_time_is_accepted(
             await web.close(0.5)
 
     on_loop(test)
+
+
+def test_a_file_may_hold_the_record_too(tmp_path: Path) -> None:
+    for name, text in (
+        ("a.csv", "user,item,timestamp,type\nann,cup,1,view\nann,,2,forget\n"),
+        ("a.jsonl", '{"user":"ann","item":"cup","t":1000}\n{"user":"ann","type":"forget","t":2000}\n'),
+    ):
+        (tmp_path / name).write_text(text)
+        batch, bad = decode_batch(FileSource(tmp_path / name).poll(9), NOW)
+
+        assert (batch.user, batch.kind.tolist(), bad) == (["ann", "ann"], [0, FORGET], [])
+        assert columns(tmp_path / name).item == ["cup"]

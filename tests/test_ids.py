@@ -20,7 +20,7 @@ def known(ids: Ids) -> dict[int, str]:
     return {row: text for row, text in enumerate(ids.text) if text}
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(STEPS)
 def test_readers_and_a_store_follow_what_is_let_go_and_given_again(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]

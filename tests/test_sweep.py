@@ -86,7 +86,7 @@ def without(was: dict, gone: set[int]) -> dict:
     }
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.integers(0, 9), st.integers(0, 900), st.sets(st.integers(1, ITEMS - 1), min_size=1))
 def test_items_that_go_leave_what_dictionaries_leave(seed: int, n: int, gone: set[int]) -> None:
     made = world(seed, n)
@@ -108,7 +108,7 @@ def test_items_that_go_leave_what_dictionaries_leave(seed: int, n: int, gone: se
             assert set(table.dirty.tolist()) == set(changed.tolist())
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.integers(0, 9), st.integers(0, 900), st.sets(st.integers(0, USERS - 1), min_size=1))
 def test_users_that_go_are_named_nowhere_and_their_blocks_are_given_again(
     seed: int, n: int, gone: set[int]
