@@ -217,9 +217,8 @@ def least(world: World, rows: np.ndarray, count: int) -> np.ndarray:
     """
     state = world.state
     t, half = int(state.world[0]["t"]), float(state.rates[0]["pop"][HALF - 1] * state.world[0]["pace"])
-    items = state.items[rows]
-    last = items["last_t"]
-    value = items["pop"][:, HALF - 1] * np.exp(-LN2 * np.maximum(t - last, 0) / half)
+    last = state.items["last_t"][rows]
+    value = state.items["pop"][rows, HALF - 1] * np.exp(-LN2 * np.maximum(t - last, 0) / half)
     return _first(rows, count, value, last)
 
 
