@@ -16,7 +16,6 @@ from state.error import BadStore
 from state.record import START, GraphSettings
 from stream import chart
 from stream.catalogue import Value
-from stream.catalogue import decode as described
 from stream.engine import Engine
 from stream.error import BadRequest
 from stream.event import Event, encode, forget
@@ -261,7 +260,9 @@ class Reader:
         """Return what the items topic has told of an item, None when it has told nothing."""
         engine = self._engine()
         row = engine.generation.items.row.get(item, 0)
-        return described(engine.generation.metadata.get(row)) if row else None
+        if engine.scorer.waiting.pop(row, row) is None:
+            engine.scorer.take(row)
+        return engine.scorer.catalogue.get(row) if row else None
 
     async def describe(self, item: str, fields: dict[str, Value] | None) -> tuple[int, int]:
         """Publish what an item is, None for nothing any more; return the record's place once it is in force."""

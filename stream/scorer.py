@@ -69,15 +69,18 @@ class Scorer:
                 waiting.pop(row, None)
                 waiting[row] = None
         for _ in range(min(most, len(waiting))):
-            row, _ = waiting.popitem()
-            try:
-                fields = decode(metadata.get(row))
-                self.catalogue.put(row, fields)
-            except BadEvent:
-                continue  # half written: it is told again
-            if self.explore is not None:
-                self.explore.put(row, fields, int(self.state.items[row]["n"]))
+            self.take(waiting.popitem()[0])
         return bool(waiting)
+
+    def take(self, row: int) -> None:
+        """Take in what is told of an item."""
+        try:
+            fields = decode(self.generation.metadata.get(row))
+            self.catalogue.put(row, fields)
+        except BadEvent:
+            return  # half written: it is told again
+        if self.explore is not None:
+            self.explore.put(row, fields, int(self.state.items[row]["n"]))
 
     def bar(self, rows: np.ndarray, filter: Filter | None, now_ms: int) -> None:
         """Bar these items, int32 [n], and those a filter refuses, until `free`."""

@@ -54,6 +54,9 @@ def test_parts_of_a_row_are_those_of_a_dict_after_any_events(drawn: list[tuple[i
     for src in range(80):
         edge = made.state.edges[src]
         whole = sum(weight for (a, _), weight in wanted.items() if a == src)
+        if edge["total"] == 0:
+            assert whole < 1e-30  # faded beyond what a float holds
+            continue
         for dst, w in zip(edge["dst"][: edge["slots"]].tolist(), edge["w"].tolist(), strict=False):
             assert w / float(edge["total"]) == pytest.approx(wanted[src, dst] / whole, rel=1e-3, abs=1e-6)
 

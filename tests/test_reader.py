@@ -88,6 +88,6 @@ def test_explain_tells_the_features_of_a_candidate(tmp_path: Path) -> None:
     pair.learn([("ann", "tea", 1), ("ann", "cup", 2), ("bob", "tea", 3)])
     told = reader(tmp_path).explain("bob", "cup")
 
-    assert told["reason"] == "because you had tea just now: often taken right after it"
+    assert told["reason"] == "because you viewed tea just now: often taken right after it"
     assert told["rank"].isdigit()
     assert float(told["push"]) > 0
