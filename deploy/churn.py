@@ -13,9 +13,8 @@ from msgspec.structs import replace
 from deploy import bench
 from deploy.client import Client
 from deploy.config import Config
-from deploy.throughput import AHEAD, steps
+from deploy.throughput import paced, steps
 from stream.event import Event, encode
-from stream.kafka import Sink
 
 BUDGET, USERS = 100_000, 50_000
 MARKS = (100_000, 200_000, 500_000, 1_000_000)  # distinct items
@@ -54,13 +53,7 @@ def budget(config: Config) -> bench.Figures:
         found: list[bench.Figures] = []
         with open(place / "log", "wb") as log, bench.instance(ready, log) as service:
             with Client(service.config.serve) as client:
-                sink = Sink(
-                    service.config.kafka.address,
-                    ready.kafka.topic,
-                    ahead=AHEAD,
-                    applied=lambda _: bench.number(bench.info(client), "offset_0"),
-                    partition=0,
-                )
+                sink = paced(service, client)
                 events, count, before = _stream(), 0, 0
                 for mark in MARKS:
                     begin = time.perf_counter()

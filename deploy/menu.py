@@ -41,7 +41,7 @@ def answer(config: Config) -> bench.Figures:
         writer.items.rows(names)
         item = chance.permutation(ITEMS)[(ITEMS * chance.random(EVENTS) ** 3).astype(np.int64)]
         user = (USERS * chance.random(EVENTS) ** 2).astype(np.int64)
-        t = 1_700_000_000_000 + 40_000 * np.arange(EVENTS, dtype=np.int64)
+        t = 1_700_000_000_000 + 1_000 * np.arange(EVENTS, dtype=np.int64)
         step = EVENTS // LEARNED
         for at in range(0, EVENTS, step):
             rows = slice(at, at + step)

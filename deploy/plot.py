@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from deploy.ink import COLOURS, FAINT, GRID, INK, check, line, page, rect, text, ticks
-from deploy.report import KINDS, heading
+from deploy.report import KINDS, best_first, heading
 
 __all__ = ["check", "svg"]
 
@@ -25,7 +25,7 @@ def svg(report: Report) -> str:
     """Return the picture."""
     parts = list(dict.fromkeys(row["part"] for row in report["rows"]))
     last = parts[-1]
-    rows = sorted((row for row in report["rows"] if row["part"] == last), key=lambda row: -row["mrr"])
+    rows = best_first(report, last)
     bars, below = _bars(report, [row["model"] for row in rows], parts, 76)
     kinds, end = _kinds(_chosen(rows), last, below + 50)
     head = [

@@ -201,7 +201,7 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
     from stream import server
     from stream.kafka import Sink
     from stream.reader import Reader
-    from stream.rule import AnswerSettings, SeenSettings
+    from stream.rule import AnswerSettings, ttl
 
     begin = time.monotonic()
     sink = Sink(config.kafka.address, config.kafka.topic, extra=config.kafka.options)
@@ -216,7 +216,7 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
         describer=describer,
         ready_lag=config.serve.ready_lag,
         version=number,
-        seen=SeenSettings(**msgspec.structs.asdict(config.seen)),
+        ttl=ttl(msgspec.structs.asdict(config.seen)),
         answers=AnswerSettings(**msgspec.structs.asdict(config.answer)),
     )
     reader.warm()

@@ -57,7 +57,7 @@ def table(report: Report) -> Table:
         return [row["mrr"], recall["10"], recall["20"], *precision, ndcg["10"], ndcg["20"]]
 
     for part in ("validation", "test"):
-        rows = sorted((row for row in report["rows"] if row["part"] == part), key=lambda row: -row["mrr"])
+        rows = best_first(report, part)
         best = [max(column) for column in zip(*(figures(row) for row in rows), strict=True)]
         for row in rows:
             shown = [
@@ -73,6 +73,12 @@ def table(report: Report) -> Table:
     return made
 
 
+def best_first(report: Report, part: str) -> list[dict[str, Any]]:
+    """Return the rows of a part, the largest MRR first."""
+    rows: list[dict[str, Any]] = report["rows"]
+    return sorted((row for row in rows if row["part"] == part), key=lambda row: -row["mrr"])
+
+
 def heading(report: Report) -> str:
     """Return in one line what was measured, and how."""
     new = ", new items only" if report["new_only"] else ""
@@ -82,7 +88,7 @@ def heading(report: Report) -> str:
 
 def by_kind(report: Report, part: str) -> Table:
     """Return MRR and R@10 by kind of event, best first; events of more than one kind count in each."""
-    rows = sorted((row for row in report["rows"] if row["part"] == part), key=lambda row: -row["mrr"])
+    rows = best_first(report, part)
     kinds = {name: kind["n"] for name, kind in rows[0]["by_kind"].items() if kind["n"]}
     made = Table(title=f"by kind of event, {part}: MRR / R@10")
     made.add_column("model")
@@ -107,7 +113,7 @@ def _asked(report: Report, part: str) -> bool:
 
 def newcomers(report: Report, part: str) -> Table:
     """Return MRR and R@20 of users who are not in training, by how many events of theirs there were before."""
-    rows = sorted((row for row in report["rows"] if row["part"] == part), key=lambda row: -row["mrr"])
+    rows = best_first(report, part)
     bands = {name: band["n"] for name, band in rows[0]["newcomers"].items() if band["n"]}
     made = Table(title=f"new users by events before, {part}: MRR / R@20")
     made.add_column("model")
@@ -169,7 +175,7 @@ def compared(report: Report, part: str) -> Table:
     made.add_column("model")
     for other in against:
         made.add_column(f"against {other}", justify="right")
-    for row in sorted((row for row in report["rows"] if row["part"] == part), key=lambda row: -row["mrr"]):
+    for row in best_first(report, part):
         made.add_row(row["model"], *(_cell(pairs.get((row["model"], other))) for other in against))
     return made
 

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from deploy import bench, kafka
 from deploy.client import Client
 from deploy.config import BadConfig, Config
+from deploy.service import Service
 from stream.kafka import Sink, ensure_topic
 from stream.replay import Columns
 
@@ -201,6 +202,18 @@ def _peer(stream: Columns, rate: float) -> bench.Figures:
     }
 
 
+def paced(service: Service, client: Client) -> Sink:
+    """Return a producer to an instance's embedded broker that is not further ahead than the broker keeps."""
+    kafka = service.config.kafka
+    return Sink(
+        kafka.address,
+        kafka.topic,
+        ahead=AHEAD,
+        applied=lambda _: bench.number(bench.info(client), "offset_0"),
+        partition=0,
+    )
+
+
 def memory(config: Config) -> bench.Figures:
     """Measure resident memory after the Wikipedia log, or the generated stream where that is not found."""
     from deploy.dataset import find
@@ -218,13 +231,7 @@ def memory(config: Config) -> bench.Figures:
             with Client(service.config.serve) as client:
                 from stream.event import encode
 
-                sink = Sink(
-                    service.config.kafka.address,
-                    ready.kafka.topic,
-                    ahead=AHEAD,
-                    applied=lambda _: bench.number(bench.info(client), "offset_0"),
-                    partition=0,
-                )
+                sink = paced(service, client)
                 for event in events(str(found.path)):
                     sink.send(event.user.encode(), encode(event))
                     count += 1

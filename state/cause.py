@@ -86,6 +86,18 @@ def why(state: State, u: int, row: int) -> tuple[int, int, int]:
 
 
 @njit(nogil=True, cache=True)
+def causes(state: State, u: int, rows: np.ndarray, out: np.ndarray) -> None:
+    """Write what `why` tells of each of the rows, and the kind of the user's last event on what led there.
+
+    Shapes:
+        - rows: int32 [n]; out: int64 [n, 4]: cause, item, time in ms, kind as of `last_kind`
+    """
+    for k in range(rows.shape[0]):
+        cause, seed, t = why(state, u, rows[k])
+        out[k, 0], out[k, 1], out[k, 2], out[k, 3] = cause, seed, t, last_kind(state, u, seed)
+
+
+@njit(nogil=True, cache=True)
 def _two_steps(state: State, src: int, row: int) -> float:
     """Return the chance to be at `row` after two steps from `src`."""
     edge = state.edges[src]

@@ -22,7 +22,7 @@ from stream.rule import AnswerSettings
 from stream.scorer import Scorer
 from tgn.variety import likeness, mixed
 
-VARIED = 4  # candidates that variety chooses from, for each place
+VARIED = 3  # candidates that variety chooses from, for each place
 
 
 class Chosen(NamedTuple):
@@ -71,6 +71,11 @@ class Arrangement:
             return self._explored(rows, scores, u, request, share, cut)
         return Chosen(rows, scores, {}, cut)
 
+    def warm(self) -> None:
+        """Compile the kernels that only some requests need."""
+        mixed(np.zeros(1, np.float32), np.zeros((1, 1), np.float32), 0.5, 1)
+        find(self.scorer.state.seen, 0, 0, 0)
+
     def alike(self, rows: np.ndarray) -> np.ndarray:
         """Return how alike items are, float32 [n, n], by their collaborative vectors, else by category."""
         slow = self.scorer.generation.learned["slow"].array
@@ -86,20 +91,8 @@ class Arrangement:
         room = np.zeros(k if not cap else items + m, np.int32)
         room[:m] = rows
         described = scorer.generation.metadata.known.array
-        n = int(
-            fill(
-                scorer.state,
-                scorer.scratch,
-                u,
-                t,
-                request.include_seen,
-                room,
-                m,
-                room.shape[0],
-                described,
-            )
-        )
-        rows = room[:n]
+        limit, own = room.shape[0], request.include_seen
+        rows = room[: int(fill(scorer.state, scorer.scratch, u, t, own, room, m, limit, described))]
         if cap:
             rows = rows[scorer.capped(rows, cap, k)]
         low = float(scores.min()) if m else 0.0
@@ -127,10 +120,8 @@ class Arrangement:
             if self._had(u, row):
                 continue
             head = rows[: max(0, request.k - len(found) - 1)]
-            line = np.append(head, [*found, row])
-            if request.per_category and scorer.capped(line, request.per_category, request.k).shape[0] < len(
-                line
-            ):
+            line, cap = np.append(head, [*found, row]), request.per_category
+            if cap and scorer.capped(line, cap, request.k).shape[0] < line.shape[0]:
                 continue
             found[row] = seed
         left = min(rows.shape[0], request.k - len(found))

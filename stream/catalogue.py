@@ -85,11 +85,6 @@ def _refusal(payload: bytes, found: str) -> BadEvent:
     return BadEvent(reason, f"metadata begins {payload[:40]!r}: {found}; expected a JSON object of fields")
 
 
-def hides(fields: dict[str, Value] | None) -> bool:
-    """Whether an item is to be in no answer: `"hidden": true` or `"available": false`."""
-    return fields is not None and (fields.get("hidden") is True or fields.get("available") is False)
-
-
 class Catalogue:
     """Metadata by row of an item, for one thread.  `version` counts the puts.
 
@@ -133,6 +128,11 @@ class Catalogue:
         known = row < len(self._present) and self._present[row]
         columns = self._columns.items()
         return {name: column.get(row) for name, column in columns if column.kind[row]} if known else None
+
+    def value(self, row: int, name: str) -> Value | None:
+        """One field of an item, None where it is not known."""
+        column = self._columns.get(name)
+        return column.get(row) if column and row < len(self._present) and column.kind[row] else None
 
     def codes(self, rows: np.ndarray) -> np.ndarray:
         """The codes of items' categories, int32 [n], 0 without one."""

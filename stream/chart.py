@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 
 from state.answer import similar, trending
@@ -12,33 +9,11 @@ from state.gram import busiest
 from state.kin import COUNTED, kin
 from state.trend import between, trend
 from stream.engine import Engine
-from stream.filter import Filter
 from stream.request import Similar, Trending
 from tgn.slow import likeness
 
+NONE = np.zeros(0, np.int32)
 Found = tuple[np.ndarray, np.ndarray]  # rows int32 [n], best first, and weights float32 [n]
-
-
-@contextmanager
-def narrowed(engine: Engine, filter: Filter | None, category: str) -> Iterator[None]:
-    """Bar what a filter refuses and what is of another category, besides the hidden items, while the block runs."""
-    if filter is None and not category:
-        yield
-        return
-    scorer = engine.scorer
-    barred, catalogue, world = scorer.scratch.barred, scorer.catalogue, engine.state.world[0]
-    n = min(int(world["items"]), barred.shape[0])
-    before = barred[:n].copy()
-    try:
-        if filter is not None:
-            np.maximum(barred[:n], catalogue.mask(filter, int(world["t"]), n)[:n], out=barred[:n])
-        if category:
-            codes = catalogue.categories[:n]
-            barred[: codes.shape[0]] |= codes != catalogue.words.code.get(category, -1)
-            barred[codes.shape[0] : n] = 1
-        yield
-    finally:
-        barred[:n] = before
 
 
 def alike(engine: Engine, row: int, request: Similar) -> Found:
@@ -50,7 +25,7 @@ def alike(engine: Engine, row: int, request: Similar) -> Found:
     """
     state, scratch, k = engine.state, engine.scorer.scratch, request.k
     rows, weights = np.zeros(k, np.int32), np.zeros(k, np.float32)
-    with narrowed(engine, request.filter, request.category):
+    with engine.scorer.barring(NONE, request.filter, int(state.world[0]["t"]), request.category):
         if not request.all_time:
             n = similar(state, scratch, row, rows, weights)
             return rows[:n], weights[:n]
@@ -75,7 +50,7 @@ def rising(engine: Engine, request: Trending) -> tuple[Found, int]:
     rows, weights = np.zeros(request.k, np.int32), np.zeros(request.k, np.float32)
     t, half = int(state.world[0]["t"]), float(request.half_life_ms)
     taken = int(between(state, half)[3])
-    with narrowed(engine, request.filter, request.category):
+    with engine.scorer.barring(NONE, request.filter, t, request.category):
         if half or request.filter is not None or request.category:
             size = min(int(state.world[0]["items"]), scratch.barred.shape[0])
             n = trend(state, t, half, scratch.barred, size, rows, weights)

@@ -24,7 +24,7 @@ from stream.explicit import Explicit
 from stream.generation import Generation
 from stream.job import Job
 from stream.request import Answer, Rank, Recommend
-from stream.rule import AnswerSettings, SeenSettings
+from stream.rule import AnswerSettings
 from stream.scorer import Scorer
 
 RESERVED = "riverwalk:"  # ids the program keeps for itself: the start node, the canary
@@ -43,7 +43,7 @@ class Engine:
         topic: The name offsets are kept under.
         samples: Events of a batch that are learned from at most.
         explicit: Features of items and users by name.
-        seen, answers: The rules of answers where a request has none of its own.
+        ttl, answers: The rules of answers where a request has none of its own; `ttl` as of `rule.ttl`, else all forever.
         catalogue: What an earlier generation knew of items.
     """
 
@@ -55,7 +55,7 @@ class Engine:
         topic: str = "events",
         samples: int = 512,
         explicit: Explicit | None = None,
-        seen: SeenSettings | None = None,
+        ttl: np.ndarray | None = None,
         answers: AnswerSettings | None = None,
         catalogue: Catalogue | None = None,
     ) -> None:
@@ -79,7 +79,7 @@ class Engine:
             self._next_buffer()
         else:
             self.scorer = Scorer(generation, catalogue)
-            self.ttl = (seen or SeenSettings()).ttl()
+            self.ttl = self.scorer.scratch.ttl.copy() if ttl is None else ttl
             self.arrangement = Arrangement(self.scorer, answers or AnswerSettings())
             self.candidates = CANDIDATES  # of a request at most
 
@@ -236,19 +236,17 @@ class Engine:
         t = int(state.world[0]["t"])
         own, out = request.include_seen, self._rows_of(request.exclude, any_of=True)
         visit(state, self._rows_of(request.visited or []), t)
-        scorer.bar(out, request.filter, t)
         scorer.scratch.ttl[:] = self.ttl if request.seen is None else request.seen
-        try:
+        with scorer.barring(out, request.filter, t):
             n = scorer.find(u, t, own, self.candidates)
             chosen = self.arrangement.choose(u, t, n, scorer.score(u, n), request)
-            rows = chosen.rows.tolist()
-            reasons = []
+            rows, reasons = chosen.rows.tolist(), []
             if request.with_reasons:
-                new = chosen.explored
-                reasons = [scorer.fresh(new[row]) if row in new else scorer.reason(u, row) for row in rows]
+                reasons = scorer.reasons(u, chosen.rows)
+                for place, row in enumerate(rows):
+                    if row in chosen.explored:
+                        reasons[place] = scorer.fresh(chosen.explored[row])
             short = scorer.shortfall(u, out, request, t) if len(rows) < request.k else {}
-        finally:
-            scorer.free(out, request.filter)
         if short and chosen.cut:
             short["tail"] = chosen.cut
         names, scores = [scorer.name(row) for row in rows], chosen.scores.tolist()

@@ -74,7 +74,7 @@ def explained(engine: Engine, user: str, row: int, filter: Filter | None) -> dic
     n, at, score, own = _placed(engine, u, t, row)
     seen, among = own, at < n  # the seen rules keep it out
     rank = int((score[:n] > score[at]).sum()) + 1
-    title, reason = scorer.title(row), scorer.reason(u, row)
+    title, reason = scorer.title(row), scorer.reasons(u, np.array([row], np.int32))[0]
     against = _against(engine, row, t, filter, user if seen else "")
     if not among:
         against = against or [f"it is not among the {n} candidates"]

@@ -24,9 +24,9 @@ from stream.rule import AnswerSettings
 
 SHELF: Final = 1_024  # new items a word remembers at least, the newest
 LOOK: Final = 8  # of them a request looks at
-RARE: Final = 6  # words of an item a request looks at, the rarest
+RARE: Final = 4  # words of an item a request looks at, the rarest
 REMEMBERED: Final = 50_000  # items whose words are kept at hand
-SEEDS: Final = 5  # of the user's items a request looks at
+SEEDS: Final = 3  # of the user's items a request looks at
 KEEP: Final = 0.75  # weight of an item of the history against the next newer one
 WORDS: Final = 24  # of an item at most
 LONGEST: Final = 48  # characters of a word

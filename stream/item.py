@@ -15,7 +15,7 @@ from state.error import BadStore
 from stream import metric
 from stream.argument import name
 from stream.batch import Record
-from stream.catalogue import decode, hides
+from stream.catalogue import Value, decode
 from stream.engine import Engine
 from stream.error import BadEvent, BadRequest
 from stream.metadata import MOST
@@ -23,6 +23,11 @@ from stream.metadata import MOST
 log = structlog.get_logger()
 
 LIMIT = 512  # records at once: events wait for no more than these, some 20 ms
+
+
+def hides(fields: dict[str, Value] | None) -> bool:
+    """Whether an item is to be in no answer: `"hidden": true` or `"available": false`."""
+    return fields is not None and (fields.get("hidden") is True or fields.get("available") is False)
 
 
 class Source(Protocol):

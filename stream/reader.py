@@ -24,7 +24,7 @@ from stream.filter import Filter
 from stream.generation import Generation, Limits, current
 from stream.metadata import MOST
 from stream.request import Answer, Rank, Recommend, Similar, Trending
-from stream.rule import AnswerSettings, SeenSettings
+from stream.rule import AnswerSettings
 from stream.status import LET_GO, RANKERS
 from tgn.layout import TgnSettings
 
@@ -49,7 +49,7 @@ class Reader:
         describer: For what items are; None refuses it.
         ready_lag: Events behind the topic at which the instance still counts as ready.
         version: Of the program, for `INFO`.
-        seen, answers: The rules of answers.
+        ttl, answers: The rules of answers, see `Engine`.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class Reader:
         describer: Publisher | None = None,
         ready_lag: int = 10_000,
         version: str = "",
-        seen: SeenSettings | None = None,
+        ttl: np.ndarray | None = None,
         answers: AnswerSettings | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.graph, self.tgn, self.limits, self.live = graph, tgn, limits, live
         self.describer = describer
         self.publisher, self.ready_lag, self.version = publisher, ready_lag, version
-        self.seen, self.answers = seen, answers
+        self.ttl, self.answers = ttl, answers
         self.started = clock()
         self.clock = clock
         self.engine: Engine | None = None
@@ -90,7 +90,7 @@ class Reader:
                 )
                 return
             known = None if self.engine is None else self.engine.scorer.catalogue
-            self.engine = Engine(generation, seen=self.seen, answers=self.answers, catalogue=known)
+            self.engine = Engine(generation, ttl=self.ttl, answers=self.answers, catalogue=known)
             while known is None and self.engine.scorer.catch_up(AT_REST):
                 pass
             log.info(
@@ -118,6 +118,7 @@ class Reader:
         engine.recommend(Recommend(user="", k=1, with_reasons=True))
         engine.rank(Rank("", []))
         engine.scorer.learned_inputs(-1, 1)
+        engine.arrangement.warm()
         chart.warm(engine)
         explained(engine, "", START, None)
 
@@ -260,7 +261,7 @@ class Reader:
         """Return what the items topic has told of an item, None when it has told nothing."""
         engine = self._engine()
         row = engine.generation.items.row.get(item, 0)
-        if engine.scorer.waiting.pop(row, row) is None:
+        if row in engine.scorer.waiting:
             engine.scorer.take(row)
         return engine.scorer.catalogue.get(row) if row else None
 

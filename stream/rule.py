@@ -27,21 +27,6 @@ SYNTAX: Final = (
 )
 
 
-class SeenSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long an event of each kind keeps its item out of the user's answers."""
-
-    view: str = "forever"
-    click: str = "forever"
-    like: str = "forever"
-    dislike: str = "forever"
-    purchase: str = "forever"
-    watch: str = "forever"
-
-    def ttl(self) -> np.ndarray:
-        """Return it as the kernels read it, int64 [KINDS] ms; BadRequest names the kind and what is wanted."""
-        return _row({kind: getattr(self, kind) for kind in self.__struct_fields__})
-
-
 class AnswerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What an answer is like where the request does not say otherwise.
 
@@ -74,18 +59,23 @@ def parse(text: str) -> np.ndarray:
         if kind.lower() in given:
             raise BadRequest(f"SEEN names {kind} twice; wanted {SYNTAX}")
         given[kind.lower()] = span if _ else "forever"
-    return _row(given)
+    return ttl(given)
 
 
-def _row(given: dict[str, str]) -> np.ndarray:
-    ttl = np.zeros(KINDS, np.int64)
+def ttl(given: dict[str, str]) -> np.ndarray:
+    """Return a seen rule as the kernels read it, int64 [KINDS] ms; kinds that are not named keep nothing out.
+
+    Raises:
+        BadRequest: It names the kind and what is wanted.
+    """
+    row = np.zeros(KINDS, np.int64)
     for kind, span in given.items():
         if kind not in NAMES or kind == "impression":
             raise BadRequest(
                 f"SEEN: {kind[:40]!r} is no kind of event that has an item; wanted {', '.join(NAMES[:-1])}"
             )
-        ttl[NAMES.index(kind)] = _span(kind, span)
-    return ttl
+        row[NAMES.index(kind)] = _span(kind, span)
+    return row
 
 
 def _span(kind: str, span: str) -> int:

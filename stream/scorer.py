@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 from state.answer import order, prepare, seen
-from state.cause import last_kind, why
+from state.cause import causes
 from state.feature import FEATURES, NAMES
 from state.record import HISTORY
 from stream.catalogue import Catalogue, decode
@@ -43,10 +46,8 @@ class Scorer:
         self.cand = np.zeros(MAX_K, np.int32)
         self.hist, self.age = np.full(HISTORY, -1, np.int32), np.zeros(HISTORY, np.int64)
         self.twin = Twin({name: t.array for name, t in generation.learned.items()}, generation.tgn)
-        self.catalogue, self.told = (
-            catalogue or Catalogue(),
-            0,
-        )  # what items are, and the changes that were told
+        self.catalogue = catalogue or Catalogue()  # what items are
+        self.told = 0  # changes of it that were told
         self.waiting: dict[int, None] = {}  # rows told of and not taken in yet
         self.explore: Exploration | None = None  # told of new items
         self.forward = Forward(generation.learned["ranker"].array[0], FEATURES, MAX_K)
@@ -74,6 +75,7 @@ class Scorer:
 
     def take(self, row: int) -> None:
         """Take in what is told of an item."""
+        self.waiting.pop(row, None)
         try:
             fields = decode(self.generation.metadata.get(row))
             self.catalogue.put(row, fields)
@@ -82,21 +84,23 @@ class Scorer:
         if self.explore is not None:
             self.explore.put(row, fields, int(self.state.items[row]["n"]))
 
-    def bar(self, rows: np.ndarray, filter: Filter | None, now_ms: int) -> None:
-        """Bar these items, int32 [n], and those a filter refuses, until `free`."""
-        barred = self.scratch.barred
-        if filter is not None:
-            n = min(int(self.state.world[0]["items"]), barred.shape[0])
-            np.maximum(barred[:n], self.catalogue.mask(filter, now_ms, n)[:n], out=barred[:n])
-        barred[rows] = 1
-
-    def free(self, rows: np.ndarray, filter: Filter | None) -> None:
-        """Leave nothing barred but the hidden items."""
-        barred, known = self.scratch.barred, self.generation.metadata.known.array
-        if filter is not None:
-            n = int(self.state.world[0]["items"])
+    @contextmanager
+    def barring(
+        self, rows: np.ndarray, filter: Filter | None, now_ms: int, category: str = ""
+    ) -> Iterator[None]:
+        """Bar these items, int32 [n], what a filter refuses, and what is of another category, while the block runs."""
+        barred, known, catalogue = self.scratch.barred, self.generation.metadata.known.array, self.catalogue
+        n = int(self.state.world[0]["items"]) if filter is not None or category else 0
+        try:
+            if filter is not None:
+                np.maximum(barred[:n], catalogue.mask(filter, now_ms, n)[:n], out=barred[:n])
+            if category:
+                code = catalogue.words.code.get(category, -1)
+                np.maximum(barred[:n], catalogue.codes(np.arange(n)) != code, out=barred[:n])
+            barred[rows] = 1
+            yield
+        finally:
             barred[:n] = known[:n] == HIDDEN
-        else:
             barred[rows] = known[rows] == HIDDEN
 
     def capped(self, rows: np.ndarray, most: int, k: int) -> np.ndarray:
@@ -184,11 +188,11 @@ class Scorer:
 
     def title(self, row: int) -> str:
         """Return what an item is called: its title, where one is told, or its name."""
-        title = (self.catalogue.get(row) or {}).get("title")
+        title = self.catalogue.value(row, "title")
         return short(title) if isinstance(title, str) and title.strip() else self.name(row)
 
-    def reason(self, u: int, row: int) -> str:
-        """Return in words why an item is in the answer, as of the stream's time."""
-        cause, seed, t = why(self.state, u, row)
-        now = int(self.state.world[0]["t"])
-        return sentence(cause, last_kind(self.state, u, seed), now - t, self.title(seed))
+    def reasons(self, u: int, rows: np.ndarray) -> list[str]:
+        """Return in words why items, int32 [n], are in the answer, as of the stream's time."""
+        found, now = np.zeros((rows.shape[0], 4), np.int64), int(self.state.world[0]["t"])
+        causes(self.state, u, rows, found)
+        return [sentence(cause, kind, now - t, self.title(seed)) for cause, seed, t, kind in found.tolist()]

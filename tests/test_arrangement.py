@@ -11,7 +11,7 @@ from test_engine import HOUR, Pair, shop
 
 from stream.engine import Engine
 from stream.request import Recommend
-from stream.rule import AnswerSettings, SeenSettings, parse
+from stream.rule import AnswerSettings, parse
 from tgn.variety import likeness, mixed, sameness
 
 
@@ -28,9 +28,9 @@ def describe(pair: Pair, **items: dict[str, object]) -> None:
         generation.metadata.put(row, msgspec.json.encode(fields))
 
 
-def reader(pair: Pair, answers: AnswerSettings | None = None, seen: SeenSettings | None = None) -> Engine:
+def reader(pair: Pair, answers: AnswerSettings | None = None, ttl: np.ndarray | None = None) -> Engine:
     made = pair.reader
-    made = Engine(made.generation, answers=answers, seen=seen)
+    made = Engine(made.generation, answers=answers, ttl=ttl)
     made.scorer.catch_up(10_000)
     return made
 
@@ -49,7 +49,7 @@ def test_what_was_bought_stays_out_and_what_was_viewed_may_come_again(pair: Pair
     assert bought & {"i1", "i2", "i3"} == {"i2", "i3"}
     assert lately & {"i1", "i2", "i3"} == {"i2"}
     assert set(answers.recommend(Recommend("ann", 60)).items) == seen, "a rule holds for one request"
-    kept = reader(pair, seen=SeenSettings(view="never"))
+    kept = reader(pair, ttl=parse("click,like,dislike,purchase,watch"))
     assert set(kept.recommend(Recommend("ann", 60)).items) & {"i1", "i2", "i3"} == {"i2", "i3"}
 
 

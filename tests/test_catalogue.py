@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.catalogue import MASKS, MAX_COLUMNS, MINUTE_MS, Catalogue, decode, hides
+from stream.catalogue import MASKS, MAX_COLUMNS, MINUTE_MS, Catalogue, decode
 from stream.error import BadEvent
 from stream.event import REASONS
 from stream.filter import Group, Not, Span, Term, parse
+from stream.item import hides
 
 NOW = 1_714_521_600_000  # a whole minute
 DAY_MS = 86_400_000

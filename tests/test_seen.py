@@ -12,7 +12,7 @@ from state.record import FOREVER, HAD, HISTORY, KEPT_OUT, KINDS, GraphSettings
 from state.update import learn
 from state.world import World
 from stream.error import BadRequest
-from stream.rule import SeenSettings, parse
+from stream.rule import parse, ttl
 
 DAY = 86_400_000
 ITEMS = 3 * HISTORY
@@ -71,7 +71,7 @@ def test_rules_are_read_and_refused() -> None:
     assert parse("none").tolist() == [0] * KINDS
     assert parse("purchase, like=30d").tolist() == [0, 0, 30 * DAY, 0, FOREVER, 0, 0]
     assert parse("watch=1.5h")[5] == 5_400_000
-    assert SeenSettings(view="never").ttl()[0] == 0
+    assert ttl({"view": "never", "like": "forever"}).tolist() == [0, 0, FOREVER, 0, 0, 0, 0]
     for text, words in (
         ("bought", "'bought' is no kind of event"),
         ("impression", "'impression' is no kind of event"),
