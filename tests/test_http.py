@@ -120,19 +120,6 @@ def test_a_fault_outside_the_questions_is_a_reply_too() -> None:
     on_loop(test)
 
 
-def refused(target: str, status: int, wanted: str) -> None:
-    """Ask over HTTP what is to be refused."""
-
-    async def test() -> None:
-        async with site() as port:
-            told, _, body = await get(port, target)
-
-            assert told == status
-            assert wanted in json.loads(body)["error"]
-
-    on_loop(test)
-
-
 @pytest.mark.parametrize(
     ("target", "status", "wanted"),
     [
@@ -156,7 +143,14 @@ def refused(target: str, status: int, wanted: str) -> None:
     ],
 )
 def test_a_bad_question_is_told_what_was_wanted(target: str, status: int, wanted: str) -> None:
-    refused(target, status, wanted)
+    async def test() -> None:
+        async with site() as port:
+            told, _, body = await get(port, target)
+
+            assert told == status
+            assert wanted in json.loads(body)["error"]
+
+    on_loop(test)
 
 
 def test_after_waits_for_its_event() -> None:

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from test_http import get, refused, site
+from test_http import get, site
 from toy import Toy, ask, on_loop, serving
 
 from stream.filter import parse
@@ -90,4 +90,11 @@ def test_a_bad_request_is_told_the_syntax(request_: str, wanted: str) -> None:
     ],
 )
 def test_a_bad_question_is_told_the_options(target: str, status: int, wanted: str) -> None:
-    refused(target, status, wanted)
+    async def test() -> None:
+        async with site() as port:
+            told, _, body = await get(port, target)
+
+            assert told == status
+            assert wanted in json.loads(body)["error"]
+
+    on_loop(test)
