@@ -9,27 +9,22 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.board import leaders
+from state.mixture import WORTH, weigh
 from state.record import (
     BLOCK,
-    BOARD,
-    FIRST,
     HISTORY,
     KEPT_OUT,
     NEWS,
-    NEXT,
-    POPULAR,
-    RISING,
     START,
     Scratch,
     State,
 )
 from state.seen import verdict
-from state.walk import neighbours, push, push_all, seeds, top, visits
+from state.walk import neighbours, push, push_all, seeds, visits
 
 CANDIDATES = 192  # at most, for one request
 
-PUSHED, LONG, WALKED, NEAR, FIRSTS, RISE, POP, NEWEST = 24, 24, 8, 8, 12, 16, 40, 4
+NEWEST = 4  # of them, that are the newest items there are
 
 
 @njit(nogil=True, cache=True)
@@ -74,7 +69,7 @@ def close(scratch: Scratch, out: np.ndarray, n: int) -> None:
         where[out[k]] = 0
     for k in range(scratch.touched_n[0]):
         sums = acc[touched[k]]
-        sums[0] = sums[1] = sums[2] = sums[3] = 0
+        sums[0] = sums[1] = sums[2] = sums[3] = sums[4] = 0
     for k in range(scratch.flagged_n[0]):
         had[flagged[k]] = 0
     scratch.touched_n[0] = 0
@@ -122,38 +117,50 @@ def reach(state: State, scratch: Scratch, u: int, t: int, own: bool = True) -> N
 
 
 @njit(nogil=True, cache=True)
+def _best(scratch: Scratch, out: np.ndarray, n: int, own: bool) -> int:
+    """Append the items of most worth, as far as there is room, in no order; return how many are in `out`."""
+    room = out.shape[0] - n
+    if room <= 0:
+        return n
+    where, had, barred = scratch.where, scratch.had, scratch.barred
+    acc, touched = scratch.acc, scratch.touched
+    free, worth, m = np.empty(scratch.touched_n[0], np.int32), np.empty(scratch.touched_n[0], np.float32), 0
+    for k in range(scratch.touched_n[0]):
+        item = touched[k]
+        if item != START and where[item] == 0 and not barred[item] and (own or had[item] < KEPT_OUT):
+            free[m], worth[m] = item, acc[item, WORTH]
+            m += 1
+    low, equal = np.float32(0), m
+    if m > room:
+        low = np.partition(worth[:m], m - room)[m - room]
+        equal = room
+        for k in range(m):
+            equal -= worth[k] > low
+    for k in range(m):
+        if worth[k] > low or equal > 0:
+            equal -= worth[k] <= low
+            out[n] = free[k]
+            n += 1
+            where[free[k]] = n
+    return n
+
+
+@njit(nogil=True, cache=True)
 def gather(state: State, scratch: Scratch, u: int, t: int, own: bool, out: np.ndarray) -> int:
     """Write candidates for user row `u` (-1: the guest) into `out`; return how many.
 
-    The scratch keeps what the walks found, for `feature.describe`; `close` empties it.
+    The user's own items, newest first, where they may come again; a few of the newest items there are; and of all
+    that was found, what is worth most (`mixture`).  The scratch keeps what the walks found, for `feature.describe`;
+    `close` empties it.
     """
     world = state.world[0]
     reach(state, scratch, u, t, own)
-    n = 0
-    # In less room the walks, which fill what is left, make way first.
-    share = min(1.0, out.shape[0] / CANDIDATES)
-    few, many = share * share, np.sqrt(share)
+    weigh(state, scratch, u, t)
     user = state.users[u] if u >= 0 else state.guest[0]
-    n = _put_all(scratch, out, n, user.item, user.slots, HISTORY, own)
-    for column, whole in ((0, PUSHED), (3, LONG), (1, WALKED), (2, NEAR)):
-        limit = int(few * whole)
-        m = top(scratch, column, scratch.pick, scratch.weight, limit, not own)
-        n = _put_all(scratch, out, n, scratch.pick, m, limit, own)
-    if user.slots > 0:
-        edge = state.edges[user.item[0]]
-        n = _put_all(scratch, out, n, edge.next, edge.nexts, int(few * NEXT), own)
-    for b, whole in ((FIRST, FIRSTS), (RISING, RISE), (POPULAR, POP)):
-        limit = int(many * whole)
-        m = leaders(state.boards[b], scratch.pick, min(2 * whole, BOARD))
-        n = _put_all(scratch, out, n, scratch.pick, m, limit, own)
-    news, stop = world.new, min(out.shape[0], n + NEWEST)
+    n = _put_all(scratch, out, 0, user.item, user.slots, HISTORY, own)
+    news, stop = world.new, min(out.shape[0], n + max(1, NEWEST * out.shape[0] // CANDIDATES))
     for k in range(min(world.news, NEWS)):
         if n >= stop:
             break
         n = put(scratch, out, n, news[(world.news - 1 - k) % NEWS], own)
-    # Room is left for users with a short history, and where their own items may not come again.
-    for column, part in ((0, 2), (3, 1)):
-        room = min((out.shape[0] - n + part - 1) // part, scratch.pick.shape[0])
-        m = top(scratch, column, scratch.pick, scratch.weight, room, not own)
-        n = _put_all(scratch, out, n, scratch.pick, m, room, own)
-    return n
+    return _best(scratch, out, n, own)

@@ -23,6 +23,7 @@ BOARD = 128  # items on a leaderboard
 KINDS = 7  # event types, see `stream.event.KINDS`
 HALF = 5  # half-lives of popularity
 FRESH = 4  # half-lives of newcomers' counts: the last four of popularity's
+SOURCES = 8  # of candidates, see `mixture`
 
 HAD, KEPT_OUT = 1, 2  # what a user's having had an item means for an answer
 FOREVER = 2**62
@@ -60,6 +61,11 @@ WORLD = np.dtype(
         ("ftot", "f8", (FRESH,)),  # decayed counts of first-time users' events
         ("stot", "f8", (FRESH,)),  # decayed counts of switches
         ("tot_t", "i8"),
+        (
+            "credit",
+            "f8",
+            (2, SOURCES),
+        ),  # what sources of candidates have found, decayed: for newcomers, for others
         ("news", "i8"),  # items that have had a first event
         ("new", "i4", (NEWS,)),  # the last of them, the newest over the oldest
         ("hub", "i8"),  # edges dropped as hub noise
@@ -285,7 +291,7 @@ class Scratch(NamedTuple):
     )  # uint8 [items], the user has had it: HAD, or KEPT_OUT where the seen rules keep it out too
     acc: (
         np.ndarray
-    )  # float32 [items, 4]: one-hop push, walk visits, paths through recent users, push from all
+    )  # float32 [items, 5]: one-hop push, walk visits, paths through recent users, push from all; worth
     touched: np.ndarray  # int32 [many]
     pick: np.ndarray  # int32 [BOARD]
     weight: np.ndarray  # float32 [BOARD]

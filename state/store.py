@@ -33,7 +33,7 @@ from state.ids import Ids
 from state.meaning import FRESH, meaning, meanings, refusal
 from state.table import Table
 
-FORMAT = 2
+FORMAT = 3
 PIECE = 1_024  # learned rows written at a time
 MEND = "restore a backup or replay the topic into an empty folder"
 

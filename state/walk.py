@@ -20,10 +20,11 @@ from state.seed import represent
 
 LONG = 0.93  # weight of an item of the history against the next newer one, in `push_all`
 EXPLORE = 0.05  # share of the start node for users who have a history
+CHANCES = np.array([1.0, 0.6, 0.36, 0.216], np.float32)  # of the last items of another user
 
 
 @njit(nogil=True, cache=True)
-def _add(scratch: Scratch, column: int, items: np.ndarray, amounts: np.ndarray, n: int, unit: float) -> None:
+def add(scratch: Scratch, column: int, items: np.ndarray, amounts: np.ndarray, n: int, unit: float) -> None:
     """Add `unit` times the amounts to the sums of the first `n` items.
 
     A call costs as much as several additions (arrays are counted as they are passed), so there is one a row.
@@ -32,7 +33,7 @@ def _add(scratch: Scratch, column: int, items: np.ndarray, amounts: np.ndarray, 
     by = np.float32(unit)
     for k in range(n):
         sums = acc[items[k]]
-        if sums[0] == 0 and sums[1] == 0 and sums[2] == 0 and sums[3] == 0:
+        if sums[0] == 0 and sums[1] == 0 and sums[2] == 0 and sums[3] == 0 and sums[4] == 0:
             if many >= touched.shape[0]:
                 continue
             touched[many] = items[k]
@@ -74,7 +75,7 @@ def push(state: State, scratch: Scratch, n: int) -> None:
     for k in range(n):
         edge = state.edges[scratch.pick[k]]
         if edge.slots > 0 and edge.total > 0:
-            _add(scratch, 0, edge.dst, edge.w, edge.slots, scratch.weight[k] / edge.total)
+            add(scratch, 0, edge.dst, edge.w, edge.slots, scratch.weight[k] / edge.total)
 
 
 @njit(nogil=True, cache=True)
@@ -91,7 +92,7 @@ def push_all(state: State, scratch: Scratch, u: int) -> None:
     for j in range(user.slots):
         edge = state.edges[item[j]]
         if edge.slots > 0 and edge.total > 0:
-            _add(scratch, 3, edge.dst, edge.w, edge.slots, share / edge.total)
+            add(scratch, 3, edge.dst, edge.w, edge.slots, share / edge.total)
         share *= np.float32(LONG)
 
 
@@ -134,7 +135,7 @@ def hop(state: State, scratch: Scratch, n: int) -> None:
     for k in range(m):
         edge = edges[items[k]]
         if edge.total > 0:
-            _add(scratch, 1, edge.dst, edge.w, edge.slots, (1.0 - restart) * weights[k] / whole / edge.total)
+            add(scratch, 1, edge.dst, edge.w, edge.slots, (1.0 - restart) * weights[k] / whole / edge.total)
 
 
 @njit(nogil=True, cache=True)
@@ -190,13 +191,13 @@ def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int, own: b
             path[gone] = at
             gone += 1
             if enough > 0:
-                _add(scratch, column, path[gone - 1 :], one, 1, 1.0)
+                add(scratch, column, path[gone - 1 :], one, 1, 1.0)
                 if acc[at, column] == often and not barred[at] and (own or had[at] < KEPT_OUT):
                     high += 1
                     if high == enough:
                         break
         if enough == 0:
-            _add(scratch, column, path, one, gone, 1.0)
+            add(scratch, column, path, one, gone, 1.0)
         if boost:
             for k in range(gone):
                 sums = acc[path[k]]
@@ -212,7 +213,6 @@ def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int, own: b
 def neighbours(state: State, scratch: Scratch, u: int, t: int) -> None:
     """Add to column 2 what the last users of the user's last items did since (paths user–user–item)."""
     user = state.users[u] if u >= 0 else state.guest[0]
-    chances = np.array([1.0, 0.6, 0.36, 0.216], np.float32)
     outer = 1.0
     for j in range(min(user.slots, 2)):
         item = state.items[user.item[j]]
@@ -222,7 +222,7 @@ def neighbours(state: State, scratch: Scratch, u: int, t: int) -> None:
             if r >= item.n or other == u or other < 0:
                 continue
             them = state.users[other]
-            _add(scratch, 2, them.item, chances, min(them.slots, 4), outer / (1.0 + r))
+            add(scratch, 2, them.item, CHANCES, min(them.slots, CHANCES.shape[0]), outer / (1.0 + r))
         outer *= 0.5
 
 
