@@ -140,8 +140,7 @@ def similar(state: State, scratch: Scratch, row: int, out: np.ndarray, weight: n
     push(state, scratch, 1)
     visits(state, scratch, 1, state.rates[0].steps, row, True)
     for c in range(scratch.touched_n[0]):
-        item = scratch.touched[c]
-        scratch.acc[item, 0] += np.float32(0.2) * scratch.acc[item, 1]
+        scratch.acc[c, 0] += np.float32(0.2) * scratch.acc[c, 1]
     scratch.had[row] = KEPT_OUT
     n = top(scratch, 0, out, weight, out.shape[0], True)
     scratch.had[row] = 0

@@ -63,13 +63,12 @@ def close(scratch: Scratch, out: np.ndarray, n: int) -> None:
 
     It goes by its own lists: the user's row may have changed under a reader in the meantime.
     """
-    where, acc, had = scratch.where, scratch.acc, scratch.had
+    where, found, had = scratch.where, scratch.found, scratch.had
     touched, flagged = scratch.touched, scratch.flagged
     for k in range(n):
         where[out[k]] = 0
     for k in range(scratch.touched_n[0]):
-        sums = acc[touched[k]]
-        sums[0] = sums[1] = sums[2] = sums[3] = sums[4] = 0
+        found[touched[k]] = 0
     for k in range(scratch.flagged_n[0]):
         had[flagged[k]] = 0
     scratch.touched_n[0] = 0
@@ -128,7 +127,7 @@ def _best(scratch: Scratch, out: np.ndarray, n: int, own: bool) -> int:
     for k in range(scratch.touched_n[0]):
         item = touched[k]
         if item != START and where[item] == 0 and not barred[item] and (own or had[item] < KEPT_OUT):
-            free[m], worth[m] = item, acc[item, WORTH]
+            free[m], worth[m] = item, acc[k, WORTH]
             m += 1
     low, equal = np.float32(0), m
     if m > room:

@@ -165,14 +165,15 @@ def places(state: State, scratch: Scratch, u: int, t: int, own: bool, row: int, 
     user = state.users[u] if u >= 0 else state.guest[0]
     out[0] = slot(user, row) + 1
     acc, had, touched, barred = scratch.acc, scratch.had, scratch.touched, scratch.barred
+    at = scratch.found[row] - 1
     for source, column in ((1, 0), (2, 3), (3, 1), (4, 2)):
-        mine, out[source] = acc[row, column], 0
+        mine, out[source] = acc[at, column] if at >= 0 else np.float32(0), 0
         if mine > 0:
             out[source] = 1
             for k in range(scratch.touched_n[0]):
                 other = touched[k]
                 if (
-                    acc[other, column] > mine
+                    acc[k, column] > mine
                     and other != START
                     and not barred[other]
                     and (own or had[other] < KEPT_OUT)

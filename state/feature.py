@@ -175,10 +175,10 @@ def describe(state: State, scratch: Scratch, u: int, t: int, cand: np.ndarray, n
     for h in range(2):
         own[h] = 1.0 / (rates.user[h] * pace)
     pushed_all, all_pushed = 0.0, 0.0
-    acc, touched, flagged = scratch.acc, scratch.touched, scratch.had
+    acc, found, flagged = scratch.acc, scratch.found, scratch.had
     for k in range(scratch.touched_n[0]):
-        pushed_all += acc[touched[k], 0]
-        all_pushed += acc[touched[k], 3]
+        pushed_all += acc[k, 0]
+        all_pushed += acc[k, 3]
     counts, times, visits, decs, ats, indices = user.count, user.t, user.visits, user.dec, user.at, user.index
     pops, freshs, switcheds = state.items.pop, state.items.fresh, state.items.switch
     where, place, follow = scratch.where, np.full(n, -1, np.int8), np.zeros(n, np.float32)
@@ -244,14 +244,17 @@ def describe(state: State, scratch: Scratch, u: int, t: int, cand: np.ndarray, n
         f[35] = _seconds(t - item.first_t)
         f[36] = item.users / max(1, item.n)
         follows = follow[c]
-        pushed = acc[row, 0] / max(pushed_all, 1e-9)
+        at = found[row] - 1
+        one = acc[at, 0] if at >= 0 else np.float32(0)
+        pushed = one / max(pushed_all, 1e-9)
         f[45] = follows if known else 0.0
-        f[46] = log1p(acc[row, 0] * 1e3) / 6
+        f[46] = log1p(one * 1e3) / 6
         f[47] = pushed
-        f[48] = log1p(acc[row, 1] * 1e3) / 6
-        f[49] = log1p(acc[row, 2] * 4) / 2
-        f[50] = log1p(acc[row, 3] * 1e3) / 6
-        f[51] = acc[row, 3] / max(all_pushed, 1e-9)
+        if at >= 0:
+            f[48] = log1p(acc[at, 1] * 1e3) / 6
+            f[49] = log1p(acc[at, 2] * 4) / 2
+            f[50] = log1p(acc[at, 3] * 1e3) / 6
+            f[51] = acc[at, 3] / max(all_pushed, 1e-9)
         if item.n > 0 and item.last_user >= 0:
             heir = state.users[item.last_user]
             f[53] = heir.repeat

@@ -54,18 +54,18 @@ def kin(state: State, scratch: Scratch, row: int, counted: int, out: np.ndarray,
     items, asked, most = state.items, _asked(state, row, counted), min(scratch.touched.shape[0], PLACES)
     heads, counts = state.users["seen_head"], state.users["seen_n"]
     following, listed = state.seen["next"], state.seen["item"]
-    acc, touched, many = scratch.acc, scratch.touched, 0
+    acc, found, touched, many = scratch.acc, scratch.found, scratch.touched, 0
     n, work = 0, 0
     for u in asked:
-        head, left, found = heads[u], min(counts[u], LATEST), False
+        head, left, has = heads[u], min(counts[u], LATEST), False
         inside = counts[u] - ((counts[u] - 1) // BLOCK) * BLOCK
-        while head != 0 and left > 0 and not found:
+        while head != 0 and left > 0 and not has:
             for k in range(inside):
-                found |= listed[head, k] == row
+                has |= listed[head, k] == row
             left -= inside
             inside = BLOCK
             head = following[head]
-        if found:
+        if has:
             asked[n] = u
             n += 1
             work += min(counts[u], LATEST)
@@ -77,12 +77,13 @@ def kin(state: State, scratch: Scratch, row: int, counted: int, out: np.ndarray,
             for k in range(inside):
                 item = listed[head, k]
                 if item != row and item > START:
-                    if acc[item, 0] == 0:
+                    if found[item] == 0:
                         if many == most:
                             continue
-                        touched[many] = item
+                        touched[many], acc[many, 0] = item, 0
                         many += 1
-                    acc[item, 0] += np.float32(1)
+                        found[item] = many
+                    acc[found[item] - 1, 0] += np.float32(1)
             left -= inside
             inside = BLOCK
             head = following[head]
@@ -90,10 +91,10 @@ def kin(state: State, scratch: Scratch, row: int, counted: int, out: np.ndarray,
     size = max(1, owners.shape[0])
     mine = max(size, items[row].users)
     for c in range(many):
-        both = acc[touched[c], 0]
+        both = acc[c, 0]
         theirs = max(items[touched[c]].users, np.int64(1))
         cosine = min(1.0, both / size * np.sqrt(mine / theirs))
-        acc[touched[c], 0] = np.float32(cosine * both / (both + DOUBT))
+        acc[c, 0] = np.float32(cosine * both / (both + DOUBT))
     n = top(scratch, 0, out, weight, out.shape[0], False)
     close(scratch, out, 0)
     return n

@@ -72,12 +72,11 @@ def weigh(state: State, scratch: Scratch, u: int, t: int) -> None:
     """
     user = state.users[u] if u >= 0 else state.guest[0]
     by = weights(state, user.slots > 0)
-    acc, touched, many = scratch.acc, scratch.touched, scratch.touched_n[0]
+    acc, many = scratch.acc, scratch.touched_n[0]
     sums = np.zeros(WORTH)
     for k in range(many):
-        found = acc[touched[k]]
         for s in range(WORTH):
-            sums[s] += found[s]
+            sums[s] += acc[k, s]
     for s in range(WORTH):
         sums[s] = by[s] / max(sums[s], 1e-12)
     push, walk, near, all_ = (
@@ -87,8 +86,7 @@ def weigh(state: State, scratch: Scratch, u: int, t: int) -> None:
         np.float32(sums[3]),
     )
     for k in range(many):
-        found = acc[touched[k]]
-        found[WORTH] = push * found[0] + walk * found[1] + near * found[2] + all_ * found[3]
+        acc[k, WORTH] = push * acc[k, 0] + walk * acc[k, 1] + near * acc[k, 2] + all_ * acc[k, 3]
     if user.slots > 0:
         edge = state.edges[user.item[0]]
         if edge.nexts > 0 and edge.next_total > 0:

@@ -289,10 +289,11 @@ class Scratch(NamedTuple):
     had: (
         np.ndarray
     )  # uint8 [items], the user has had it: HAD, or KEPT_OUT where the seen rules keep it out too
+    found: np.ndarray  # int32 [items], 1 + the number among those touched
+    touched: np.ndarray  # int32 [many]
     acc: (
         np.ndarray
-    )  # float32 [items, 5]: one-hop push, walk visits, paths through recent users, push from all; worth
-    touched: np.ndarray  # int32 [many]
+    )  # float32 [many, 5], by that number: one-hop push, walk, recent users, push from all; worth
     pick: np.ndarray  # int32 [BOARD]
     weight: np.ndarray  # float32 [BOARD]
     touched_n: np.ndarray  # int64 [1]

@@ -29,16 +29,19 @@ def add(scratch: Scratch, column: int, items: np.ndarray, amounts: np.ndarray, n
 
     A call costs as much as several additions (arrays are counted as they are passed), so there is one a row.
     """
-    acc, touched, many = scratch.acc, scratch.touched, scratch.touched_n[0]
+    acc, touched, found, many = scratch.acc, scratch.touched, scratch.found, scratch.touched_n[0]
     by = np.float32(unit)
     for k in range(n):
-        sums = acc[items[k]]
-        if sums[0] == 0 and sums[1] == 0 and sums[2] == 0 and sums[3] == 0 and sums[4] == 0:
+        at = found[items[k]]
+        if at == 0:
             if many >= touched.shape[0]:
                 continue
             touched[many] = items[k]
+            for c in range(acc.shape[1]):
+                acc[many, c] = 0
             many += 1
-        sums[column] += by * amounts[k]
+            at = found[items[k]] = many
+        acc[at - 1, column] += by * amounts[k]
     scratch.touched_n[0] = many
 
 
@@ -119,8 +122,8 @@ def hop(state: State, scratch: Scratch, n: int) -> None:
     items, weights = np.empty(hops, np.int32), np.zeros(hops, np.float32)
     m, many = 0, scratch.touched_n[0]
     for k in range(many):
-        value = acc[touched[k], 0]
-        acc[touched[k], 1] += np.float32(restart) * value
+        value = acc[k, 0]
+        acc[k, 1] += np.float32(restart) * value
         if value <= 0 or (m == hops and value <= weights[m - 1]) or edges[touched[k]].slots == 0:
             continue
         at = m if m < hops else hops - 1
@@ -156,7 +159,7 @@ def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int, own: b
     z = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x1234567)
     restart, boost, enough, often = rates.restart, rates.boost != 0, rates.stop_items, rates.stop_visits
     edges, pick, weight = state.edges, scratch.pick, scratch.weight
-    acc, barred, had = scratch.acc, scratch.barred, scratch.had
+    acc, found, barred, had = scratch.acc, scratch.found, scratch.barred, scratch.had
     path, one = np.empty(steps, np.int32), np.ones(steps, np.float32)
     column, walked, until, share = 2 if boost else 1, 0, steps, 0.0
     for q in range(n if boost else 1):
@@ -192,7 +195,7 @@ def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int, own: b
             gone += 1
             if enough > 0:
                 add(scratch, column, path[gone - 1 :], one, 1, 1.0)
-                if acc[at, column] == often and not barred[at] and (own or had[at] < KEPT_OUT):
+                if acc[found[at] - 1, column] == often and not barred[at] and (own or had[at] < KEPT_OUT):
                     high += 1
                     if high == enough:
                         break
@@ -200,13 +203,12 @@ def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int, own: b
             add(scratch, column, path, one, gone, 1.0)
         if boost:
             for k in range(gone):
-                sums = acc[path[k]]
+                sums = acc[found[path[k]] - 1]
                 sums[1] += np.sqrt(sums[2])
                 sums[2] = 0
-    touched, unit = scratch.touched, np.float32(1.0 / max(1, walked))
+    unit = np.float32(1.0 / max(1, walked))
     for k in range(scratch.touched_n[0]):
-        sums = acc[touched[k]]
-        sums[1] *= unit * (sums[1] if boost else np.float32(1.0))
+        acc[k, 1] *= unit * (acc[k, 1] if boost else np.float32(1.0))
 
 
 @njit(nogil=True, cache=True)
@@ -243,7 +245,7 @@ def top(
     )
     for k in range(scratch.touched_n[0]):
         item = touched[k]
-        value = acc[item, column]
+        value = acc[k, column]
         if (
             value <= 0
             or item == START

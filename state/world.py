@@ -77,8 +77,9 @@ class World:
         return Scratch(
             np.zeros(n, np.int32),
             np.zeros(n, np.uint8),
-            np.zeros((n, 5), np.float32),
+            np.zeros(n, np.int32),
             np.zeros(65_536, np.int32),
+            np.zeros((65_536, 5), np.float32),
             np.zeros(BOARD, np.int32),
             np.zeros(BOARD, np.float32),
             np.zeros(1, np.int64),

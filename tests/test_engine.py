@@ -172,7 +172,7 @@ def test_asking_writes_nothing(pair: Pair) -> None:
     assert answers[2] == answers[3]
     assert not reader.scorer.scratch.had.any()
     assert not reader.scorer.scratch.where.any()
-    assert not reader.scorer.scratch.acc.any()
+    assert not reader.scorer.scratch.found.any()
 
 
 def test_reserved_items_are_never_in_the_state(pair: Pair) -> None:

@@ -77,15 +77,15 @@ def test_an_item_that_is_not_shown_says_all_that_stands_against_it(pair: Pair) -
 
 def test_an_item_that_is_no_candidate_is_scored_beside_them(tmp_path: Path) -> None:
     pair = Pair(tmp_path)
-    rare = [(f"r{k}", f"i{k}", k * HOUR) for k in range(60)]
-    common = [(f"u{k % 50}", f"i{60 + k % 220}", (100 + k) * HOUR) for k in range(2_000)]
+    rare = [(f"r{k}", f"i{k}", k * HOUR) for k in range(100)]
+    common = [(f"u{k % 50}", f"i{100 + k % 180}", (100 + k) * HOUR) for k in range(2_000)]
     pair.learn(rare + common)
     told = reader(pair).explain("u3", "i0")
 
     assert told["shown"] == f"no: it is not among the {told['candidates']} candidates"
     assert told["rank"] == f"not among the {told['candidates']} candidates"
     assert np.isfinite(float(told["score"]))
-    assert told["sources"] == "first 60"  # of which 12 are taken
+    assert told["sources"] == "none"
 
 
 def test_the_seeds_are_named_with_their_events_their_age_and_the_edge(pair: Pair) -> None:
@@ -226,7 +226,7 @@ def test_explaining_writes_nothing(pair: Pair) -> None:
 
     assert [table.bytes.tobytes() for table in tables] == before
     assert told[:6] == told[6:]
-    assert not scratch.acc.any()
+    assert not scratch.found.any()
     assert not scratch.where.any()
     assert not scratch.had.any()
     assert np.flatnonzero(scratch.barred).tolist() == [generation.items.row["i3"]]
