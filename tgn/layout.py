@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 import msgspec
 import numpy as np
+from numba import njit
 
 TYPES = 7  # event types, see `stream.event.KINDS`
 AGES = 8  # width of the age code in a message
@@ -157,6 +158,7 @@ def layout(s: TgnSettings) -> dict[str, tuple[str, np.dtype, tuple[int, ...]]]:
     }
 
 
+@njit(nogil=True, cache=True)
 def bucket(age_ms: np.ndarray) -> np.ndarray:
     """Return log-age buckets int64 of ages in ms: 1.25 times the log of seconds, floored."""
     seconds = np.maximum(age_ms, 0) / 1000.0
