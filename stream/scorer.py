@@ -17,7 +17,7 @@ from stream.exploration import Exploration
 from stream.filter import Filter
 from stream.generation import Generation
 from stream.metadata import HIDDEN
-from stream.reason import sentence, short
+from stream.reason import PATH, sentence, short
 from stream.request import MAX_K, Recommend
 from stream.status import RANKERS
 from tgn.forward import Forward, row_inputs
@@ -191,8 +191,21 @@ class Scorer:
         title = self.catalogue.value(row, "title")
         return short(title) if isinstance(title, str) and title.strip() else self.name(row)
 
+    def causes(self, u: int, rows: np.ndarray) -> np.ndarray:
+        """Return why items, int32 [n], are in an answer, and what led there, int64 [n, 4] (see `state.cause`)."""
+        found = np.zeros((rows.shape[0], 4), np.int64)
+        causes(self.state, self.scratch, u, rows, found)
+        return found
+
     def reasons(self, u: int, rows: np.ndarray) -> list[str]:
         """Return in words why items, int32 [n], are in the answer, as of the stream's time."""
-        found, now = np.zeros((rows.shape[0], 4), np.int64), int(self.state.world[0]["t"])
-        causes(self.state, u, rows, found)
-        return [sentence(cause, kind, now - t, self.title(seed)) for cause, seed, t, kind in found.tolist()]
+        now = int(self.state.world[0]["t"])
+        said: dict[tuple[int, int], str] = {}  # several items come from one of the user's
+        reasons = []
+        for cause, seed, t, kind in self.causes(u, rows).tolist():
+            words = said.get((cause, seed))
+            if words is None:
+                title = self.title(seed) if cause in PATH else ""
+                words = said[cause, seed] = sentence(cause, kind, now - t, title)
+            reasons.append(words)
+        return reasons
