@@ -20,7 +20,7 @@ from stream.exploration import Exploration
 from stream.request import Recommend
 from stream.rule import AnswerSettings
 from stream.scorer import Scorer
-from tgn.variety import likeness, mixed
+from tgn.variety import capped, likeness, mixed
 
 VARIED = 3  # candidates that variety chooses from, for each place
 
@@ -61,7 +61,7 @@ class Arrangement:
             places = mixed(scores[:most], self.alike(rows[:most]), variety, most if cap else k)
             rows, scores = rows[places], scores[places]
         if cap:
-            kept_places = scorer.capped(rows, cap, k)
+            kept_places = self._capped(rows, cap, k)
             rows, scores = rows[kept_places], scores[kept_places]
         rows, scores = rows[:k], scores[:k]
         if rows.shape[0] < k and tail <= 0:
@@ -73,14 +73,22 @@ class Arrangement:
 
     def warm(self) -> None:
         """Compile the kernels that only some requests need."""
-        mixed(np.zeros(1, np.float32), np.zeros((1, 1), np.float32), 0.5, 1)
+        rows, scores = np.zeros(1, np.int32), np.zeros(1, np.float32)
+        mixed(scores, self.alike(rows), 0.5, 1)
+        self._capped(rows, 1, 1)
         find(self.scorer.state.seen, 0, 0, 0)
 
     def alike(self, rows: np.ndarray) -> np.ndarray:
         """Return how alike items are, float32 [n, n], by their collaborative vectors, else by category."""
-        slow = self.scorer.generation.learned["slow"].array
-        rank = self.scorer.generation.slow.rank
-        return likeness(slow[rows, rank : 2 * rank], self.scorer.catalogue.codes(rows))
+        generation, rank = self.scorer.generation, self.scorer.generation.slow.rank
+        vectors = generation.learned["slow"].array[:, rank : 2 * rank]
+        alike: np.ndarray = likeness(vectors, rows, self.scorer.catalogue.codes(rows))
+        return alike
+
+    def _capped(self, rows: np.ndarray, most: int, k: int) -> np.ndarray:
+        """Return the places of the first `k` rows, int64, of which no category has more than `most`."""
+        places: np.ndarray = capped(self.scorer.catalogue.codes(rows), most, k)
+        return places
 
     def _filled(
         self, rows: np.ndarray, scores: np.ndarray, u: int, t: int, request: Recommend
@@ -94,7 +102,7 @@ class Arrangement:
         limit, own = room.shape[0], request.include_seen
         rows = room[: int(fill(scorer.state, scorer.scratch, u, t, own, room, m, limit, described))]
         if cap:
-            rows = rows[scorer.capped(rows, cap, k)]
+            rows = rows[self._capped(rows, cap, k)]
         low = float(scores.min()) if m else 0.0
         return rows, np.append(scores, low - 1.0 - np.arange(rows.shape[0] - m))
 
@@ -121,7 +129,7 @@ class Arrangement:
                 continue
             head = rows[: max(0, request.k - len(found) - 1)]
             line, cap = np.append(head, [*found, row]), request.per_category
-            if cap and scorer.capped(line, cap, request.k).shape[0] < line.shape[0]:
+            if cap and self._capped(line, cap, request.k).shape[0] < line.shape[0]:
                 continue
             found[row] = seed
         left = min(rows.shape[0], request.k - len(found))

@@ -136,8 +136,9 @@ class Catalogue:
 
     def codes(self, rows: np.ndarray) -> np.ndarray:
         """The codes of items' categories, int32 [n], 0 without one."""
-        last = len(self.categories) - 1
-        return np.where(rows <= last, self.categories[np.minimum(rows, last)], 0)
+        if rows.shape[0]:
+            self._reserve(int(rows.max()) + 1)
+        return self.categories[rows]
 
     def mask(self, filter: Filter, now_ms: int, rows: int) -> np.ndarray:
         """Which items are barred, uint8 [>= rows]: 1 where the filter is false.

@@ -277,6 +277,8 @@ class Engine:
             keep: One for every name, 0 for others.
             any_of: Also those that have had none.
         """
+        if not names:
+            return NOTHING.item
         items, state = self.generation.items.row, self.state
         rows = np.array([items.get(name, 0) for name in names], np.int32)
         known = (rows > 0) & (any_of | (state.items["n"][rows] > 0))

@@ -93,29 +93,15 @@ class Scorer:
         n = int(self.state.world[0]["items"]) if filter is not None or category else 0
         try:
             if filter is not None:
-                np.maximum(barred[:n], catalogue.mask(filter, now_ms, n)[:n], out=barred[:n])
+                np.bitwise_or(barred[:n], catalogue.mask(filter, now_ms, n)[:n], out=barred[:n])
             if category:
                 code = catalogue.words.code.get(category, -1)
                 np.maximum(barred[:n], catalogue.codes(np.arange(n)) != code, out=barred[:n])
             barred[rows] = 1
             yield
         finally:
-            barred[:n] = known[:n] == HIDDEN
+            np.equal(known[:n], HIDDEN, out=barred[:n].view(bool))
             barred[rows] = known[rows] == HIDDEN
-
-    def capped(self, rows: np.ndarray, most: int, k: int) -> np.ndarray:
-        """Return the places of the first `k` rows, int64, of which no category has more than `most`."""
-        count: dict[int, int] = {}
-        places: list[int] = []
-        for place, code in enumerate(self.catalogue.codes(rows).tolist()):
-            if code:
-                if count.get(code, 0) == most:
-                    continue
-                count[code] = count.get(code, 0) + 1
-            places.append(place)
-            if len(places) == k:
-                break
-        return np.array(places, np.int64)
 
     def shortfall(self, u: int, out: np.ndarray, request: Recommend, now_ms: int) -> dict[str, int]:
         """Return how many items there are, and how many a request's rules leave out, by rule."""
