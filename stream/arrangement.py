@@ -76,13 +76,14 @@ class Arrangement:
         rows, scores = np.zeros(1, np.int32), np.zeros(1, np.float32)
         mixed(scores, self.alike(rows), 0.5, 1)
         self._capped(rows, 1, 1)
+        self.exploration.near([], self.scorer.state.items["n"])
         find(self.scorer.state.seen, 0, 0, 0)
 
     def alike(self, rows: np.ndarray) -> np.ndarray:
         """Return how alike items are, float32 [n, n], by their collaborative vectors, else by category."""
         generation, rank = self.scorer.generation, self.scorer.generation.slow.rank
-        vectors = generation.learned["slow"].array[:, rank : 2 * rank]
-        alike: np.ndarray = likeness(vectors, rows, self.scorer.catalogue.codes(rows))
+        vectors = generation.learned["slow"].array[:, rank : 2 * rank][rows]
+        alike: np.ndarray = likeness(vectors, self.scorer.catalogue.codes(rows))
         return alike
 
     def _capped(self, rows: np.ndarray, most: int, k: int) -> np.ndarray:
@@ -118,27 +119,31 @@ class Arrangement:
         user = scorer.state.users[u] if u >= 0 else scorer.state.guest[0]
         seeds = user["item"][: int(user["slots"])].tolist()
         described = scorer.generation.metadata.known.array
+        near = exploration.near(seeds, scorer.state.items["n"])
+        line = np.append(rows, np.array([row for row, _ in near], np.int32))
+        codes, new = scorer.catalogue.codes(line).tolist(), rows.shape[0]
         shown: set[int] = set(rows.tolist())
         found: dict[int, int] = {}
-        for row, seed in exploration.near(seeds, scorer.state.items["n"]):
+        held: list[int] = []  # categories of what was found
+        for (row, seed), code in zip(near, codes[new:], strict=True):
             if len(found) == places:
                 break
             if row in shown or row in seeds or scorer.scratch.barred[row] or not described[row]:
                 continue
             if self._had(u, row):
                 continue
-            head = rows[: max(0, request.k - len(found) - 1)]
-            line, cap = np.append(head, [*found, row]), request.per_category
-            if cap and self._capped(line, cap, request.k).shape[0] < line.shape[0]:
+            beside = codes[: max(0, min(new, request.k - len(found) - 1))] + held
+            if code and request.per_category and beside.count(code) >= request.per_category:
                 continue
             found[row] = seed
+            held.append(code)
         left = min(rows.shape[0], request.k - len(found))
         for row in found:
             exploration.show(row)
         metric.explored(len(found))
         low = float(scores[:left].min()) if left else 0.0
         more = low - 1.0 - np.arange(len(found))
-        rows = np.append(rows[:left], np.array([*found], np.int32)).astype(np.int32)
+        rows = np.append(rows[:left], np.array([*found], np.int32))
         return Chosen(rows, np.append(scores[:left], more), found, cut)
 
     def _had(self, u: int, row: int) -> bool:

@@ -136,8 +136,7 @@ class Catalogue:
 
     def codes(self, rows: np.ndarray) -> np.ndarray:
         """The codes of items' categories, int32 [n], 0 without one."""
-        if rows.shape[0]:
-            self._reserve(int(rows.max()) + 1)
+        self._reserve(int(rows.max(initial=0)) + 1)
         return self.categories[rows]
 
     def mask(self, filter: Filter, now_ms: int, rows: int) -> np.ndarray:

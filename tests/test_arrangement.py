@@ -70,7 +70,7 @@ def test_a_tail_below_the_wanted_quality_is_cut_and_said(pair: Pair) -> None:
 def test_variety_puts_items_unlike_each_other_first() -> None:
     vectors = np.array([[1, 0], [1, 0.01], [0, 1], [0, 0], [0, 0]], np.float32)
     codes = np.array([0, 0, 0, 7, 7], np.int32)
-    alike = likeness(vectors, np.arange(5, dtype=np.int32), codes)
+    alike = likeness(vectors, codes)
     scores = np.array([5.0, 4.9, 4.0, 3.0, 2.9], np.float32)
 
     assert mixed(scores, alike, 0.0, 5).tolist() == [0, 1, 2, 3, 4]

@@ -15,25 +15,24 @@ from tgn.attention import ANY_ORDER
 
 
 @njit(nogil=True, cache=True, fastmath=ANY_ORDER)
-def likeness(vectors: np.ndarray, rows: np.ndarray, categories: np.ndarray) -> np.ndarray:
+def likeness(vectors: np.ndarray, categories: np.ndarray) -> np.ndarray:
     """Return how alike items are, float32 [n, n], 0 to 1.
 
     Shapes:
-        - vectors: float32 [items, d], zero where none is known
-        - rows: int32 [n]; categories: int32 [n], 0 where none is known
+        - vectors: float32 [n, d], zero where none is known
+        - categories: int32 [n], 0 where none is known
     """
-    n, d = rows.shape[0], vectors.shape[1]
+    n, d = vectors.shape
     unit, alike = np.empty((n, d), np.float32), np.zeros((n, n), np.float32)
     known = np.zeros(n, np.bool_)
     for i in range(n):
         whole = np.float32(0)
         for e in range(d):
-            unit[i, e] = vectors[rows[i], e]
-            whole += unit[i, e] * unit[i, e]
+            whole += vectors[i, e] * vectors[i, e]
         known[i] = whole > 0
         by = np.float32(1) / np.sqrt(whole) if whole > 0 else np.float32(0)
         for e in range(d):
-            unit[i, e] *= by
+            unit[i, e] = by * vectors[i, e]
         for j in range(i + 1):
             total = np.float32(categories[i] == categories[j] and categories[i] > 0)
             if known[i] and known[j]:
