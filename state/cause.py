@@ -9,13 +9,27 @@ from state.approx import halved
 from state.candidate import close, reach
 from state.feature import habits, mixture
 from state.history import decay, slot
-from state.prefetch import fetch
-from state.record import FIRST, KEPT_OUT, NEWS, POPULAR, RECENT, RISING, SLOTS, START, Row, Scratch, State
+from state.prefetch import fetch, fetch_head
+from state.record import (
+    FIRST,
+    KEPT_OUT,
+    NEWS,
+    POPULAR,
+    RECENT,
+    RISING,
+    SLOTS,
+    START,
+    Row,
+    Scratch,
+    State,
+)
 from state.walk import seeds
 
 AGAIN, TOGETHER, NEWCOMER, RISE, POPULARITY, NEW, NEXT, ALIKE, NEAR = range(9)  # why an item is in the answer
 SOURCES = ("own", "push", "push_all", "walk", "near", "next", "first", "rising", "popular", "newest")
 HOPS = 3  # last items from which two steps are looked at
+AHEAD = 8  # rows of edges that are asked for before they are needed
+HEAD = 32 + 4 * SLOTS  # bytes of a row, as far as where its edges lead
 
 
 @njit(nogil=True, cache=True)
@@ -136,7 +150,7 @@ def _near(state: State, user: Row, left: int, where: np.ndarray, cause: np.ndarr
         dst, w = edge.dst, edge.w
         for s in range(edge.slots if edge.total > 0 else 0):
             over = dst[s]
-            fetch(edges, dst[min(s + 8, SLOTS - 1)])
+            fetch_head(edges, dst[min(s + AHEAD, SLOTS - 1)], HEAD)
             for c in range(slots[over] if w[s] > 0 and totals[over] > 0 else 0):
                 k = where[dsts[over, c]] - 1
                 if k >= 0 and cause[k] < 0 and ws[over, c] > 0:

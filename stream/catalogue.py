@@ -217,7 +217,7 @@ class _Column:
 
     def get(self, row: int) -> Value:
         if self.kind[row] >= _TEXT:
-            texts = [self.words.text[place[row]] for place in self.places if place[row]]
+            texts = [self.words.text[code] for place in self.places if (code := place.item(row))]
             return texts if self.kind[row] == _LIST else texts[0]
         number = float(self.number[row])
         whole = bool if self.kind[row] == _BOOL else int

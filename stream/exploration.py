@@ -75,6 +75,7 @@ class Exploration:
         self.front = np.zeros((1024, FRONT), np.int32)  # see `shelf.fitting`
         self.exposures = np.zeros(1024, np.int32)  # by row
         self.total = 0  # places given away
+        self._out, self._because = np.zeros(LOOK, np.int32), np.zeros(LOOK, np.int64)
         self._words: dict[int, tuple[str, ...]] = {}  # of items users have had
 
     def put(self, row: int, fields: dict[str, Value] | None, events: int) -> None:
@@ -145,7 +146,7 @@ class Exploration:
     ) -> list[tuple[int, int]]:
         """Return the items on some shelves that fit most, each with what led to the first shelf it is on."""
         most = self.settings.explore_events, self.settings.explore_exposures
-        out, because = np.zeros(LOOK, np.int32), np.zeros(LOOK, np.int64)
+        out, because = self._out, self._because
         numbers, worths = np.array([shelf.number for shelf in shelves], np.int64), np.array(worth)
         while True:
             n = fitting(self.front, numbers, worths, taken, self.exposures, *most, out, because)

@@ -43,6 +43,7 @@ class Scorer:
     def __init__(self, generation: Generation, catalogue: Catalogue | None = None) -> None:
         self.generation, self.state = generation, generation.world.state
         self.scratch = generation.world.scratch()
+        self.hidden = np.zeros_like(self.scratch.barred)  # what was barred before a filter was
         self.cand = np.zeros(MAX_K, np.int32)
         self.hist, self.age = np.full(HISTORY, -1, np.int32), np.zeros(HISTORY, np.int64)
         self.twin = Twin({name: t.array for name, t in generation.learned.items()}, generation.tgn)
@@ -91,16 +92,16 @@ class Scorer:
         """Bar these items, int32 [n], what a filter refuses, and what is of another category, while the block runs."""
         barred, known, catalogue = self.scratch.barred, self.generation.metadata.known.array, self.catalogue
         n = int(self.state.world[0]["items"]) if filter is not None or category else 0
+        self.hidden[:n] = barred[:n]
         try:
             if filter is not None:
-                np.bitwise_or(barred[:n], catalogue.mask(filter, now_ms, n)[:n], out=barred[:n])
+                barred[:n] |= catalogue.mask(filter, now_ms, n)[:n]
             if category:
-                code = catalogue.words.code.get(category, -1)
-                np.maximum(barred[:n], catalogue.codes(np.arange(n)) != code, out=barred[:n])
+                barred[:n] |= catalogue.codes(np.arange(n)) != catalogue.words.code.get(category, -1)
             barred[rows] = 1
             yield
         finally:
-            np.equal(known[:n], HIDDEN, out=barred[:n].view(bool))
+            barred[:n] = self.hidden[:n]
             barred[rows] = known[rows] == HIDDEN
 
     def shortfall(self, u: int, out: np.ndarray, request: Recommend, now_ms: int) -> dict[str, int]:
@@ -163,10 +164,15 @@ class Scorer:
 
     def name(self, row: int) -> str:
         """Return an item's name."""
+        return self.names([row])[0]
+
+    def names(self, rows: list[int]) -> list[str]:
+        """Return items' names, empty where there is none."""
         items = self.generation.items
-        if row >= len(items):
+        if max(rows, default=0) >= len(items):
             items.catch_up()
-        return items.text[row] if row < len(items) else ""
+        text, n = items.text, len(items)
+        return [text[row] if row < n else "" for row in rows]
 
     def fresh(self, seed: int) -> str:
         """Return in words why a new item is in the answer: what it is like (-1: nothing of the user's)."""
