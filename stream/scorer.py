@@ -92,16 +92,17 @@ class Scorer:
         """Bar these items, int32 [n], what a filter refuses, and what is of another category, while the block runs."""
         barred, known, catalogue = self.scratch.barred, self.generation.metadata.known.array, self.catalogue
         n = int(self.state.world[0]["items"]) if filter is not None or category else 0
-        self.hidden[:n] = barred[:n]
+        whole = barred[:n]
+        self.hidden[:n] = whole
         try:
             if filter is not None:
-                barred[:n] |= catalogue.mask(filter, now_ms, n)[:n]
+                whole |= catalogue.mask(filter, now_ms, n)[:n]
             if category:
-                barred[:n] |= catalogue.codes(np.arange(n)) != catalogue.words.code.get(category, -1)
+                whole |= catalogue.codes(np.arange(n)) != catalogue.words.code.get(category, -1)
             barred[rows] = 1
             yield
         finally:
-            barred[:n] = self.hidden[:n]
+            whole[:] = self.hidden[:n]
             barred[rows] = known[rows] == HIDDEN
 
     def shortfall(self, u: int, out: np.ndarray, request: Recommend, now_ms: int) -> dict[str, int]:
