@@ -66,7 +66,8 @@ def order(
 def visit(state: State, rows: np.ndarray, t: int) -> None:
     """Make the guest one who has looked at these items, int32 [n], the newest last; with none, one who is not known."""
     guest = state.guest
-    guest[0] = 0
+    if guest["n"][0]:
+        guest[0] = 0
     last = list(dict.fromkeys(reversed(rows.tolist())))[:HISTORY]
     if not last:
         return

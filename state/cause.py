@@ -9,12 +9,27 @@ from state.approx import halved
 from state.candidate import close, reach
 from state.feature import habits, mixture
 from state.history import decay, slot
-from state.record import FIRST, KEPT_OUT, NEWS, POPULAR, RECENT, RISING, START, Scratch, State
+from state.prefetch import fetch, fetch_head
+from state.record import (
+    FIRST,
+    KEPT_OUT,
+    NEWS,
+    POPULAR,
+    RECENT,
+    RISING,
+    SLOTS,
+    START,
+    Row,
+    Scratch,
+    State,
+)
 from state.walk import seeds
 
 AGAIN, TOGETHER, NEWCOMER, RISE, POPULARITY, NEW, NEXT, ALIKE, NEAR = range(9)  # why an item is in the answer
 SOURCES = ("own", "push", "push_all", "walk", "near", "next", "first", "rising", "popular", "newest")
 HOPS = 3  # last items from which two steps are looked at
+AHEAD = 8  # rows of edges that are asked for before they are needed
+HEAD = 32 + 4 * SLOTS  # bytes of a row, as far as where its edges lead
 
 
 @njit(nogil=True, cache=True)
@@ -28,73 +43,121 @@ def last_kind(state: State, u: int, item: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def why(state: State, u: int, row: int) -> tuple[int, int, int]:
-    """Return why `row` is in an answer to user row `u`, the item of theirs that led to it, and when they had that.
+def causes(state: State, scratch: Scratch, u: int, rows: np.ndarray, out: np.ndarray) -> None:
+    """Write why items are in an answer to user row `u`, the item of theirs that led to each, and when they had that.
 
     The causes, the first that holds: they had it themselves; it is among what comes directly after their last item, and
     no less among that than among what goes with it; it goes with one of their last items, the one that leads to it
     most; the last users of their last two items took it; it is two steps away; newcomers take it; it rises; it is
-    popular; none of these.  Without an item that led to it, that is `row`, and the time 0.
+    popular; none of these.  Where no item of theirs led to it, that is the item itself, at time 0.
+
+    Every place where a cause may be found is looked at once for all items; those that have theirs are marked no more.
+
+    Shapes:
+        - rows: int32 [n], each once
+        - out: int64 [n, 4]: cause, item, time in ms, and the kind of the user's last event on that item, -1 for none
     """
+    n, where = rows.shape[0], scratch.where
     user = state.users[u] if u >= 0 else state.guest[0]
-    item, times, slots = user.item, user.t, user.slots
-    for j in range(slots):
-        if item[j] == row:
-            return AGAIN, row, times[j]
-    best, weight, share, first = -1, 0.0, 1.0, 0.0
+    cause, led = np.full(n, -1, np.int8), np.full(n, -1, np.int8)
+    for k in range(n):
+        where[rows[k]] = k + 1
+    _direct(state, user, where, cause, led)
+    left = 0
+    for k in range(n):
+        left += cause[k] < 0
+        if cause[k] >= 0:
+            where[rows[k]] = 0
+    if left > 0:
+        left -= _alike(state, u, user, where, cause, led)
+    if left > 0:
+        _near(state, user, left, where, cause, led)
+    item, times, kinds = user.item, user.t, user.kind
+    for k in range(n):
+        row, j = rows[k], led[k]
+        where[row] = 0
+        flags = state.items[row].board
+        out[k, 0], out[k, 1], out[k, 2], out[k, 3] = cause[k], row, 0, -1
+        if j >= 0:
+            out[k, 1], out[k, 2], out[k, 3] = item[j], times[j], kinds[j]
+        elif flags & (1 << FIRST):
+            out[k, 0] = NEWCOMER
+        elif flags & (1 << RISING):
+            out[k, 0] = RISE
+        else:
+            out[k, 0] = POPULARITY if flags & (1 << POPULAR) else NEW
+
+
+@njit(nogil=True, cache=True)
+def _direct(state: State, user: Row, where: np.ndarray, cause: np.ndarray, led: np.ndarray) -> None:
+    """Find the items that the user had, that come after their last one, and that go with one of their last ones."""
+    edges, item, slots = state.edges, user.item, user.slots
+    weight, first, share = np.zeros(cause.shape[0]), np.zeros(cause.shape[0]), 1.0
     for j in range(min(slots, state.rates[0].seeds)):
-        edge = state.edges[item[j]]
-        dst, w = edge.dst, edge.w
-        for s in range(edge.slots):
-            if dst[s] == row and edge.total > 0:
+        fetch(edges, item[j])
+    for j in range(min(slots, state.rates[0].seeds)):
+        edge = edges[item[j]]
+        dst, w, total = edge.dst, edge.w, edge.total
+        for s in range(edge.slots if total > 0 else 0):
+            k = where[dst[s]] - 1
+            if k >= 0:
                 if j == 0:
-                    first = w[s] / edge.total
-                if share * w[s] / edge.total > weight:
-                    best, weight = j, share * w[s] / edge.total
+                    first[k] = w[s] / total
+                if share * w[s] / total > weight[k]:
+                    cause[k], led[k], weight[k] = TOGETHER, j, share * w[s] / total
         share *= state.rates[0].seed_decay
-    if slots > 0 and best <= 0:
-        edge = state.edges[item[0]]
-        following, next_w = edge.next, edge.next_w
-        for s in range(edge.nexts):
-            if following[s] == row and edge.next_total > 0 and next_w[s] / edge.next_total >= first:
-                return NEXT, item[0], times[0]
-    if best >= 0:
-        return TOGETHER, item[best], times[best]
-    for j in range(min(slots, 2)):
+    if slots > 0:
+        edge = edges[item[0]]
+        following, w, total = edge.next, edge.next_w, edge.next_total
+        for s in range(edge.nexts if total > 0 else 0):
+            k = where[following[s]] - 1
+            if k >= 0 and led[k] <= 0 and w[s] / total >= first[k]:
+                cause[k], led[k] = NEXT, 0
+    for j in range(slots):
+        k = where[item[j]] - 1
+        if k >= 0:
+            cause[k], led[k] = AGAIN, j
+
+
+@njit(nogil=True, cache=True)
+def _alike(state: State, u: int, user: Row, where: np.ndarray, cause: np.ndarray, led: np.ndarray) -> int:
+    """Find the marked items that the last users of the user's last two items took; return how many."""
+    item, found = user.item, 0
+    for j in range(min(user.slots, 2)):
         source = state.items[item[j]]
         last = source.user
         for r in range(min(source.n, RECENT)):
             other = last[(source.head - 1 - r) % RECENT]
-            if (
-                other >= 0
-                and other != u
-                and 0 <= slot(state.users[other], row) < 4
-                and slot(state.users[other], item[j]) >= 0
-            ):
-                return ALIKE, item[j], times[j]
-    for j in range(min(slots, HOPS)):
-        if _two_steps(state, item[j], row) > 0:
-            return NEAR, item[j], times[j]
-    flags = state.items[row].board
-    if flags & (1 << FIRST):
-        return NEWCOMER, row, 0
-    if flags & (1 << RISING):
-        return RISE, row, 0
-    if flags & (1 << POPULAR):
-        return POPULARITY, row, 0
-    return NEW, row, 0
+            if other < 0 or other == u or slot(state.users[other], item[j]) < 0:
+                continue
+            them = state.users[other]
+            theirs = them.item
+            for s in range(min(them.slots, 4)):
+                k = where[theirs[s]] - 1
+                if k >= 0 and cause[k] < 0:
+                    cause[k], led[k] = ALIKE, j
+                    found += 1
+    return found
 
 
 @njit(nogil=True, cache=True)
-def causes(state: State, u: int, rows: np.ndarray, out: np.ndarray) -> None:
-    """Write what `why` tells of each of the rows, and the kind of the user's last event on what led there.
-
-    Shapes:
-        - rows: int32 [n]; out: int64 [n, 4]: cause, item, time in ms, kind as of `last_kind`
-    """
-    for k in range(rows.shape[0]):
-        cause, seed, t = why(state, u, rows[k])
-        out[k, 0], out[k, 1], out[k, 2], out[k, 3] = cause, seed, t, last_kind(state, u, seed)
+def _near(state: State, user: Row, left: int, where: np.ndarray, cause: np.ndarray, led: np.ndarray) -> None:
+    """Find the marked items two steps away, until none is left."""
+    edges, item = state.edges, user.item
+    dsts, ws, slots, totals = edges["dst"], edges["w"], edges["slots"], edges["total"]
+    for j in range(min(user.slots, HOPS)):
+        edge = edges[item[j]]
+        dst, w = edge.dst, edge.w
+        for s in range(edge.slots if edge.total > 0 else 0):
+            over = dst[s]
+            fetch_head(edges, dst[min(s + AHEAD, SLOTS - 1)], HEAD)
+            for c in range(slots[over] if w[s] > 0 and totals[over] > 0 else 0):
+                k = where[dsts[over, c]] - 1
+                if k >= 0 and cause[k] < 0 and ws[over, c] > 0:
+                    cause[k], led[k] = NEAR, j
+                    left -= 1
+            if left == 0:
+                return
 
 
 @njit(nogil=True, cache=True)

@@ -20,7 +20,7 @@ from stream.exploration import Exploration
 from stream.request import Recommend
 from stream.rule import AnswerSettings
 from stream.scorer import Scorer
-from tgn.variety import likeness, mixed
+from tgn.variety import capped, likeness, mixed
 
 VARIED = 3  # candidates that variety chooses from, for each place
 
@@ -61,7 +61,7 @@ class Arrangement:
             places = mixed(scores[:most], self.alike(rows[:most]), variety, most if cap else k)
             rows, scores = rows[places], scores[places]
         if cap:
-            kept_places = scorer.capped(rows, cap, k)
+            kept_places = self._capped(rows, cap, k)
             rows, scores = rows[kept_places], scores[kept_places]
         rows, scores = rows[:k], scores[:k]
         if rows.shape[0] < k and tail <= 0:
@@ -73,14 +73,23 @@ class Arrangement:
 
     def warm(self) -> None:
         """Compile the kernels that only some requests need."""
-        mixed(np.zeros(1, np.float32), np.zeros((1, 1), np.float32), 0.5, 1)
+        rows, scores = np.zeros(1, np.int32), np.zeros(1, np.float32)
+        mixed(scores, self.alike(rows), 0.5, 1)
+        self._capped(rows, 1, 1)
+        self.exploration.near([], self.scorer.state.items["n"])
         find(self.scorer.state.seen, 0, 0, 0)
 
     def alike(self, rows: np.ndarray) -> np.ndarray:
         """Return how alike items are, float32 [n, n], by their collaborative vectors, else by category."""
-        slow = self.scorer.generation.learned["slow"].array
-        rank = self.scorer.generation.slow.rank
-        return likeness(slow[rows, rank : 2 * rank], self.scorer.catalogue.codes(rows))
+        generation, rank = self.scorer.generation, self.scorer.generation.slow.rank
+        vectors = generation.learned["slow"].array[:, rank : 2 * rank][rows]
+        alike: np.ndarray = likeness(vectors, self.scorer.catalogue.codes(rows))
+        return alike
+
+    def _capped(self, rows: np.ndarray, most: int, k: int) -> np.ndarray:
+        """Return the places of the first `k` rows, int64, of which no category has more than `most`."""
+        places: np.ndarray = capped(self.scorer.catalogue.codes(rows), most, k)
+        return places
 
     def _filled(
         self, rows: np.ndarray, scores: np.ndarray, u: int, t: int, request: Recommend
@@ -94,7 +103,7 @@ class Arrangement:
         limit, own = room.shape[0], request.include_seen
         rows = room[: int(fill(scorer.state, scorer.scratch, u, t, own, room, m, limit, described))]
         if cap:
-            rows = rows[scorer.capped(rows, cap, k)]
+            rows = rows[self._capped(rows, cap, k)]
         low = float(scores.min()) if m else 0.0
         return rows, np.append(scores, low - 1.0 - np.arange(rows.shape[0] - m))
 
@@ -110,27 +119,31 @@ class Arrangement:
         user = scorer.state.users[u] if u >= 0 else scorer.state.guest[0]
         seeds = user["item"][: int(user["slots"])].tolist()
         described = scorer.generation.metadata.known.array
+        near = exploration.near(seeds, scorer.state.items["n"])
+        line = np.append(rows, np.array([row for row, _ in near], np.int32))
+        codes, new = scorer.catalogue.codes(line).tolist(), rows.shape[0]
         shown: set[int] = set(rows.tolist())
         found: dict[int, int] = {}
-        for row, seed in exploration.near(seeds, scorer.state.items["n"]):
+        held: list[int] = []  # categories of what was found
+        for (row, seed), code in zip(near, codes[new:], strict=True):
             if len(found) == places:
                 break
             if row in shown or row in seeds or scorer.scratch.barred[row] or not described[row]:
                 continue
             if self._had(u, row):
                 continue
-            head = rows[: max(0, request.k - len(found) - 1)]
-            line, cap = np.append(head, [*found, row]), request.per_category
-            if cap and scorer.capped(line, cap, request.k).shape[0] < line.shape[0]:
+            beside = codes[: max(0, min(new, request.k - len(found) - 1))] + held
+            if code and request.per_category and beside.count(code) >= request.per_category:
                 continue
             found[row] = seed
+            held.append(code)
         left = min(rows.shape[0], request.k - len(found))
         for row in found:
             exploration.show(row)
         metric.explored(len(found))
         low = float(scores[:left].min()) if left else 0.0
         more = low - 1.0 - np.arange(len(found))
-        rows = np.append(rows[:left], np.array([*found], np.int32)).astype(np.int32)
+        rows = np.append(rows[:left], np.array([*found], np.int32))
         return Chosen(rows, np.append(scores[:left], more), found, cut)
 
     def _had(self, u: int, row: int) -> bool:

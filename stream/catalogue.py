@@ -136,8 +136,8 @@ class Catalogue:
 
     def codes(self, rows: np.ndarray) -> np.ndarray:
         """The codes of items' categories, int32 [n], 0 without one."""
-        last = len(self.categories) - 1
-        return np.where(rows <= last, self.categories[np.minimum(rows, last)], 0)
+        self._reserve(int(rows.max(initial=0)) + 1)
+        return self.categories[rows]
 
     def mask(self, filter: Filter, now_ms: int, rows: int) -> np.ndarray:
         """Which items are barred, uint8 [>= rows]: 1 where the filter is false.
@@ -217,7 +217,7 @@ class _Column:
 
     def get(self, row: int) -> Value:
         if self.kind[row] >= _TEXT:
-            texts = [self.words.text[place[row]] for place in self.places if place[row]]
+            texts = [self.words.text[code] for place in self.places if (code := place.item(row))]
             return texts if self.kind[row] == _LIST else texts[0]
         number = float(self.number[row])
         whole = bool if self.kind[row] == _BOOL else int

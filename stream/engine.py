@@ -249,7 +249,7 @@ class Engine:
             short = scorer.shortfall(u, out, request, t) if len(rows) < request.k else {}
         if short and chosen.cut:
             short["tail"] = chosen.cut
-        names, scores = [scorer.name(row) for row in rows], chosen.scores.tolist()
+        names, scores = scorer.names(rows), chosen.scores.tolist()
         if "" in names:  # let go in the meantime
             left = [k for k, name in enumerate(names) if name]
             names, scores = [names[k] for k in left], [scores[k] for k in left]
@@ -277,8 +277,12 @@ class Engine:
             keep: One for every name, 0 for others.
             any_of: Also those that have had none.
         """
+        if not names:
+            return NOTHING.item
         items, state = self.generation.items.row, self.state
         rows = np.array([items.get(name, 0) for name in names], np.int32)
-        known = (rows > 0) & (any_of | (state.items["n"][rows] > 0))
+        known = rows > 0
+        if not any_of:
+            known &= state.items["n"][rows] > 0
         out: np.ndarray = np.where(known, rows, 0).astype(np.int32) if keep else rows[known]
         return out

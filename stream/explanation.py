@@ -26,7 +26,7 @@ from typing import Final
 import numpy as np
 
 from state.answer import visit
-from state.cause import SOURCES, last_kind, parts, places, shares, why
+from state.cause import SOURCES, last_kind, parts, places, shares
 from state.feature import FEATURES, NAMES
 from state.record import BOARD, START
 from stream.engine import Engine
@@ -221,7 +221,7 @@ def _history(engine: Engine, u: int, t: int, row: int, behind: list[dict[str, st
     known = [seed for seed in behind if "_events" in seed]
     if not known:
         return ""
-    led = engine.scorer.name(why(engine.state, u, row)[1])
+    led = engine.scorer.name(int(engine.scorer.causes(u, np.array([row], np.int32))[0, 1]))
     first = next((seed for seed in known if seed[""] == led), known[0])
     times = int(first["_events"])
     told = (

@@ -10,20 +10,20 @@ taken so often, leaves the shelves, and the next one comes.
 
 from __future__ import annotations
 
-import heapq
 import math
 import re
 import zlib
-from operator import itemgetter
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
 
+from state.shelf import FRONT, fitting
 from stream.catalogue import Catalogue, Value
 from stream.rule import AnswerSettings
 
 SHELF: Final = 1_024  # new items a word remembers at least, the newest
-LOOK: Final = 8  # of them a request looks at
+LOOK: Final = 8  # of those that fit a request is told
 RARE: Final = 4  # words of an item a request looks at, the rarest
 REMEMBERED: Final = 50_000  # items whose words are kept at hand
 SEEDS: Final = 3  # of the user's items a request looks at
@@ -50,6 +50,17 @@ def words(fields: dict[str, Value] | None) -> tuple[str, ...]:
     return tuple(found)[:WORDS]
 
 
+class _Shelf:
+    """New items that have a word in common."""
+
+    __slots__ = ("number", "rows", "spread")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.rows: list[int] = []  # the newest last
+        self.spread = 0  # new items ever put here
+
+
 class Exploration:
     """The shelves of new items by word, for one serving process.
 
@@ -60,27 +71,35 @@ class Exploration:
 
     def __init__(self, settings: AnswerSettings, catalogue: Catalogue) -> None:
         self.settings, self.catalogue = settings, catalogue
-        self.shelves: dict[str, list[int]] = {}  # by word, the newest last; "" holds all
-        self.spread: dict[str, int] = {}  # new items ever put on each shelf
-        self.exposures: dict[int, int] = {}
+        self.shelves: dict[str, _Shelf] = {}  # by word; "" holds all
+        self.front = np.zeros((1024, FRONT), np.int32)  # see `shelf.fitting`
+        self.exposures = np.zeros(1024, np.int32)  # by row
         self.total = 0  # places given away
+        self._out, self._because = np.zeros(LOOK, np.int32), np.zeros(LOOK, np.int64)
         self._words: dict[int, tuple[str, ...]] = {}  # of items users have had
 
     def put(self, row: int, fields: dict[str, Value] | None, events: int) -> None:
         """Take in what an item is, where it is new."""
         self._words.pop(row, None)
+        if row >= self.exposures.shape[0]:
+            self.exposures = np.append(self.exposures, np.zeros(row, np.int32))
         if fields is None:
-            self.exposures.pop(row, None)
+            self.exposures[row] = 0
         if fields is None or events >= self.settings.explore_events or self.settings.explore <= 0:
             return
         for word in ("", *words(fields)):
-            shelf = self.shelves.setdefault(word, [])
-            if row in shelf[-LOOK:]:
+            shelf = self.shelves.get(word)
+            if shelf is None:
+                shelf = self.shelves[word] = _Shelf(len(self.shelves))
+                if shelf.number == self.front.shape[0]:
+                    self.front = np.append(self.front, np.zeros_like(self.front), axis=0)
+            if row in shelf.rows[-FRONT:]:
                 continue
-            shelf.append(row)
-            self.spread[word] = self.spread.get(word, 0) + 1
-            if len(shelf) > 2 * SHELF:
-                del shelf[:SHELF]
+            shelf.rows.append(row)
+            shelf.spread += 1
+            self.front[shelf.number, 0] = -1
+            if len(shelf.rows) > 2 * SHELF:
+                del shelf.rows[:SHELF]
 
     def places(self, user: str, events: int, k: int, share: float) -> int:
         """Return how many of k places are given away; a fraction is a chance, which user and state decide."""
@@ -94,53 +113,62 @@ class Exploration:
             seeds: The user's last items, newest first.
             taken: int64 [items], events by row.
         """
-        scores: dict[int, float] = {}
-        because: dict[int, int] = {}
+        shelves: list[_Shelf] = []
+        worth: list[float] = []
+        leads: list[int] = []
         weight = 1.0
         for seed in seeds[:SEEDS]:
-            for word, spread in self._rare(seed):
-                worth = weight / math.log2(2.0 + spread)
-                for row in self._new(word, taken):
-                    if row not in scores:
-                        because[row], scores[row] = seed, worth
-                    else:
-                        scores[row] += worth
+            for shelf in self._rare(seed):
+                shelves.append(shelf)
+                worth.append(weight / math.log2(2.0 + shelf.spread))
+                leads.append(seed)
             weight *= KEEP
-        if not scores:
-            scores = dict.fromkeys(self._new("", taken), 1.0)
-        shown = self.exposures.get
-        found = heapq.nlargest(LOOK, scores, key=lambda row: scores[row] / (1.0 + 0.1 * shown(row, 0)))
-        return [(row, because.get(row, -1)) for row in found]
+        found = self._fitting(shelves, worth, leads, taken)
+        return found or self._fitting([self.shelves[""]] if self.shelves else [], [1.0], [-1], taken)
 
     def show(self, row: int) -> None:
         """Count that an item was given a place."""
-        self.exposures[row] = self.exposures.get(row, 0) + 1
+        self.exposures[row] += 1
         self.total += 1
 
-    def _rare(self, seed: int) -> list[tuple[str, int]]:
-        """Return the words of an item that the fewest new items have, and how many have them."""
+    def _rare(self, seed: int) -> list[_Shelf]:
+        """Return the shelves an item would stand on that had the fewest new items."""
         found = self._words.get(seed)
         if found is None:
             if len(self._words) >= REMEMBERED:
                 self._words.clear()
             found = self._words[seed] = words(self.catalogue.get(seed))
-        known = [(word, self.spread[word]) for word in found if word in self.shelves]
-        return sorted(known, key=itemgetter(1))[:RARE]
+        known = [shelf for word in found if (shelf := self.shelves.get(word)) is not None and shelf.rows]
+        return sorted(known, key=attrgetter("spread"))[:RARE]
 
-    def _new(self, word: str, taken: np.ndarray) -> list[int]:
-        """Return the newest items on a shelf; those that are new no longer are taken off it."""
-        shelf, most = self.shelves.get(word, []), self.settings
-        found: list[int] = []
+    def _fitting(
+        self, shelves: list[_Shelf], worth: list[float], leads: list[int], taken: np.ndarray
+    ) -> list[tuple[int, int]]:
+        """Return the items on some shelves that fit most, each with what led to the first shelf it is on."""
+        most = self.settings.explore_events, self.settings.explore_exposures
+        out, because = self._out, self._because
+        numbers, worths = np.array([shelf.number for shelf in shelves], np.int64), np.array(worth)
+        while True:
+            n = fitting(self.front, numbers, worths, taken, self.exposures, *most, out, because)
+            if n >= 0:
+                return [
+                    (row, leads[k]) for row, k in zip(out[:n].tolist(), because[:n].tolist(), strict=True)
+                ]
+            self._tidy(shelves[-1 - n], taken)
+
+    def _tidy(self, shelf: _Shelf, taken: np.ndarray) -> None:
+        """Take off a shelf those of the newest items that are new no longer, and write its front."""
+        most, found = self.settings, np.zeros(FRONT, np.int32)
         old: set[int] = set()
-        for row in reversed(shelf):
-            if taken.item(row) >= most.explore_events or self.exposures.get(row, 0) >= most.explore_exposures:
+        n = 0
+        for row in reversed(shelf.rows):
+            if taken.item(row) >= most.explore_events or self.exposures.item(row) >= most.explore_exposures:
                 old.add(row)
             else:
-                found.append(row)
-                if len(found) == LOOK:
+                found[n] = row
+                n += 1
+                if n == FRONT:
                     break
         if old:
-            shelf[:] = [row for row in shelf if row not in old]
-            if not shelf:
-                del self.shelves[word]
-        return found
+            shelf.rows[:] = [row for row in shelf.rows if row not in old]
+        self.front[shelf.number] = found

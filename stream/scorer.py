@@ -17,7 +17,7 @@ from stream.exploration import Exploration
 from stream.filter import Filter
 from stream.generation import Generation
 from stream.metadata import HIDDEN
-from stream.reason import sentence, short
+from stream.reason import PATH, sentence, short
 from stream.request import MAX_K, Recommend
 from stream.status import RANKERS
 from tgn.forward import Forward, row_inputs
@@ -43,6 +43,7 @@ class Scorer:
     def __init__(self, generation: Generation, catalogue: Catalogue | None = None) -> None:
         self.generation, self.state = generation, generation.world.state
         self.scratch = generation.world.scratch()
+        self.hidden = np.zeros_like(self.scratch.barred)  # what was barred before a filter was
         self.cand = np.zeros(MAX_K, np.int32)
         self.hist, self.age = np.full(HISTORY, -1, np.int32), np.zeros(HISTORY, np.int64)
         self.twin = Twin({name: t.array for name, t in generation.learned.items()}, generation.tgn)
@@ -91,31 +92,18 @@ class Scorer:
         """Bar these items, int32 [n], what a filter refuses, and what is of another category, while the block runs."""
         barred, known, catalogue = self.scratch.barred, self.generation.metadata.known.array, self.catalogue
         n = int(self.state.world[0]["items"]) if filter is not None or category else 0
+        whole = barred[:n]
+        self.hidden[:n] = whole
         try:
             if filter is not None:
-                np.maximum(barred[:n], catalogue.mask(filter, now_ms, n)[:n], out=barred[:n])
+                whole |= catalogue.mask(filter, now_ms, n)[:n]
             if category:
-                code = catalogue.words.code.get(category, -1)
-                np.maximum(barred[:n], catalogue.codes(np.arange(n)) != code, out=barred[:n])
+                whole |= catalogue.codes(np.arange(n)) != catalogue.words.code.get(category, -1)
             barred[rows] = 1
             yield
         finally:
-            barred[:n] = known[:n] == HIDDEN
+            whole[:] = self.hidden[:n]
             barred[rows] = known[rows] == HIDDEN
-
-    def capped(self, rows: np.ndarray, most: int, k: int) -> np.ndarray:
-        """Return the places of the first `k` rows, int64, of which no category has more than `most`."""
-        count: dict[int, int] = {}
-        places: list[int] = []
-        for place, code in enumerate(self.catalogue.codes(rows).tolist()):
-            if code:
-                if count.get(code, 0) == most:
-                    continue
-                count[code] = count.get(code, 0) + 1
-            places.append(place)
-            if len(places) == k:
-                break
-        return np.array(places, np.int64)
 
     def shortfall(self, u: int, out: np.ndarray, request: Recommend, now_ms: int) -> dict[str, int]:
         """Return how many items there are, and how many a request's rules leave out, by rule."""
@@ -177,10 +165,15 @@ class Scorer:
 
     def name(self, row: int) -> str:
         """Return an item's name."""
+        return self.names([row])[0]
+
+    def names(self, rows: list[int]) -> list[str]:
+        """Return items' names, empty where there is none."""
         items = self.generation.items
-        if row >= len(items):
+        if max(rows, default=0) >= len(items):
             items.catch_up()
-        return items.text[row] if row < len(items) else ""
+        text, n = items.text, len(items)
+        return [text[row] if row < n else "" for row in rows]
 
     def fresh(self, seed: int) -> str:
         """Return in words why a new item is in the answer: what it is like (-1: nothing of the user's)."""
@@ -191,8 +184,21 @@ class Scorer:
         title = self.catalogue.value(row, "title")
         return short(title) if isinstance(title, str) and title.strip() else self.name(row)
 
+    def causes(self, u: int, rows: np.ndarray) -> np.ndarray:
+        """Return why items, int32 [n], are in an answer, and what led there, int64 [n, 4] (see `state.cause`)."""
+        found = np.zeros((rows.shape[0], 4), np.int64)
+        causes(self.state, self.scratch, u, rows, found)
+        return found
+
     def reasons(self, u: int, rows: np.ndarray) -> list[str]:
         """Return in words why items, int32 [n], are in the answer, as of the stream's time."""
-        found, now = np.zeros((rows.shape[0], 4), np.int64), int(self.state.world[0]["t"])
-        causes(self.state, u, rows, found)
-        return [sentence(cause, kind, now - t, self.title(seed)) for cause, seed, t, kind in found.tolist()]
+        now = int(self.state.world[0]["t"])
+        said: dict[tuple[int, int], str] = {}  # several items come from one of the user's
+        reasons = []
+        for cause, seed, t, kind in self.causes(u, rows).tolist():
+            words = said.get((cause, seed))
+            if words is None:
+                title = self.title(seed) if cause in PATH else ""
+                words = said[cause, seed] = sentence(cause, kind, now - t, title)
+            reasons.append(words)
+        return reasons

@@ -1,0 +1,66 @@
+"""Shelves: new items that have a word in common, and which of them fit best."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+FRONT = 8  # items of a shelf that a request looks at, the newest
+
+
+@njit(nogil=True, cache=True)
+def fitting(
+    front: np.ndarray,
+    shelf: np.ndarray,
+    worth: np.ndarray,
+    taken: np.ndarray,
+    shown: np.ndarray,
+    most_taken: int,
+    most_shown: int,
+    out: np.ndarray,
+    because: np.ndarray,
+) -> int:
+    """Write the items on some shelves that fit most, and the first shelf each is on; return how many.
+
+    An item is worth what its shelves are together, and less the more often it was shown.
+
+    Args:
+        most_taken, most_shown: An item with so many events, or shown so often, is new no longer.
+
+    Shapes:
+        - front: int32 [shelves, FRONT], the newest first, then zeros; -1 in the first place: it is not known any more
+        - shelf: int64 [n]; worth: float64 [n]
+        - taken, shown: int [items]
+        - out: int32 [m], best first; because: int64 [m], places in `shelf`
+        - output: where a front is not known, or holds what is new no longer, -1 - its place in `shelf`
+    """
+    for p in range(shelf.shape[0]):
+        for row in front[shelf[p]]:
+            if row < 0 or (row > 0 and (taken[row] >= most_taken or shown[row] >= most_shown)):
+                return -1 - p
+    most, n = shelf.shape[0] * FRONT, 0
+    items, first, sums = np.empty(most, np.int32), np.empty(most, np.int64), np.empty(most)
+    for p in range(shelf.shape[0]):
+        for row in front[shelf[p]]:
+            if row == 0:
+                break
+            at = 0
+            while at < n and items[at] != row:
+                at += 1
+            if at == n:
+                items[n], first[n], sums[n] = row, p, 0.0
+                n += 1
+            sums[at] += worth[p]
+    m = 0
+    value = np.empty(out.shape[0])
+    for k in range(n):
+        now = sums[k] / (1.0 + 0.1 * shown[items[k]])
+        if m == out.shape[0] and now <= value[m - 1]:
+            continue
+        at = min(m, out.shape[0] - 1)
+        while at > 0 and value[at - 1] < now:
+            out[at], because[at], value[at] = out[at - 1], because[at - 1], value[at - 1]
+            at -= 1
+        out[at], because[at], value[at] = items[k], first[k], now
+        m = min(m + 1, out.shape[0])
+    return m
