@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from state.record import Mark
 
 HEADER = 4096
 MAGIC = int.from_bytes(b"rwtable1", "little")
+POPULATE_READ = 22  # Linux 5.14 on, `madvise(2)`: have the pages mapped now
 
 
 class _Raw:
@@ -122,6 +124,7 @@ class Table:
                 memory = mmap.mmap(fd, size, mmap.MAP_SHARED, prot)
             finally:
                 os.close(fd)
+        self.memory = memory
         address = np.frombuffer(memory, np.uint8).__array_interface__["data"][0]
         return np.asarray(_Raw(memory, address, size))
 
@@ -129,6 +132,12 @@ class Table:
     def rows(self) -> int:
         """How many rows are in use, as last published by the writer."""
         return int(self._rows[0])
+
+    def warm(self, rows: int) -> None:
+        """Have the first `rows` rows mapped now, where the system can: a row's first reading is slow otherwise."""
+        length = HEADER + min(rows, self.capacity) * self.row_bytes
+        with suppress(OSError):
+            self.memory.madvise(POPULATE_READ, 0, length)
 
     def publish(self, rows: int) -> None:
         """Let readers see the first `rows` rows."""

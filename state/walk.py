@@ -14,11 +14,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.prefetch import fetch
-from state.record import KEPT_OUT, RECENT, START, Row, Scratch, State
+from state.prefetch import fetch, fetch_head
+from state.record import KEPT_OUT, RECENT, SLOTS, START, Row, Scratch, State
 from state.seed import represent
 
 LONG = 0.93  # weight of an item of the history against the next newer one, in `push_all`
+WALKERS = 8
+HEAD = 32 + 8 * SLOTS  # bytes of a row that a step reads
 EXPLORE = 0.05  # share of the start node for users who have a history
 CHANCES = np.array([1.0, 0.6, 0.36, 0.216], np.float32)  # of the last items of another user
 
@@ -145,6 +147,7 @@ def hop(state: State, scratch: Scratch, n: int) -> None:
 def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int, own: bool = True) -> None:
     """Walk `steps` steps from the seeds; column 1 gets each item's share of all visits.
 
+    `WALKERS` walk in turn, so that a row comes from memory while the others take their steps.
     Where the settings say so, a two-hop push stands in; or each seed is walked from by itself, with its share of
     the steps, and an item counts as (sum over the seeds of the roots of its visits) squared; or a walk ends early,
     once enough items that may be candidates have been visited often.  It passes through items that may be none.
@@ -160,7 +163,7 @@ def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int, own: b
     restart, boost, enough, often = rates.restart, rates.boost != 0, rates.stop_items, rates.stop_visits
     edges, pick, weight = state.edges, scratch.pick, scratch.weight
     acc, found, barred, had = scratch.acc, scratch.found, scratch.barred, scratch.had
-    path, one = np.empty(steps, np.int32), np.ones(steps, np.float32)
+    path, one, places = np.empty(steps, np.int32), np.ones(steps, np.float32), np.empty(WALKERS, np.int32)
     column, walked, until, share = 2 if boost else 1, 0, steps, 0.0
     for q in range(n if boost else 1):
         first, last = (q, q + 1) if boost else (0, n)
@@ -169,8 +172,10 @@ def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int, own: b
             begin = int(share * steps + 0.5)
             share += weight[q]
             until = int(share * steps + 0.5)
-        at, gone, high = -1, 0, 0
-        for _ in range(begin, until):
+        places[:] = -1
+        gone, high = 0, 0
+        for turn in range(begin, until):
+            at = places[turn % WALKERS]
             z ^= z << np.uint64(13)
             z ^= z >> np.uint64(7)
             z ^= z << np.uint64(17)
@@ -188,9 +193,10 @@ def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int, own: b
                 b = (b * 7919.0) % 1.0
             edge = edges[at]
             if edge.slots == 0 or edge.total <= 0:
-                at = -1
+                places[turn % WALKERS] = -1
                 continue
-            at = step(edge, b)
+            at = places[turn % WALKERS] = step(edge, b)
+            fetch_head(edges, at, HEAD)
             path[gone] = at
             gone += 1
             if enough > 0:

@@ -70,6 +70,9 @@ def _notes(tgn: TgnSettings) -> dict[str, str]:
     return {"net": net, "net_moment": net, "ranker": ranker, "ranker_moment": ranker}
 
 
+SERVED = ("item_vector", "item_memory", "item_output", "slow")  # learned rows that a request reads
+
+
 class Generation:
     """Tables and names, for the writer or for a reader.
 
@@ -136,6 +139,7 @@ class Generation:
         else:
             self.users.catch_up()
             self.items.catch_up()
+            self._warm()
 
     def clear(self, kind: str, rows: np.ndarray) -> None:
         """Begin again at zero with what was learned of item or user rows, int64 [n]; columns are told, not learned."""
@@ -143,6 +147,13 @@ class Generation:
             if not table.name.endswith("_column"):
                 table.bytes[rows] = 0
                 table.touch(rows)
+
+    def _warm(self) -> None:
+        """Have mapped what requests will read, of the rows that are in use."""
+        world, learned = self.world, self.learned
+        world.users.warm(len(self.users))
+        for table in (world.items, world.edges, *(learned[name] for name in SERVED)):
+            table.warm(len(self.items))
 
     def publish(self) -> None:
         """Make this the generation that readers use, and remove the others."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from state.candidate import close, reach
 from state.record import START, Scratch
-from state.walk import EXPLORE, hop, push, seeds, top, visits
+from state.walk import EXPLORE, WALKERS, hop, push, seeds, top, visits
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +46,14 @@ def walked(
     z, total, taken = (seed * 0x9E3779B97F4A7C15 + 0x1234567) & mask, np.zeros(80), 0
     ends = [int(sum(shares[: k + 1]) * steps + 0.5) for k in range(len(pick))]
     parts = (
-        [([pick[k]], [1.0], ends[k] - (ends[k - 1] if k else 0)) for k in range(len(pick))]
+        [([pick[k]], [1.0], ends[k - 1] if k else 0, ends[k]) for k in range(len(pick))]
         if boost
-        else [(pick, shares, steps)]
+        else [(pick, shares, 0, steps)]
     )
-    for items, chances, budget in parts:
-        counts, at = np.zeros(80), -1
-        for _ in range(budget):
+    for items, chances, first, last in parts:
+        counts, places = np.zeros(80), [-1] * WALKERS
+        for turn in range(first, last):
+            at = places[turn % WALKERS]
             z ^= (z << 13) & mask
             z ^= z >> 7
             z ^= (z << 17) & mask
@@ -63,13 +64,13 @@ def walked(
                 b = (b * 7919.0) % 1.0
             to, w, whole = rows[at]
             if not to:
-                at = -1
+                places[turn % WALKERS] = -1
                 continue
             left, k = b * whole - w[0], 0
             while left > 0 and k < len(to) - 1:
                 k += 1
                 left -= w[k]
-            at = to[k]
+            at = places[turn % WALKERS] = to[k]
             counts[at] += 1
             allowed = [k for k in range(1, 80) if k not in barred and counts[k] >= often]
             if enough and len(allowed) >= enough:
