@@ -12,7 +12,9 @@ from numba import njit
 
 from state.approx import halved, log, log1p
 from state.history import decay
+from state.prefetch import fetch, fetch_head
 from state.record import FRESH, HALF, START, Scratch, State
+from state.walk import USER_HEAD
 
 NAMES = (
     "blend",  # log of the fixed mixture
@@ -73,6 +75,7 @@ NAMES = (
     "heir_n",  # log events of the item's last user
 )
 FEATURES = len(NAMES)
+AHEAD = 4  # candidates whose rows are asked for before they are described
 
 
 @njit(nogil=True, cache=True)
@@ -191,6 +194,10 @@ def describe(state: State, scratch: Scratch, u: int, t: int, cand: np.ndarray, n
             if where[mine[j]] > 0:
                 place[where[mine[j]] - 1] = j
     for c in range(n):
+        if c + 2 * AHEAD < n:
+            fetch(state.items, cand[c + 2 * AHEAD])
+        if c + AHEAD < n:
+            fetch_head(state.users, max(state.items[cand[c + AHEAD]].last_user, 0), USER_HEAD)
         row = cand[c]
         item = state.items[row]
         f = x[c]

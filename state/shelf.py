@@ -5,6 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from state.history import slot
+from state.record import State
+from state.seen import find
+
 FRONT = 8  # items of a shelf that a request looks at, the newest
 
 
@@ -64,3 +68,49 @@ def fitting(
         out[at], because[at], value[at] = items[k], first[k], now
         m = min(m + 1, out.shape[0])
     return m
+
+
+@njit(nogil=True, cache=True)
+def chosen(
+    state: State,
+    u: int,
+    new: np.ndarray,
+    kinds: np.ndarray,
+    described: np.ndarray,
+    barred: np.ndarray,
+    shown: np.ndarray,
+    shown_kinds: np.ndarray,
+    places: int,
+    k: int,
+    cap: int,
+) -> np.ndarray:
+    """Return which new items take the last of the `k` places of user row `u`'s answer, places in `new`, int64 [n].
+
+    Those that are in the answer, that the user has had, that are barred, or that nothing tells of any more, do not.
+
+    Args:
+        places: How many do at most.
+        cap: How many items of a category an answer has at most; category 0 is none.
+
+    Shapes:
+        - new, kinds: int32 [n], the most fitting first, and their categories; shown, shown_kinds: int32 [m]
+        - described, barred: uint8 [items]
+    """
+    out, n = np.empty(places, np.int64), 0
+    user = state.users[u] if u >= 0 else state.guest[0]
+    for c in range(new.shape[0]):
+        row, beside, there = new[c], 0, False
+        if n == places:
+            break
+        for place in range(shown.shape[0]):
+            there |= shown[place] == row
+            beside += shown_kinds[place] == kinds[c] and place < k - n - 1
+        for place in range(n):
+            beside += kinds[out[place]] == kinds[c]
+        if there or barred[row] or not described[row] or (kinds[c] != 0 and beside >= cap):
+            continue
+        if slot(user, row) >= 0 or (u >= 0 and find(state.seen, user.seen_head, user.seen_n, row) >= 0):
+            continue
+        out[n] = c
+        n += 1
+    return out[:n]

@@ -20,7 +20,9 @@ from state.seed import represent
 
 LONG = 0.93  # weight of an item of the history against the next newer one, in `push_all`
 WALKERS = 8
+AHEAD = 4  # rows that are asked for before they are read
 HEAD = 32 + 8 * SLOTS  # bytes of a row that a step reads
+USER_HEAD = 192  # bytes of a user's row, as far as the last items
 EXPLORE = 0.05  # share of the start node for users who have a history
 CHANCES = np.array([1.0, 0.6, 0.36, 0.216], np.float32)  # of the last items of another user
 
@@ -75,9 +77,11 @@ def seeds(state: State, u: int, pick: np.ndarray, weight: np.ndarray) -> int:
 @njit(nogil=True, cache=True)
 def push(state: State, scratch: Scratch, n: int) -> None:
     """Add to column 0 each seed's share times the chance of each of its edges."""
+    for k in range(min(n, AHEAD)):
+        fetch_head(state.edges, scratch.pick[k], HEAD)
     for k in range(n):
-        fetch(state.edges, scratch.pick[k])
-    for k in range(n):
+        if k + AHEAD < n:
+            fetch_head(state.edges, scratch.pick[k + AHEAD], HEAD)
         edge = state.edges[scratch.pick[k]]
         if edge.slots > 0 and edge.total > 0:
             add(scratch, 0, edge.dst, edge.w, edge.slots, scratch.weight[k] / edge.total)
@@ -93,8 +97,8 @@ def push_all(state: State, scratch: Scratch, u: int) -> None:
     item = user.item
     share = np.float32(1.0 - LONG)
     for j in range(user.slots):
-        fetch(state.edges, item[j])
-    for j in range(user.slots):
+        if j + AHEAD < user.slots:
+            fetch_head(state.edges, item[j + AHEAD], HEAD)
         edge = state.edges[item[j]]
         if edge.slots > 0 and edge.total > 0:
             add(scratch, 3, edge.dst, edge.w, edge.slots, share / edge.total)
@@ -225,6 +229,8 @@ def neighbours(state: State, scratch: Scratch, u: int, t: int) -> None:
     for j in range(min(user.slots, 2)):
         item = state.items[user.item[j]]
         users = item.user
+        for r in range(RECENT if item.n > 0 else 0):
+            fetch_head(state.users, max(users[r], 0), USER_HEAD)
         for r in range(RECENT):
             other = users[(item.head - 1 - r) % RECENT]
             if r >= item.n or other == u or other < 0:

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from state.answer import fill
-from state.seen import find
+from state.shelf import chosen
 from stream import metric
-from stream.exploration import Exploration
+from stream.exploration import SEEDS, Exploration
 from stream.request import Recommend
 from stream.rule import AnswerSettings
 from stream.scorer import Scorer
@@ -77,7 +77,8 @@ class Arrangement:
         mixed(scores, self.alike(rows), 0.5, 1)
         self._capped(rows, 1, 1)
         self.exploration.near([], self.scorer.state.items["n"])
-        find(self.scorer.state.seen, 0, 0, 0)
+        known = self.scorer.generation.metadata.known.array
+        chosen(self.scorer.state, -1, rows, rows, known, self.scorer.scratch.barred, rows, rows, 1, 1, 1)
 
     def alike(self, rows: np.ndarray) -> np.ndarray:
         """Return how alike items are, float32 [n, n], by their collaborative vectors, else by category."""
@@ -117,26 +118,16 @@ class Arrangement:
         if places == 0:
             return Chosen(rows, scores, {}, cut)
         user = scorer.state.users[u] if u >= 0 else scorer.state.guest[0]
-        seeds = user["item"][: int(user["slots"])].tolist()
-        described = scorer.generation.metadata.known.array
-        near = exploration.near(seeds, scorer.state.items["n"])
-        line = np.append(rows, np.array([row for row, _ in near], np.int32))
-        codes, new = scorer.catalogue.codes(line).tolist(), rows.shape[0]
-        shown: set[int] = set(rows.tolist())
-        found: dict[int, int] = {}
-        held: list[int] = []  # categories of what was found
-        for (row, seed), code in zip(near, codes[new:], strict=True):
-            if len(found) == places:
-                break
-            if row in shown or row in seeds or scorer.scratch.barred[row] or not described[row]:
-                continue
-            if self._had(u, row):
-                continue
-            beside = codes[: max(0, min(new, request.k - len(found) - 1))] + held
-            if code and request.per_category and beside.count(code) >= request.per_category:
-                continue
-            found[row] = seed
-            held.append(code)
+        near = exploration.near(
+            user["item"][: min(SEEDS, int(user["slots"]))].tolist(), scorer.state.items["n"]
+        )
+        new = np.array([row for row, _ in near], np.int32)
+        kinds, described = scorer.catalogue.codes, scorer.generation.metadata.known.array
+        cap = request.per_category or request.k
+        fits = chosen(
+            scorer.state, u, new, kinds(new), described, scorer.scratch.barred, rows, kinds(rows), places, request.k, cap
+        )  # fmt: skip
+        found = dict(near[place] for place in fits.tolist())
         left = min(rows.shape[0], request.k - len(found))
         for row in found:
             exploration.show(row)
@@ -145,10 +136,3 @@ class Arrangement:
         more = low - 1.0 - np.arange(len(found))
         rows = np.append(rows[:left], np.array([*found], np.int32))
         return Chosen(rows, np.append(scores[:left], more), found, cut)
-
-    def _had(self, u: int, row: int) -> bool:
-        state = self.scorer.state
-        if u < 0:
-            return False
-        user = state.users[u]
-        return bool(find(state.seen, int(user["seen_head"]), int(user["seen_n"]), row) >= 0)

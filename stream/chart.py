@@ -23,9 +23,9 @@ def alike(engine: Engine, row: int, request: Similar) -> Found:
     While there are few users they are all counted, and so are the last users of an item that has few; beyond that the
     slow collaborative vectors tell, which are fitted to the lists of all users.
     """
-    state, scratch, k = engine.state, engine.scorer.scratch, request.k
+    state, k = engine.state, request.k
     rows, weights = np.zeros(k, np.int32), np.zeros(k, np.float32)
-    with engine.scorer.barring(NONE, request.filter, int(state.world[0]["t"]), request.category):
+    with engine.scorer.barring(NONE, request.filter, int(state.world[0]["t"]), request.category) as scratch:
         if not request.all_time:
             n = similar(state, scratch, row, rows, weights)
             return rows[:n], weights[:n]
@@ -46,11 +46,11 @@ def rising(engine: Engine, request: Trending) -> tuple[Found, int]:
 
     The usual half-life without a rule is answered from a board that is always kept; else every item is looked at.
     """
-    state, scratch = engine.state, engine.scorer.scratch
+    state = engine.state
     rows, weights = np.zeros(request.k, np.int32), np.zeros(request.k, np.float32)
     t, half = int(state.world[0]["t"]), float(request.half_life_ms)
     taken = int(between(state, half)[3])
-    with engine.scorer.barring(NONE, request.filter, t, request.category):
+    with engine.scorer.barring(NONE, request.filter, t, request.category) as scratch:
         if half or request.filter is not None or request.category:
             size = min(int(state.world[0]["items"]), scratch.barred.shape[0])
             n = trend(state, t, half, scratch.barred, size, rows, weights)

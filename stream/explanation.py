@@ -181,7 +181,9 @@ def _without_content(engine: Engine, u: int, cand: np.ndarray) -> np.ndarray:
     if not engine.generation.tgn.columns:
         return scorer.x[: cand.shape[0], FEATURES : FEATURES + 3]
     score, known = scorer.twin.score_known(scorer.hist[:k], scorer.age[:k], u, cand, content=False)
-    return row_inputs(score, known)
+    out = np.zeros((score.shape[0], 3), np.float32)
+    row_inputs(score, known, out)
+    return out
 
 
 def _behind(engine: Engine, u: int, t: int, row: int) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ import numpy as np
 from state.answer import order, prepare, seen
 from state.cause import causes
 from state.feature import FEATURES, NAMES
-from state.record import HISTORY
+from state.record import HISTORY, Scratch
 from stream.catalogue import Catalogue, decode
 from stream.error import BadEvent
 from stream.exploration import Exploration
@@ -43,7 +43,7 @@ class Scorer:
     def __init__(self, generation: Generation, catalogue: Catalogue | None = None) -> None:
         self.generation, self.state = generation, generation.world.state
         self.scratch = generation.world.scratch()
-        self.hidden = np.zeros_like(self.scratch.barred)  # what was barred before a filter was
+        self.filtered = self.scratch._replace(barred=np.zeros_like(self.scratch.barred))  # under a filter
         self.cand = np.zeros(MAX_K, np.int32)
         self.hist, self.age = np.full(HISTORY, -1, np.int32), np.zeros(HISTORY, np.int64)
         self.twin = Twin({name: t.array for name, t in generation.learned.items()}, generation.tgn)
@@ -88,22 +88,26 @@ class Scorer:
     @contextmanager
     def barring(
         self, rows: np.ndarray, filter: Filter | None, now_ms: int, category: str = ""
-    ) -> Iterator[None]:
-        """Bar these items, int32 [n], what a filter refuses, and what is of another category, while the block runs."""
-        barred, known, catalogue = self.scratch.barred, self.generation.metadata.known.array, self.catalogue
-        n = int(self.state.world[0]["items"]) if filter is not None or category else 0
-        whole = barred[:n]
-        self.hidden[:n] = whole
+    ) -> Iterator[Scratch]:
+        """Bar these items, int32 [n], what a filter refuses, and what is of another category, while the block runs.
+
+        The block has the room in which they are barred, which is the scorer's own for as long.
+        """
+        base, known, catalogue = self.scratch, self.generation.metadata.known.array, self.catalogue
+        n = int(self.state.world[0]["items"])
         try:
-            if filter is not None:
-                whole |= catalogue.mask(filter, now_ms, n)[:n]
+            if filter is not None or category:
+                self.scratch = self.filtered
+                refused = catalogue.mask(filter, now_ms, n)[:n] if filter is not None else np.uint8(0)
+                np.bitwise_or(base.barred[:n], refused, out=self.scratch.barred[:n])
             if category:
-                whole |= catalogue.codes(np.arange(n)) != catalogue.words.code.get(category, -1)
-            barred[rows] = 1
-            yield
+                other = catalogue.codes(np.arange(n)) != catalogue.words.code.get(category, -1)
+                self.scratch.barred[:n] |= other
+            self.scratch.barred[rows] = 1
+            yield self.scratch
         finally:
-            whole[:] = self.hidden[:n]
-            barred[rows] = known[rows] == HIDDEN
+            self.scratch = base
+            base.barred[rows] = known[rows] == HIDDEN
 
     def shortfall(self, u: int, out: np.ndarray, request: Recommend, now_ms: int) -> dict[str, int]:
         """Return how many items there are, and how many a request's rules leave out, by rule."""
@@ -158,10 +162,10 @@ class Scorer:
         generation, cand = self.generation, self.cand[:n]
         k = generation.tgn.history
         temporal, known = self.twin.score_known(self.hist[:k], self.age[:k], u, cand)
-        self.x[:n, FEATURES : FEATURES + 3] = row_inputs(temporal, known)
+        row_inputs(temporal, known, self.x[:n, FEATURES : FEATURES + 3])
         slow = generation.learned["slow"].array
         by_slow = score(slow, self.hist[None], cand[None], generation.slow.keep)
-        self.x[:n, FEATURES + 3 :] = row_inputs(by_slow[0][0], by_slow[1][0])
+        row_inputs(by_slow[0][0], by_slow[1][0], self.x[:n, FEATURES + 3 :])
 
     def name(self, row: int) -> str:
         """Return an item's name."""

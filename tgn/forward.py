@@ -12,6 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from tgn.attention import ANY_ORDER
+
 HIDDEN = 64
 SCORES = 6  # inputs from learned scores, temporal and slow: of each centred score, log-softmax, known
 
@@ -50,15 +52,14 @@ def inputs(score: np.ndarray, known: np.ndarray, valid: np.ndarray) -> np.ndarra
 
 
 @njit(nogil=True, cache=True)
-def row_inputs(score: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return `inputs` for one request whose candidates are all valid.
+def row_inputs(score: np.ndarray, known: np.ndarray, out: np.ndarray) -> None:
+    """Write `inputs` for one request whose candidates are all valid.
 
     Shapes:
         - score: float32 [C]; known: float32 or bool [C]
-        - output: float32 [C, 3]
+        - out: float32 [C, 3]
     """
     n = score.shape[0]
-    out = np.zeros((n, 3), np.float32)
     count, total, peak, mass = 0, 0.0, -np.inf, 0.0
     for c in range(n):
         if known[c] > 0 and np.isfinite(score[c]):
@@ -69,13 +70,36 @@ def row_inputs(score: np.ndarray, known: np.ndarray) -> np.ndarray:
     for c in range(n):
         if known[c] > 0 and np.isfinite(score[c]):
             mass += np.exp(score[c] - peak)
+    mass = np.log(max(mass, 1e-30))
     for c in range(n):
         if known[c] > 0 and np.isfinite(score[c]):
             out[c, 0] = (score[c] - mean) / 4
-            out[c, 1] = max(score[c] - peak - np.log(max(mass, 1e-30)), -10.0) / 5 + 1
+            out[c, 1] = max(score[c] - peak - mass, -10.0) / 5 + 1
             out[c, 2] = known[c]
         else:
-            out[c, 1] = -1
+            out[c, 0], out[c, 1], out[c, 2] = 0, -1, 0
+
+
+@njit(nogil=True, cache=True)
+def _relu(h: np.ndarray, bias: np.ndarray) -> None:
+    """Add a bias [H] to hidden units [n, H], and leave nothing below 0."""
+    for i in range(h.shape[0]):
+        for j in range(h.shape[1]):
+            h[i, j] = max(h[i, j] + bias[j], np.float32(0))
+
+
+@njit(nogil=True, cache=True, fastmath=ANY_ORDER)
+def _out(
+    x: np.ndarray, h: np.ndarray, bias: np.ndarray, w: np.ndarray, alpha: np.ndarray, features: int
+) -> np.ndarray:
+    """Return what hidden units [n, H] and the scores among the inputs x [n, features + SCORES] come to, float32 [n]."""
+    out = np.empty(h.shape[0], np.float32)
+    for i in range(h.shape[0]):
+        total = np.float32(0)
+        for j in range(h.shape[1]):
+            total += w[j] * max(h[i, j] + bias[j], np.float32(0))
+        learned = x[i, 0] + alpha[0] * x[i, features] + alpha[1] * x[i, features + 3]
+        out[i] = total + np.float32(4) * learned
     return out
 
 
@@ -112,13 +136,7 @@ class Forward:
         """Return scores of the first `n` rows of `x`, float32 [n]."""
         x, h1, h2 = self.x[:n], self.h1[:n], self.h2[:n]
         np.dot(x, self.w1, out=h1)
-        np.add(h1, self.b1, out=h1)
-        np.maximum(h1, 0.0, out=h1)
+        _relu(h1, self.b1)
         np.dot(h1, self.w2, out=h2)
-        np.add(h2, self.b2, out=h2)
-        np.maximum(h2, 0.0, out=h2)
-        out: np.ndarray = h2 @ self.w3
-        out += 4 * x[:, 0]
-        out += (4 * self.alpha[0]) * x[:, self.features]
-        out += (4 * self.alpha[1]) * x[:, self.features + 3]
+        out: np.ndarray = _out(x, h2, self.b2, self.w3, self.alpha, self.features)
         return out

@@ -82,11 +82,12 @@ def score(
             weight *= np.float32(keep)
         for c in range(cand.shape[1]):
             row = table[max(cand[i, c], 0)]
+            if row[2 * rank] <= 0 or cand[i, c] < 0 or hist[i, 0] < 0:
+                continue
             total = np.float32(0)
             for e in range(rank):
                 total += user[e] * row[rank + e]
-            out[i, c] = total
-            known[i, c] = row[2 * rank] > 0 and cand[i, c] >= 0 and hist[i, 0] >= 0
+            out[i, c], known[i, c] = total, True
     return out, known
 
 

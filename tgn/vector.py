@@ -34,7 +34,7 @@ def _times(x: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
 @njit(nogil=True, cache=True)
 def _vector(
     hist: np.ndarray,
-    buckets: np.ndarray,
+    age: np.ndarray,
     user: int,
     item: tuple[np.ndarray, ...],
     told: tuple[np.ndarray, ...],
@@ -43,6 +43,7 @@ def _vector(
     more: tuple[np.ndarray, ...],
 ) -> tuple[np.ndarray, np.ndarray]:
     item_vector, item_memory, from_item, item_column, from_item_column = item
+    buckets = bucket(age)
     d = item_vector.shape[1]
     k = 0
     while k < hist.shape[0] and hist[k] >= 0:
@@ -181,9 +182,7 @@ class Twin:
             - hist: int32 [K], newest first, -1 where unused; age: int64 [K] ms
             - user: the user's row, -1 for unknown
         """
-        vector, again = _vector(
-            hist, bucket(age), user, self.item, self.told, self.attention, self.layers, self.more
-        )
+        vector, again = _vector(hist, age, user, self.item, self.told, self.attention, self.layers, self.more)
         return vector, again
 
     def score_known(
