@@ -24,6 +24,7 @@ from state.walk import neighbours, push, push_all, seeds, visits
 
 CANDIDATES = 192  # at most, for one request
 
+SHORT = 20  # bits of a number left aside at first
 NEWEST = 4  # of them, that are the newest items there are
 
 
@@ -116,6 +117,30 @@ def reach(state: State, scratch: Scratch, u: int, t: int, own: bool = True) -> N
 
 
 @njit(nogil=True, cache=True)
+def _least(worth: np.ndarray, n: int) -> tuple[float, int]:
+    """Return the `n`-th largest of some numbers above 0, float32 [m], and how many of those equal to it are among the n.
+
+    The bits of such a number, read as an integer, are in its order: the first of them say nearly all.
+    """
+    first = worth.view(np.int32) >> SHORT
+    count, low, above = np.zeros(1 + (np.int32(0x7FFFFFFF) >> SHORT), np.int32), first.max(), 0
+    for k in range(first.shape[0]):
+        count[first[k]] += 1
+    while above + count[low] < n:
+        above += count[low]
+        low -= 1
+    last, m = np.empty(count[low], np.float32), 0
+    for k in range(first.shape[0]):
+        if first[k] == low:
+            last[m] = worth[k]
+            m += 1
+    least = float(np.partition(last, m - (n - above))[m - (n - above)])
+    for k in range(m):
+        above += last[k] > least
+    return least, n - above
+
+
+@njit(nogil=True, cache=True)
 def _best(scratch: Scratch, out: np.ndarray, n: int, own: bool) -> int:
     """Append the items of most worth, as far as there is room, in no order; return how many are in `out`."""
     room = out.shape[0] - n
@@ -125,16 +150,19 @@ def _best(scratch: Scratch, out: np.ndarray, n: int, own: bool) -> int:
     acc, touched = scratch.acc, scratch.touched
     free, worth, m = np.empty(scratch.touched_n[0], np.int32), np.empty(scratch.touched_n[0], np.float32), 0
     for k in range(scratch.touched_n[0]):
-        item = touched[k]
-        if item != START and where[item] == 0 and not barred[item] and (own or had[item] < KEPT_OUT):
-            free[m], worth[m] = item, acc[k, WORTH]
+        item, value = touched[k], acc[k, WORTH]
+        if (
+            value > 0
+            and item != START
+            and where[item] == 0
+            and not barred[item]
+            and (own or had[item] < KEPT_OUT)
+        ):
+            free[m], worth[m] = item, value
             m += 1
-    low, equal = np.float32(0), m
+    low, equal = 0.0, 0
     if m > room:
-        low = np.partition(worth[:m], m - room)[m - room]
-        equal = room
-        for k in range(m):
-            equal -= worth[k] > low
+        low, equal = _least(worth[:m], room)
     for k in range(m):
         if worth[k] > low or equal > 0:
             equal -= worth[k] <= low

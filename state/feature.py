@@ -251,8 +251,8 @@ def describe(state: State, scratch: Scratch, u: int, t: int, cand: np.ndarray, n
         f[35] = _seconds(t - item.first_t)
         f[36] = item.users / max(1, item.n)
         follows = follow[c]
-        at = found[row] - 1
-        one = acc[at, 0] if at >= 0 else np.float32(0)
+        at = int(found[row]) - 1
+        one = float(acc[at, 0]) if at >= 0 else 0.0
         pushed = one / max(pushed_all, 1e-9)
         f[45] = follows if known else 0.0
         f[46] = log1p(one * 1e3) / 6

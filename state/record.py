@@ -24,6 +24,7 @@ KINDS = 7  # event types, see `stream.event.KINDS`
 HALF = 5  # half-lives of popularity
 FRESH = 4  # half-lives of newcomers' counts: the last four of popularity's
 SOURCES = 8  # of candidates, see `mixture`
+TOUCHED = 65_535  # items that the walks of a request reach at most
 
 HAD, KEPT_OUT = 1, 2  # what a user's having had an item means for an answer
 FOREVER = 2**62
@@ -269,9 +270,7 @@ class State(NamedTuple):
     seen: Rows
     boards: Rows  # LEADER [4]
     rates: Rows  # RATES [1]
-    guest: (
-        Rows  # USER [1], stands in for user row -1: zero for nobody known, filled for a visitor without a row
-    )
+    guest: Rows  # USER [1], in place of user row -1: a visitor without a row, zero for nobody known
 
 
 class Marks(NamedTuple):
@@ -286,14 +285,10 @@ class Scratch(NamedTuple):
     """Room for one request: arrays over all items that are zero between requests."""
 
     where: np.ndarray  # int32 [items], candidate number + 1
-    had: (
-        np.ndarray
-    )  # uint8 [items], the user has had it: HAD, or KEPT_OUT where the seen rules keep it out too
-    found: np.ndarray  # int32 [items], 1 + the number among those touched
-    touched: np.ndarray  # int32 [many]
-    acc: (
-        np.ndarray
-    )  # float32 [many, 5], by that number: one-hop push, walk, recent users, push from all; worth
+    had: np.ndarray  # uint8 [items], had by the user: HAD, or KEPT_OUT where the seen rules keep it out too
+    found: np.ndarray  # uint16 [items], 1 + the number among those touched
+    touched: np.ndarray  # int32 [TOUCHED]
+    acc: np.ndarray  # float32 [TOUCHED, 5]: one-hop push, walk, recent users, push from all; worth
     pick: np.ndarray  # int32 [BOARD]
     weight: np.ndarray  # float32 [BOARD]
     touched_n: np.ndarray  # int64 [1]
@@ -302,4 +297,4 @@ class Scratch(NamedTuple):
     barred: np.ndarray  # uint8 [items], may be no candidate; whoever sets it clears it
     ttl: (
         np.ndarray
-    )  # int64 [KINDS], ms that an event of each kind keeps its item out; FOREVER, or 0 for not at all
+    )  # int64 [KINDS], ms an event of each kind keeps its item out; FOREVER, or 0 for not at all

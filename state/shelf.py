@@ -15,8 +15,9 @@ FRONT = 8  # items of a shelf that a request looks at, the newest
 @njit(nogil=True, cache=True)
 def fitting(
     front: np.ndarray,
-    shelf: np.ndarray,
-    worth: np.ndarray,
+    spread: np.ndarray,
+    asked: np.ndarray,
+    keep: float,
     taken: np.ndarray,
     shown: np.ndarray,
     most_taken: int,
@@ -26,18 +27,21 @@ def fitting(
 ) -> int:
     """Write the items on some shelves that fit most, and the first shelf each is on; return how many.
 
-    An item is worth what its shelves are together, and less the more often it was shown.
+    An item is worth what its shelves are together, and less the more often it was shown.  A shelf is worth less the
+    more items it has had, and the later its turn.
 
     Args:
+        keep: Worth of a turn against the one before.
         most_taken, most_shown: An item with so many events, or shown so often, is new no longer.
 
     Shapes:
         - front: int32 [shelves, FRONT], the newest first, then zeros; -1 in the first place: it is not known any more
-        - shelf: int64 [n]; worth: float64 [n]
+        - spread: int64 [shelves], items a shelf has had; asked: int64 [2, n], shelves and their turns, from 0
         - taken, shown: int [items]
-        - out: int32 [m], best first; because: int64 [m], places in `shelf`
-        - output: where a front is not known, or holds what is new no longer, -1 - its place in `shelf`
+        - out: int32 [m], best first; because: int64 [m], places in `asked`
+        - output: where a front is not known, or holds what is new no longer, -1 - its place in `asked`
     """
+    shelf, turn = asked[0], asked[1]
     for p in range(shelf.shape[0]):
         for row in front[shelf[p]]:
             if row < 0 or (row > 0 and (taken[row] >= most_taken or shown[row] >= most_shown)):
@@ -45,6 +49,7 @@ def fitting(
     most, n = shelf.shape[0] * FRONT, 0
     items, first, sums = np.empty(most, np.int32), np.empty(most, np.int64), np.empty(most)
     for p in range(shelf.shape[0]):
+        worth = keep ** turn[p] / np.log2(2.0 + spread[shelf[p]])
         for row in front[shelf[p]]:
             if row == 0:
                 break
@@ -54,7 +59,7 @@ def fitting(
             if at == n:
                 items[n], first[n], sums[n] = row, p, 0.0
                 n += 1
-            sums[at] += worth[p]
+            sums[at] += worth
     m = 0
     value = np.empty(out.shape[0])
     for k in range(n):
@@ -71,15 +76,23 @@ def fitting(
 
 
 @njit(nogil=True, cache=True)
+def _of(category: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    out = np.zeros(rows.shape[0], np.int32)
+    for k in range(rows.shape[0]):
+        if rows[k] < category.shape[0]:
+            out[k] = category[rows[k]]
+    return out
+
+
+@njit(nogil=True, cache=True)
 def chosen(
     state: State,
     u: int,
     new: np.ndarray,
-    kinds: np.ndarray,
+    category: np.ndarray,
     described: np.ndarray,
     barred: np.ndarray,
     shown: np.ndarray,
-    shown_kinds: np.ndarray,
     places: int,
     k: int,
     cap: int,
@@ -93,10 +106,11 @@ def chosen(
         cap: How many items of a category an answer has at most; category 0 is none.
 
     Shapes:
-        - new, kinds: int32 [n], the most fitting first, and their categories; shown, shown_kinds: int32 [m]
-        - described, barred: uint8 [items]
+        - new: int32 [n], the most fitting first; shown: int32 [m]
+        - category: int32 [rows], of items as far as it reaches; described, barred: uint8 [items]
     """
     out, n = np.empty(places, np.int64), 0
+    kinds, shown_kinds = _of(category, new), _of(category, shown)
     user = state.users[u] if u >= 0 else state.guest[0]
     for c in range(new.shape[0]):
         row, beside, there = new[c], 0, False

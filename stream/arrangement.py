@@ -78,7 +78,7 @@ class Arrangement:
         self._capped(rows, 1, 1)
         self.exploration.near([], self.scorer.state.items["n"])
         known = self.scorer.generation.metadata.known.array
-        chosen(self.scorer.state, -1, rows, rows, known, self.scorer.scratch.barred, rows, rows, 1, 1, 1)
+        chosen(self.scorer.state, -1, rows, rows, known, self.scorer.scratch.barred, rows, 1, 1, 1)
 
     def alike(self, rows: np.ndarray) -> np.ndarray:
         """Return how alike items are, float32 [n, n], by their collaborative vectors, else by category."""
@@ -122,10 +122,10 @@ class Arrangement:
             user["item"][: min(SEEDS, int(user["slots"]))].tolist(), scorer.state.items["n"]
         )
         new = np.array([row for row, _ in near], np.int32)
-        kinds, described = scorer.catalogue.codes, scorer.generation.metadata.known.array
+        kinds, described = scorer.catalogue.categories, scorer.generation.metadata.known.array
         cap = request.per_category or request.k
         fits = chosen(
-            scorer.state, u, new, kinds(new), described, scorer.scratch.barred, rows, kinds(rows), places, request.k, cap
+            scorer.state, u, new, kinds, described, scorer.scratch.barred, rows, places, request.k, cap
         )  # fmt: skip
         found = dict(near[place] for place in fits.tolist())
         left = min(rows.shape[0], request.k - len(found))

@@ -10,10 +10,9 @@ taken so often, leaves the shelves, and the next one comes.
 
 from __future__ import annotations
 
-import math
 import re
 import zlib
-from operator import attrgetter
+from sys import intern
 from typing import Final
 
 import numpy as np
@@ -25,7 +24,7 @@ from stream.rule import AnswerSettings
 SHELF: Final = 1_024  # new items a word remembers at least, the newest
 LOOK: Final = 8  # of those that fit a request is told
 RARE: Final = 4  # words of an item a request looks at, the rarest
-REMEMBERED: Final = 50_000  # items whose words are kept at hand
+REMEMBERED: Final = 100_000  # items whose words are kept at hand
 SEEDS: Final = 3  # of the user's items a request looks at
 KEEP: Final = 0.75  # weight of an item of the history against the next newer one
 WORDS: Final = 24  # of an item at most
@@ -44,21 +43,20 @@ def words(fields: dict[str, Value] | None) -> tuple[str, ...]:
             if not isinstance(text, str):
                 continue
             if name in ("title", "name"):
-                found.update((f"title={word}", None) for word in _TITLE.findall(text.lower()))
+                found.update((intern(f"title={word}"), None) for word in _TITLE.findall(text.lower()))
             elif len(text) <= LONGEST:
-                found[f"{name}={text.lower()}"] = None
+                found[intern(f"{name}={text.lower()}")] = None
     return tuple(found)[:WORDS]
 
 
 class _Shelf:
     """New items that have a word in common."""
 
-    __slots__ = ("number", "rows", "spread")
+    __slots__ = ("number", "rows")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.rows: list[int] = []  # the newest last
-        self.spread = 0  # new items ever put here
 
 
 class Exploration:
@@ -73,6 +71,7 @@ class Exploration:
         self.settings, self.catalogue = settings, catalogue
         self.shelves: dict[str, _Shelf] = {}  # by word; "" holds all
         self.front = np.zeros((1024, FRONT), np.int32)  # see `shelf.fitting`
+        self.spread = np.zeros(1024, np.int64)  # new items ever put on a shelf
         self.exposures = np.zeros(1024, np.int32)  # by row
         self.total = 0  # places given away
         self._out, self._because = np.zeros(LOOK, np.int32), np.zeros(LOOK, np.int64)
@@ -81,22 +80,26 @@ class Exploration:
     def put(self, row: int, fields: dict[str, Value] | None, events: int) -> None:
         """Take in what an item is, where it is new."""
         self._words.pop(row, None)
+        found = words(fields)
+        if len(self._words) < REMEMBERED:
+            self._words[row] = found
         if row >= self.exposures.shape[0]:
             self.exposures = np.append(self.exposures, np.zeros(row, np.int32))
         if fields is None:
             self.exposures[row] = 0
         if fields is None or events >= self.settings.explore_events or self.settings.explore <= 0:
             return
-        for word in ("", *words(fields)):
+        for word in ("", *found):
             shelf = self.shelves.get(word)
             if shelf is None:
                 shelf = self.shelves[word] = _Shelf(len(self.shelves))
                 if shelf.number == self.front.shape[0]:
                     self.front = np.append(self.front, np.zeros_like(self.front), axis=0)
+                    self.spread = np.append(self.spread, np.zeros_like(self.spread))
             if row in shelf.rows[-FRONT:]:
                 continue
             shelf.rows.append(row)
-            shelf.spread += 1
+            self.spread[shelf.number] += 1
             self.front[shelf.number, 0] = -1
             if len(shelf.rows) > 2 * SHELF:
                 del shelf.rows[:SHELF]
@@ -114,17 +117,15 @@ class Exploration:
             taken: int64 [items], events by row.
         """
         shelves: list[_Shelf] = []
-        worth: list[float] = []
-        leads: list[int] = []
-        weight = 1.0
-        for seed in seeds[:SEEDS]:
-            for shelf in self._rare(seed):
-                shelves.append(shelf)
-                worth.append(weight / math.log2(2.0 + shelf.spread))
-                leads.append(seed)
-            weight *= KEEP
-        found = self._fitting(shelves, worth, leads, taken)
-        return found or self._fitting([self.shelves[""]] if self.shelves else [], [1.0], [-1], taken)
+        turn: list[int] = []
+        for k, seed in enumerate(seeds[:SEEDS]):
+            rare = self._rare(seed)
+            shelves += rare
+            turn += [k] * len(rare)
+        found = self._fitting(shelves, turn, taken)
+        if found:
+            return [(row, seeds[turn[place]]) for row, place in found]
+        return [(row, -1) for row, _ in self._fitting([self.shelves[""]], [0], taken)] if self.shelves else []
 
     def show(self, row: int) -> None:
         """Count that an item was given a place."""
@@ -139,21 +140,17 @@ class Exploration:
                 self._words.clear()
             found = self._words[seed] = words(self.catalogue.get(seed))
         known = [shelf for word in found if (shelf := self.shelves.get(word)) is not None and shelf.rows]
-        return sorted(known, key=attrgetter("spread"))[:RARE]
+        return sorted(known, key=lambda shelf: self.spread.item(shelf.number))[:RARE]
 
-    def _fitting(
-        self, shelves: list[_Shelf], worth: list[float], leads: list[int], taken: np.ndarray
-    ) -> list[tuple[int, int]]:
-        """Return the items on some shelves that fit most, each with what led to the first shelf it is on."""
+    def _fitting(self, shelves: list[_Shelf], turn: list[int], taken: np.ndarray) -> list[tuple[int, int]]:
+        """Return the items on some shelves that fit most, each with the place of the first shelf it is on."""
         most = self.settings.explore_events, self.settings.explore_exposures
         out, because = self._out, self._because
-        numbers, worths = np.array([shelf.number for shelf in shelves], np.int64), np.array(worth)
+        asked = np.array([[shelf.number for shelf in shelves], turn], np.int64)
         while True:
-            n = fitting(self.front, numbers, worths, taken, self.exposures, *most, out, because)
+            n = fitting(self.front, self.spread, asked, KEEP, taken, self.exposures, *most, out, because)
             if n >= 0:
-                return [
-                    (row, leads[k]) for row, k in zip(out[:n].tolist(), because[:n].tolist(), strict=True)
-                ]
+                return list(zip(out[:n].tolist(), because[:n].tolist(), strict=True))
             self._tidy(shelves[-1 - n], taken)
 
     def _tidy(self, shelf: _Shelf, taken: np.ndarray) -> None:
