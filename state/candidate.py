@@ -164,8 +164,8 @@ def _best(scratch: Scratch, out: np.ndarray, n: int, own: bool) -> int:
     if m > room:
         low, equal = _least(worth[:m], room)
     for k in range(m):
-        if worth[k] > low or equal > 0:
-            equal -= worth[k] <= low
+        if worth[k] > low or (worth[k] == low and equal > 0):
+            equal -= worth[k] == low
             out[n] = free[k]
             n += 1
             where[free[k]] = n

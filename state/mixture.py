@@ -4,7 +4,7 @@
 
 A share is the chance that the source gives the item: of one-hop weight, of popularity, and so on.  The weights are
 those under which the items that users took for the first time were likely, so a stream of films lives by what goes
-together, one of a shop's baskets also by what rises now, and nobody has to say which it is.  One event in `EVERY` is
+together, one of a shop's baskets also by what rises now, and nobody has to say which it is.  One event in 16 is
 looked at: each source is credited with its part in the worth of the event's item, and old credit fades.
 
 Source: Cappé and Moulines, On-line expectation–maximization (JRSS B 2009), for mixtures of given components.
@@ -21,11 +21,11 @@ from state.walk import CHANCES, EXPLORE, LONG, add
 
 PUSH, WALK, NEAR, ALL, NEXT, NEWCOMERS, RISE, POP = range(
     SOURCES
-)  # the first four are columns of `Scratch.acc`
+)  # four columns of `Scratch.acc`, then others
 WORTH = 4  # the column for the sum
 PRIOR = 10.0  # credit of all sources together, evenly, before anything is seen
 FADE = 1.0 - 1.0 / 2_000  # of credit, at every look
-EVERY = 16  # events from one look to the next
+LOOKED = 60  # bits of an event's hash that are left aside: one event in 16 is looked at
 WALKED = 0.1  # weight of the walk against that of both pushes, whose second step it is
 BOARDS = ((NEWCOMERS, FIRST, 3), (RISE, RISING, 1), (POP, POPULAR, 3))  # source, board, half-life
 
@@ -167,6 +167,12 @@ def shares(state: State, u: int, row: int, t: int, out: np.ndarray) -> bool:
             left = decay(t - item.last_t, rates.pop[h] * world.pace)
             out[s] = count * left / counts(state, b, h, t, amount)
     return user.slots > begin
+
+
+@njit(nogil=True, cache=True)
+def due(event: int) -> bool:
+    """Return whether event number `event` of the stream is looked at; a hash decides, as streams have rhythms."""
+    return (np.uint64(event) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(LOOKED) == 0
 
 
 @njit(nogil=True, cache=True)

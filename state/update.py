@@ -13,7 +13,7 @@ from state.aging import ROWS, age
 from state.board import raise_to, rescore, score
 from state.graph import EVICTED, LN2, NEW, follow, link
 from state.history import remember, slot
-from state.mixture import EVERY, credit
+from state.mixture import credit, due
 from state.prefetch import fetch
 from state.record import (
     BLOCK,
@@ -241,7 +241,7 @@ def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> No
     j = slot(user, row)
     place = -1 if j >= 0 else find(state.seen, user.seen_head, user.seen_n, row)
     had = j >= 0 or place >= 0
-    if world.events % EVERY == 0 and not had and kind != DISLIKE and state.items[row].n > 0:
+    if due(world.events) and not had and kind != DISLIKE and state.items[row].n > 0:
         credit(state, u, row, t)
     _user_context(state, marks, user, j, had, t)
     if kind != DISLIKE:
