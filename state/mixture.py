@@ -22,6 +22,7 @@ from state.walk import CHANCES, EXPLORE, LONG, add
 PUSH, WALK, NEAR, ALL, NEXT, NEWCOMERS, RISE, POP = range(
     SOURCES
 )  # four columns of `Scratch.acc`, then others
+NAMES = ("push", "walk", "near", "push_all", "next", "first", "rising", "popular")
 WORTH = 4  # the column for the sum
 PRIOR = 10.0  # credit of all sources together, evenly, before anything is seen
 FADE = 1.0 - 1.0 / 2_000  # of credit, at every look

@@ -86,7 +86,7 @@ class Table:
         path: Path | None = None,
         write: bool = True,
     ) -> None:
-        self.name = name
+        self.name, self.path = name, path
         self.capacity = capacity
         self.dtype = np.dtype(dtype)
         self.row_bytes = self.dtype.itemsize * int(np.prod(shape, dtype=np.int64))
@@ -133,11 +133,20 @@ class Table:
         """How many rows are in use, as last published by the writer."""
         return int(self._rows[0])
 
-    def warm(self, rows: int) -> None:
-        """Have the first `rows` rows mapped now, where the system can: a row's first reading is slow otherwise."""
-        length = HEADER + min(rows, self.capacity) * self.row_bytes
-        with suppress(OSError):
-            self.memory.madvise(POPULATE_READ, 0, length)
+    def warm(self) -> None:
+        """Have all that the file holds mapped now, where the system can: a row's first reading is slow otherwise.
+
+        What was never written stays a hole, which takes no memory.
+        """
+        if self.path is None:
+            return
+        begin = 0
+        with suppress(OSError), self.path.open("rb") as file:
+            while True:  # until no more data is found
+                begin = os.lseek(file.fileno(), begin, os.SEEK_DATA)
+                end = os.lseek(file.fileno(), begin, os.SEEK_HOLE)
+                self.memory.madvise(POPULATE_READ, begin, end - begin)
+                begin = end
 
     def publish(self, rows: int) -> None:
         """Let readers see the first `rows` rows."""

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from state.answer import fill
+from state.mixture import weights
 from state.shelf import chosen
 from stream import metric
 from stream.exploration import SEEDS, Exploration
@@ -74,6 +75,7 @@ class Arrangement:
     def warm(self) -> None:
         """Compile the kernels that only some requests need."""
         rows, scores = np.zeros(1, np.int32), np.zeros(1, np.float32)
+        weights(self.scorer.state, True)
         mixed(scores, self.alike(rows), 0.5, 1)
         self._capped(rows, 1, 1)
         self.exploration.near([], self.scorer.state.items["n"])

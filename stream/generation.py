@@ -149,11 +149,10 @@ class Generation:
                 table.touch(rows)
 
     def _warm(self) -> None:
-        """Have mapped what requests will read, of the rows that are in use."""
-        world, learned = self.world, self.learned
-        world.users.warm(len(self.users))
-        for table in (world.items, world.edges, *(learned[name] for name in SERVED)):
-            table.warm(len(self.items))
+        """Have mapped what requests will read."""
+        world = self.world
+        for table in (world.users, world.items, world.edges, *(self.learned[name] for name in SERVED)):
+            table.warm()
 
     def publish(self) -> None:
         """Make this the generation that readers use, and remove the others."""

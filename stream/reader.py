@@ -13,6 +13,7 @@ import numpy as np
 import structlog
 
 from state.error import BadStore
+from state.mixture import NAMES, weights
 from state.record import START, GraphSettings
 from stream import chart
 from stream.catalogue import Value
@@ -229,6 +230,8 @@ class Reader:
             "pace_seconds": round(float(world["pace"]) / 1000, 3),
             **{name: int(world[field]) for name, field in LET_GO.items()},
         }
+        for name, weight in zip(NAMES, weights(self.engine.state, True).tolist(), strict=True):
+            told[f"source_{name}"] = round(weight, 3)
         for k, name in enumerate(RANKERS):
             told[f"live_mrr_{name}"] = round(float(status["mrr"][k]), 4)
             told[f"live_recall10_{name}"] = round(float(status["recall10"][k]), 4)

@@ -50,7 +50,9 @@ def test_names_learned_after_the_start_are_known(tmp_path: Path) -> None:
     assert one.recommend(Recommend("bob", 1)).items == ["cup"]
     assert one.similar(Similar("tea", 5)).items == ["cup"]
     assert one.applied(0) == 3
-    assert one.info()["applied_events"] == 3
+    told = one.info()
+    assert told["applied_events"] == 3
+    assert sum(float(told[name]) for name in told if name.startswith("source_")) == pytest.approx(1, abs=0.01)
 
 
 def test_an_unknown_item_says_what_was_wanted(tmp_path: Path) -> None:

@@ -30,6 +30,25 @@ def test_a_reader_in_another_process_sees_what_is_written(tmp_path: Path) -> Non
     assert reader(tmp_path / "x", "print(t.rows, t.array[5])").stdout == "6 42\n"
 
 
+def test_warming_fills_no_holes(tmp_path: Path) -> None:
+    folder = Path("/dev/shm") if Path("/dev/shm").is_dir() else tmp_path
+    path = folder / f"riverwalk-warm-{os.getpid()}"
+    try:
+        table = Table("x", np.dtype("i8"), capacity=1_000_000, path=path)
+        table.array[[5, 900_000]] = 42
+        held = path.stat().st_blocks
+        other = Table("x", np.dtype("i8"), capacity=1_000_000, path=path, write=False)
+        other.warm()
+        shown = (other.array[5], other.array[900_000])
+        after = path.stat().st_blocks
+    finally:
+        path.unlink()
+    Table("x", np.dtype("i8"), capacity=8).warm()
+
+    assert shown == (42, 42)
+    assert held == after < 1_000_000 * 8 // 512
+
+
 def test_a_write_from_a_reader_ends_it(tmp_path: Path) -> None:
     table = Table("x", np.dtype("i8"), capacity=8, path=tmp_path / "x")
     done = reader(tmp_path / "x", "t.array[0] = 1")
