@@ -28,7 +28,6 @@ TOUCHED = 65_535  # items that the walks of a request reach at most
 
 HAD, KEPT_OUT = 1, 2  # what a user's having had an item means for an answer
 FOREVER = 2**62
-
 START = 0  # the item row that stands for "nothing watched yet"
 
 RISING, POPULAR, FIRST, TOTAL = 0, 1, 2, 3  # rows of the board table
@@ -38,6 +37,7 @@ WORLD = np.dtype(
         ("events", "i8"),  # interactions applied
         ("impressions", "i8"),
         ("t", "i8"),  # stream time: the newest event time applied
+        ("heard", "i8"),  # the newest time of an impression
         ("t0", "i8"),  # the first event's time, landmark of the boards
         ("users", "i8"),  # user rows that have been in use
         ("items", "i8"),  # item rows that have been in use, START included

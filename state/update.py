@@ -225,6 +225,7 @@ def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> No
     world = state.world[0]
     if kind == IMPRESSION:
         world.impressions += 1
+        world.heard = max(world.heard, t)
         user = state.users[u]
         user.shown[user.shown_n % SHOWN] = row
         user.shown_n += 1

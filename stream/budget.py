@@ -205,7 +205,14 @@ class Budget:
         began = time.perf_counter()
         generation, world = self.generation, self.world.state.world[0]
         row = generation.users.row.get(name, -1)
-        told = {"t": int(world["t"]), "found": 0, "history": 0, "seen": 0, "events": 0, "memory": 0}
+        told = {
+            "t": int(max(world["t"], world["heard"])),
+            "found": 0,
+            "history": 0,
+            "seen": 0,
+            "events": 0,
+            "memory": 0,
+        }
         if row >= 0:
             user, rows = self.world.state.users[row], np.array([row])
             told |= {"found": 1, "history": int(user["slots"]), "events": int(user["n"])}

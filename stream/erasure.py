@@ -4,7 +4,8 @@ The request becomes a record of the topic, in the user's partition, so that it i
 and again when the topic is replayed.  The reply is a receipt, once it is applied:
 
     user, place         who, and where the record stands in the topic, partition:offset
-    stream_time_ms      events of the user up to this time are dropped from now on, should they come again
+    stream_time_ms      events of the user up to this time, the newest heard of so far, are dropped from now on, should
+                        they come again
     found               1 when anything was known of the user
     history_items, seen_items, events, memory     how much there was
     removed             what is gone

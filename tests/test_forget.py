@@ -245,6 +245,15 @@ def test_who_is_forgotten_stays_forgotten_until_they_come_again(tmp_path: Path) 
     writer.close()
 
 
+def test_what_was_shown_and_comes_again_brings_nobody_back(tmp_path: Path) -> None:
+    shown = event("ann", "i1", 9_000, kind="impression")
+    writer = Writer(tmp_path, Topic([event("ann", "i1", 1_000), shown, forget("ann", 5), shown]))
+    writer.read(2)
+    assert "ann" not in writer.generation.users.row
+    assert int(writer.engine.state.world[0]["dropped"]) == 1
+    writer.close()
+
+
 def test_a_replay_from_the_start_forgets_again(tmp_path: Path) -> None:
     topic = Topic([event("ann", "i1", 10), event("bob", "i2", 20), forget("ann", 5), event("bob", "i1", 30)])
     found = []
