@@ -80,14 +80,9 @@ def weigh(state: State, scratch: Scratch, u: int, t: int) -> None:
             sums[s] += acc[k, s]
     for s in range(WORTH):
         sums[s] = by[s] / max(sums[s], 1e-12)
-    push, walk, near, all_ = (
-        np.float32(sums[0]),
-        np.float32(sums[1]),
-        np.float32(sums[2]),
-        np.float32(sums[3]),
-    )
+    unit = sums.astype(np.float32)
     for k in range(many):
-        acc[k, WORTH] = push * acc[k, 0] + walk * acc[k, 1] + near * acc[k, 2] + all_ * acc[k, 3]
+        acc[k, WORTH] = unit[0] * acc[k, 0] + unit[1] * acc[k, 1] + unit[2] * acc[k, 2] + unit[3] * acc[k, 3]
     if user.slots > 0:
         edge = state.edges[user.item[0]]
         if edge.nexts > 0 and edge.next_total > 0:

@@ -242,7 +242,7 @@ def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> No
     j = slot(user, row)
     place = -1 if j >= 0 else find(state.seen, user.seen_head, user.seen_n, row)
     had = j >= 0 or place >= 0
-    if due(world.events) and not had and kind != DISLIKE and state.items[row].n > 0:
+    if due(world.events) and t >= user.last_t and not had and kind != DISLIKE and state.items[row].n > 0:
         credit(state, u, row, t)
     _user_context(state, marks, user, j, had, t)
     if kind != DISLIKE:
