@@ -64,7 +64,7 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
     store.db[b"meta\0format"] = _seal(b"99")
     store.close()
 
-    with pytest.raises(BadStore, match="format 99, this program reads 2"):
+    with pytest.raises(BadStore, match="format 99, this program reads 3"):
         Store(tmp_path)
 
 

@@ -146,7 +146,7 @@ def test_the_service_refuses_weights_of_another_size_by_name(tmp_path: Path) -> 
 def test_another_format_of_the_whole_store_is_refused(trained: Path, log: Path) -> None:
     put(trained, b"meta\0format", _seal(b"0"))
 
-    with pytest.raises(BadStore, match="format 0, this program reads 2"):
+    with pytest.raises(BadStore, match="format 0, this program reads 3"):
         train(trained, log)
 
 
