@@ -8,6 +8,7 @@ from numba import njit
 from state.approx import halved
 from state.candidate import close, reach
 from state.feature import habits, mixture
+from state.graph import edge_share
 from state.history import decay, slot
 from state.prefetch import fetch, fetch_head
 from state.record import (
@@ -187,11 +188,7 @@ def shares(state: State, scratch: Scratch, u: int, row: int, pick: np.ndarray, s
     """
     n, whole = seeds(state, u, scratch.pick, scratch.weight), 0.0
     for k in range(n):
-        edge = state.edges[scratch.pick[k]]
-        dst, w, one = edge.dst, edge.w, 0.0
-        for s in range(edge.slots):
-            if dst[s] == row and edge.total > 0:
-                one = w[s] / edge.total
+        one = edge_share(state.edges[scratch.pick[k]], row)
         two = (1.0 - state.rates[0].restart) * _two_steps(state, scratch.pick[k], row)
         pick[k], share[k] = scratch.pick[k], scratch.weight[k] * (one + two)
         whole += share[k]

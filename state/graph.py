@@ -129,3 +129,13 @@ def chance(a: int, b: int, c: int) -> float:
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z = z ^ (z >> np.uint64(31))
     return np.float64(z >> np.uint64(11)) / 9007199254740992.0
+
+
+@njit(nogil=True, cache=True)
+def edge_share(edge: Row, to: int) -> float:
+    """Return the share of a row's weight on its edge to an item, 0 where there is none."""
+    dst = edge.dst
+    for k in range(edge.slots):
+        if dst[k] == to:
+            return edge.w[k] / edge.total if edge.total > 0 else 0.0
+    return 0.0

@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from state.graph import edge_share
 from state.history import decay
 from state.record import BOARD, FIRST, FRESH, HALF, POPULAR, RECENT, RISING, SOURCES, START, Scratch, State
 from state.walk import CHANCES, EXPLORE, LONG, add
@@ -95,16 +96,6 @@ def weigh(state: State, scratch: Scratch, u: int, t: int) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _edge(state: State, src: int, row: int) -> float:
-    edge = state.edges[src]
-    dst = edge.dst
-    for s in range(edge.slots):
-        if dst[s] == row:
-            return edge.w[s] / edge.total if edge.total > 0 else 0.0
-    return 0.0
-
-
-@njit(nogil=True, cache=True)
 def shares(state: State, u: int, row: int, t: int, out: np.ndarray) -> bool:
     """Write the share of item `row` in each source for user row `u` as of `t`, the walk's is 0; return whether they are known.
 
@@ -122,7 +113,7 @@ def shares(state: State, u: int, row: int, t: int, out: np.ndarray) -> bool:
     out[:] = 0
     push, near, all_, whole, every, lead, seed, long = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0
     for j in range(begin, user.slots):
-        known, part = state.edges[mine[j]].slots > 0, _edge(state, mine[j], row)
+        known, part = state.edges[mine[j]].slots > 0, edge_share(state.edges[mine[j]], row)
         all_ += long * part
         every += long if known else 0.0
         if j - begin < rates.seeds:
@@ -132,7 +123,7 @@ def shares(state: State, u: int, row: int, t: int, out: np.ndarray) -> bool:
         seed *= rates.seed_decay
         long *= LONG
     start = EXPLORE * lead if user.slots > begin else 1.0
-    push += start * _edge(state, START, row)
+    push += start * edge_share(state.edges[START], row)
     whole += start if state.edges[START].slots > 0 else 0.0
     out[PUSH] = push / max(whole, 1e-12)
     out[ALL] = all_ / max(every, 1e-12)

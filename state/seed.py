@@ -13,20 +13,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from state.graph import edge_share
 from state.record import HISTORY, Row, Rows
 
 CLOSE = 0.05  # share of a row's weight that an edge of a close link has
 SHARE = 0.93  # weight of an item of the history against the next newer one
-
-
-@njit(nogil=True, cache=True)
-def _share(edge: Row, to: int) -> float:
-    """Return the share of a row's weight on its edge to an item, 0 where there is none."""
-    dst = edge.dst
-    for k in range(edge.slots):
-        if dst[k] == to:
-            return edge.w[k] / edge.total if edge.total > 0 else 0.0
-    return 0.0
 
 
 @njit(nogil=True, cache=True)
@@ -41,7 +32,7 @@ def represent(edges: Rows, user: Row, most: int, pick: np.ndarray, weight: np.nd
     for j in range(min(user.slots, HISTORY)):
         joined = -1
         for c in range(n):
-            if _share(edges[pick[c]], item[j]) >= CLOSE or _share(edges[item[j]], pick[c]) >= CLOSE:
+            if edge_share(edges[pick[c]], item[j]) >= CLOSE or edge_share(edges[item[j]], pick[c]) >= CLOSE:
                 joined = c
                 break
         if joined >= 0:
