@@ -15,9 +15,9 @@ from typing import Literal
 
 import msgspec
 
-from deploy import folder, port
-from deploy.config import BadConfig, Config, State
-from deploy.screen import show
+from deploy.config.schema import BadConfig, Config, State
+from deploy.service import folder, port
+from deploy.terminal.output import show
 from state.error import BadStore
 
 PACKAGES = (
@@ -170,7 +170,7 @@ def _remembered(root: Path) -> Finding:
     try:
         if not (root / STORE).exists():
             return Finding("state", "ok", "nothing remembered yet")
-        from state.store import Store
+        from state.storage.store import Store
 
         Store(root / STORE).close()
     except BadStore as exc:

@@ -20,8 +20,8 @@ import uuid
 from pathlib import Path
 from typing import Final
 
-from deploy.config import BadConfig
-from stream.kafka import ready
+from deploy.config.schema import BadConfig
+from stream.kafka.source import ready
 
 VERSION: Final = "4.1.0"
 HEAP: Final = "512m"

@@ -10,12 +10,25 @@ from typing import Annotated
 
 import typer
 
-from deploy import kernel, query, train, trial
-from deploy.client import BadAnswer
-from deploy.config import BadConfig, Config
-from deploy.option import File, Folder, Host, HttpPort, Json, Kafka, Port, Set, Topic, duration, settings
-from deploy.screen import complain, show
-from deploy.service import BadService
+from deploy.cli import evaluate, query, train
+from deploy.cli.option import (
+    File,
+    Folder,
+    Host,
+    HttpPort,
+    Json,
+    Kafka,
+    Port,
+    Set,
+    Topic,
+    duration,
+    settings,
+)
+from deploy.client.client import BadAnswer
+from deploy.config.schema import BadConfig, Config
+from deploy.service import kernel
+from deploy.service.supervisor import BadService
+from deploy.terminal.output import complain, show
 from state.error import BadStore
 from stream.error import BadSource
 
@@ -58,7 +71,7 @@ def serve(
     set: Set = None,
 ) -> None:
     """Consume events, learn, keep state and answer, until Ctrl-C or SIGTERM."""
-    from deploy import service
+    from deploy.service import supervisor
 
     loaded = settings(
         config,
@@ -70,7 +83,7 @@ def serve(
         serve__port=port,
         serve__http_port=http_port,
     )
-    service.run(loaded.config, lambda line: print(line, flush=True))
+    supervisor.run(loaded.config, lambda line: print(line, flush=True))
 
 
 @app.command()
@@ -93,7 +106,7 @@ def demo(
 ) -> None:
     """Watch recommendations change as real events arrive."""
     seconds = duration(ends)
-    from deploy import demo as body
+    from deploy.demo import demo as body
 
     loaded = settings(
         config,
@@ -140,7 +153,7 @@ def replay(
 
 
 app.command("train")(train.command)
-app.command()(trial.evaluate)
+app.command()(evaluate.evaluate)
 
 
 @app.command()
@@ -178,7 +191,7 @@ def bench(
     set: Set = None,
 ) -> None:
     """Measure this machine: a figure with its unit, and a peer measured in the same run."""
-    from deploy import bench as body
+    from deploy.bench import harness as body
 
     show(body.run(name, settings(config, set, kafka__address=kafka).config, plot), json)
 
@@ -198,7 +211,7 @@ def version(json: Json = False) -> None:
 @config_app.command("show")
 def config_show(json: Json = False, config: File = None, set: Set = None) -> None:
     """Every setting, its value, and where it came from; secrets are hidden."""
-    from deploy.setting import NAMES, masked
+    from deploy.config.loader import NAMES, masked
 
     loaded = settings(config, set)
     shown = [
@@ -210,7 +223,7 @@ def config_show(json: Json = False, config: File = None, set: Set = None) -> Non
 @config_app.command("check")
 def config_check(config: File = None, set: Set = None) -> None:
     """Read the configuration and say whether it is right; status 2 when it is not."""
-    from deploy.setting import strangers
+    from deploy.config.loader import strangers
 
     settings(config, set)
     for name in strangers(os.environ):
@@ -239,7 +252,7 @@ def kafka_stop(folder: Place = KAFKA_FOLDER) -> None:
 def _produce(config: Config, data: str | None, speed: str, limit: int | None, items: Path | None) -> None:
     if not config.kafka.address:
         raise BadConfig("no broker is named: --kafka host:port, as `riverwalk serve` prints it")
-    from deploy import produce as body
+    from deploy.produce import producer as body
 
     body.run(config, data=data, items=items, speed=speed, limit=limit)
 

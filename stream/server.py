@@ -16,10 +16,11 @@ from typing import Any, Final
 import structlog
 import uvloop
 
-from stream import http, metric
-from stream.line import Line
-from stream.request import Backend
-from stream.session import Service, wall_clock_ms
+from stream import metric
+from stream.answer.request import Backend
+from stream.http import connection
+from stream.resp.connection import Line
+from stream.service.session import Service, wall_clock_ms
 
 log = structlog.get_logger()
 
@@ -172,7 +173,7 @@ def run(
     async def live() -> None:
         server = await serve(backend, host, port, tls=tls, max_clients=clients, **options)
         try:
-            site = await http.serve(server.service, host, http_port, socket_port=server.port, tls=tls)
+            site = await connection.serve(server.service, host, http_port, socket_port=server.port, tls=tls)
             try:
                 gc.collect()
                 gc.freeze()  # what is here now stays; the collector need not look at it again

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from deploy import kafka, kernel
-from deploy.config import BadConfig
+from deploy import kafka
+from deploy.config.schema import BadConfig
+from deploy.service import kernel
 
 kernel.keep()
 settings.register_profile(

@@ -1,0 +1,90 @@
+"""Whether memory stays flat when many more items stream through than the budget holds."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from msgspec.structs import replace
+
+from deploy.bench import harness
+from deploy.bench.throughput import paced, steps
+from deploy.client.client import Client
+from deploy.config.schema import Config
+from stream.event.event import Event, encode
+
+BUDGET, USERS = 100_000, 50_000
+MARKS = (100_000, 200_000, 500_000, 1_000_000)  # distinct items
+NEW, LAST = (
+    0.8,
+    2_000,
+)  # the share of events on an item never seen; the others are on one of so many last ones
+START_MS = 1_700_000_000_000
+
+
+def _stream() -> Iterator[tuple[int, Event]]:
+    """Yield the number of distinct items so far and the next event."""
+    chance = np.random.default_rng(11)
+    items, k = 0, 0
+    while True:
+        new = chance.random(4096) < NEW
+        back = (LAST * chance.random(4096) ** 2).astype(int)
+        users = (USERS * chance.random(4096) ** 2).astype(int)
+        for fresh, behind, user in zip(new.tolist(), back.tolist(), users.tolist(), strict=True):
+            items += fresh
+            item = items if fresh else max(1, items - behind)
+            yield items, Event(user=f"u{user}", item=f"item-{item:08d}", t=START_MS + 1_000 * k)
+            k += 1
+
+
+def _bytes(folder: Path) -> int:
+    """Return what the files of a folder take, holes left out."""
+    return sum(file.stat().st_blocks * 512 for file in folder.rglob("*") if file.is_file())
+
+
+def budget(config: Config) -> harness.Figures:
+    """Measure an instance with room for 100 000 items while a million stream through."""
+    with harness.folder() as place:
+        ready = replace(harness.prepared(config, place), kafka=replace(config.kafka, address=""))
+        ready = replace(ready, state=replace(ready.state, max_items=BUDGET))
+        found: list[harness.Figures] = []
+        with open(place / "log", "wb") as log, harness.instance(ready, log) as service:
+            with Client(service.config.serve) as client:
+                sink = paced(service, client)
+                events, count, before = _stream(), 0, 0
+                for mark in MARKS:
+                    begin = time.perf_counter()
+                    for distinct, event in events:
+                        sink.send(event.user.encode(), encode(event))
+                        count += 1
+                        if distinct == mark:
+                            break
+                    sink.flush(60)
+                    harness.wait_for(client, count)
+                    seconds = time.perf_counter() - begin
+                    pid, known = service.children["ingest"].pid or 0, harness.info(client)
+                    spent = steps(service.config)
+                    found.append({
+                        "distinct_items": mark,
+                        "events": count,
+                        "events_per_s": round((count - before) / seconds),
+                        "ingest_rss_mib": round(harness.rss_mib(pid), 1),
+                        "ingest_anonymous_mib": round(harness.anonymous_mib(pid), 1),
+                        "shared_mib": round(_bytes(Path(service.config.state.live)) / 2**20, 1),
+                        "store_mib": round(_bytes(Path(ready.state.folder)) / 2**20, 1),
+                        "items": harness.number(known, "items"),
+                        "items_let_go": harness.number(known, "items_let_go"),
+                        "sweep_share": round(spent.get("sweep", 0.0) / max(sum(spent.values()), 1e-9), 4),
+                    })  # fmt: skip
+                    before = count
+                    print(found[-1], file=sys.stderr, flush=True)
+                time.sleep(
+                    ready.learn.save_seconds + 5
+                )  # what was learned is saved, so that the end is quick
+        return {
+            "unit": "MiB", "budget": BUDGET, "users": USERS, "marks": found,
+            "measured": "a whole instance, learning on, the embedded broker; at each mark VmRSS and RssAnon of ingest, blocks of the shared tables and of the store; sweep_share is of ingest's time in batches so far",
+        }  # fmt: skip

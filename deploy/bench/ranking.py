@@ -1,0 +1,106 @@
+"""What an answer costs by the rules it is asked for: 100 000 described items, in process, no socket."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from deploy.bench import harness
+from deploy.config.schema import Config
+from deploy.service.ingest import graph_settings, tgn_settings
+
+ITEMS, USERS, EVENTS = 100_000, 20_000, 600_000
+LEARNED = 40  # steps of learning, so that vectors and the ranker are no zeros
+REQUESTS, K = 2_000, 20
+FILTER = 'category = "c1" or price < 50 and age < 300d'
+
+
+def answer(config: Config) -> harness.Figures:
+    """Measure RECOMMEND, 20 of 100 000 items, plain, with each rule by itself, and with all of them."""
+    import torch
+
+    from stream.answer.request import Recommend
+    from stream.catalogue.filter import parse
+    from stream.event.batch import Batch
+    from stream.generation.generation import Generation, Limits
+    from stream.generation.status import RANKERS
+    from stream.ingest.writer import Engine
+    from stream.learning.learning import Learning
+
+    torch.set_num_threads(1)
+    chance = np.random.default_rng(0)
+    limits = Limits(max_users=USERS + 1, max_items=ITEMS + 1)
+    with harness.folder() as place:
+        graph, tgn = graph_settings(config), tgn_settings(config)
+        writer = Generation(graph, tgn, limits, live=place)
+        engine, learning = Engine(writer), Learning(writer)
+        names = [f"item {row}" for row in range(1, ITEMS + 1)]
+        writer.items.rows(names)
+        item = chance.permutation(ITEMS)[(ITEMS * chance.random(EVENTS) ** 3).astype(np.int64)]
+        user = (USERS * chance.random(EVENTS) ** 2).astype(np.int64)
+        t = 1_700_000_000_000 + 1_000 * np.arange(EVENTS, dtype=np.int64)
+        step = EVENTS // LEARNED
+        for at in range(0, EVENTS, step):
+            rows = slice(at, at + step)
+            n = len(item[rows])
+            engine.learn(
+                Batch(
+                    [f"user {k}" for k in user[rows].tolist()], [names[k] for k in item[rows].tolist()], t[rows],
+                    np.zeros(n, np.int8), np.ones(n, np.float32), np.zeros(n, np.int32), np.arange(at, at + n),
+                    np.zeros(n, np.int64), {0: at + n},
+                ),
+                learning.take,
+            )  # fmt: skip
+        for row in range(1, ITEMS + 1):
+            told = {
+                "title": f"Lamp {row % 977} of {row}",
+                "category": f"c{row % 40}",
+                "price": float(row % 100),
+                "tags": [f"t{row % 100}", f"s{row % 37}"],
+                "created": int(t[-1]) - 10_000 * row,
+            }
+            writer.metadata.put(row, msgspec.json.encode(told))
+        writer.status["serving"] = RANKERS.index("riverwalk")  # on random events popularity would do as well
+        writer.publish()
+        begin = time.perf_counter()
+        reader = Engine(Generation(graph, tgn, limits, live=Path(place), number=writer.number, write=False))
+        while reader.scorer.catch_up(10_000):
+            pass
+        loaded = time.perf_counter() - begin
+        asked = [f"user {k}" for k in chance.integers(0, USERS, REQUESTS)]
+        passed = parse(FILTER)
+        kinds: dict[str, Callable[[str], Recommend]] = {
+            "plain": lambda who: Recommend(who, K, explore=0.0),
+            "reasons": lambda who: Recommend(who, K, explore=0.0, with_reasons=True),
+            "explore": lambda who: Recommend(who, K, explore=0.05),
+            "filter": lambda who: Recommend(who, K, explore=0.0, filter=passed),
+            "per_category": lambda who: Recommend(who, K, explore=0.0, per_category=3),
+            "diversity": lambda who: Recommend(who, K, explore=0.0, diversity=0.3),
+            "all": lambda who: Recommend(
+                who, K, with_reasons=True, filter=passed, per_category=3, diversity=0.3, explore=0.05,
+                exclude=names[:5],
+            ),
+        }  # fmt: skip
+        figures: harness.Figures = {
+            "items": ITEMS,
+            "events": EVENTS,
+            "requests": REQUESTS,
+            "k": K,
+            "filter": FILTER,
+            "catalogue_s": round(loaded, 2),
+        }
+        for name, request in kinds.items():
+            took = np.zeros(REQUESTS)
+            for k, who in enumerate(asked):
+                wanted = request(who)
+                begin = time.perf_counter()
+                reader.scorer.catch_up()
+                reader.recommend(wanted)
+                took[k] = time.perf_counter() - begin
+            p50, p99 = np.percentile(1_000 * took[100:], [50, 99])
+            figures |= {f"{name}_p50_ms": round(float(p50), 3), f"{name}_p99_ms": round(float(p99), 3)}
+        return figures

@@ -1,0 +1,255 @@
+"""How fast a backlog is learned and saved, and how much memory that takes."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+from msgspec.structs import replace
+
+from deploy import kafka
+from deploy.bench import harness
+from deploy.client.client import Client
+from deploy.config.schema import BadConfig, Config
+from deploy.service.supervisor import Service
+from stream.file.event import Columns
+from stream.kafka.source import Sink, ensure_topic
+
+AHEAD = 20_000  # records the producer may be ahead of the embedded broker's reader
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _followed(client: Client, total: int) -> dict[str, float]:
+    """Follow an instance through a backlog; return when which count was saved."""
+    first_time, first, last = 0.0, 0, 0
+    begin = time.perf_counter()
+    while last < total:
+        known = harness.info(client)
+        last = sum(int(value) for name, value in known.items() if name.startswith("saved_"))
+        now = time.perf_counter()
+        if first == 0 and last > 0:
+            first_time, first = now, last
+        if now - begin > 900:
+            raise BadConfig(f"{last} of {total} events saved in 15 minutes")
+        time.sleep(0.02)
+    seconds = time.perf_counter() - first_time
+    return {
+        "events": total - first,
+        "seconds": round(seconds, 2),
+        "events_per_s": round((total - first) / seconds),
+    }
+
+
+def ingest(config: Config) -> harness.Figures:
+    """Measure a backlog of 500 000 events in a real Kafka; start one here when no address is given."""
+    with harness.folder() as place:
+        address = config.kafka.address
+        own = not address
+        if own:
+            missing = kafka.missing()
+            if missing:
+                raise BadConfig(
+                    f"{' and '.join(missing)} missing for a real Kafka; install them, give --kafka host:port, or run bench ingest-embedded"
+                )
+            _say("starting a real Kafka …")
+            address = kafka.start(place / "kafka", 0)
+        try:
+            topic = f"bench-{time.time_ns()}"
+            ensure_topic(address, topic, 1, config.kafka.options)
+            ensure_topic(address, topic + ".dead", 1, config.kafka.options)
+            _say(f"producing {harness.EVENTS:,} events …")
+            sink = Sink(address, topic, extra=config.kafka.options)
+            stream = harness.events(harness.EVENTS)
+            for key, payload in harness.payloads(stream):
+                sink.send(key, payload)
+            sink.flush(120)
+            sink.close()
+            ready = harness.prepared(config, place)
+            ready = replace(
+                ready,
+                kafka=replace(
+                    config.kafka,
+                    address=address,
+                    topic=topic,
+                    dead_letter=topic + ".dead",
+                    items=topic + ".items",
+                ),
+            )
+            with open(place / "log", "wb") as log, harness.instance(ready, log) as service:
+                _say("the instance reads, learns and saves …")
+                with Client(service.config.serve) as client:
+                    figures: harness.Figures = _followed(client, harness.EVENTS)
+                    known = harness.info(client)
+                    figures["seconds_by_step"] = steps(service.config)
+        finally:
+            if own:
+                kafka.stop(place / "kafka")
+        return {
+            **figures,
+            "unit": "events/s",
+            **_about(known, ready),
+            "broker": "Apache Kafka, real",
+            **_peer(stream, figures["events_per_s"]),
+        }
+
+
+def embedded(config: Config) -> harness.Figures:
+    """Measure 500 000 events through the embedded broker, the producer never too far ahead."""
+    with harness.folder() as place:
+        ready = harness.prepared(config, place)
+        ready = replace(ready, kafka=replace(config.kafka, address=""))
+        stream = harness.events(harness.EVENTS)
+        made = list(harness.payloads(stream))
+        with open(place / "log", "wb") as log, harness.instance(ready, log) as service:
+            with Client(service.config.serve) as client:
+                applied = {"count": 0}
+                sink = Sink(
+                    service.config.kafka.address,
+                    ready.kafka.topic,
+                    ahead=AHEAD,
+                    applied=lambda _: applied["count"],
+                    partition=0,
+                )
+
+                def produce() -> None:
+                    for key, payload in made:
+                        sink.send(key, payload)
+                    sink.flush(60)
+
+                thread = threading.Thread(target=produce, daemon=True)
+                _say("producing, reading, learning and saving …")
+                begin = time.perf_counter()
+                thread.start()
+                while applied["count"] < harness.EVENTS:
+                    applied["count"] = harness.number(harness.info(client), "saved_0")
+                    time.sleep(0.01)
+                seconds = time.perf_counter() - begin
+                thread.join()
+                known = harness.info(client)
+        rate = round(harness.EVENTS / seconds)
+        return {
+            "events": harness.EVENTS, "seconds": round(seconds, 2), "events_per_s": rate, "unit": "events/s",
+            **_about(known, ready), "broker": "embedded, producer paced in the measuring process", "measured": "from the first record produced to the last one saved: produced, read, decoded, applied, sampled and learned, saved with fsync a batch", **_peer(stream, rate),
+        }  # fmt: skip
+
+
+def steps(config: Config) -> dict[str, float]:
+    """Return the seconds ingest has spent in each step, from its metrics."""
+    page = (
+        urllib.request.urlopen(f"http://127.0.0.1:{config.serve.http_port}/metrics", timeout=10)
+        .read()
+        .decode()
+    )
+    found = re.findall(r'riverwalk_batch_seconds_sum\{step="(\w+)"\} (\S+)', page)
+    return {step: round(float(seconds), 2) for step, seconds in found}
+
+
+def _about(known: dict[str, str], config: Config) -> harness.Figures:
+    return {
+        "measured": "from the first save seen to the last: read, decoded, applied, sampled and learned, saved with fsync a batch",
+        "sync": config.state.sync,
+        "users": harness.number(known, "users"),
+        "items": harness.number(known, "items"),
+        "learned_events": harness.number(known, "learned_events"),
+        "live_mrr": {
+            name: float(known[f"live_mrr_{name}"])
+            for name in ("riverwalk", "blend", "own_recency", "popularity")
+        },
+    }
+
+
+def _peer(stream: Columns, rate: float) -> harness.Figures:
+    """Measure PyTorch Geometric's TGNMemory, its update alone, on the same events; the better of two batch sizes."""
+    _say("the same events through PyTorch Geometric's TGNMemory …")
+    import torch
+    from torch_geometric.nn import TGNMemory
+    from torch_geometric.nn.models.tgn import IdentityMessage, LastAggregator
+
+    torch.set_num_threads(2)
+    n = 100_000
+    users = np.unique(np.array(stream.user[:n]), return_inverse=True)[1]
+    items = np.unique(np.array(stream.item[:n]), return_inverse=True)[1] + users.max() + 1
+    source, target = torch.from_numpy(users), torch.from_numpy(items)
+    t = torch.from_numpy(stream.t[:n] - stream.t[0])
+    best = {}
+    for size in (200, 1000):
+        message = torch.ones(n, 1)
+        memory = TGNMemory(int(items.max()) + 1, 1, 100, 100, IdentityMessage(1, 100, 100), LastAggregator())
+        memory.train()
+        memory.reset_state()
+        count = 20_000 if size == 200 else n
+        begin = time.perf_counter()
+        with torch.no_grad():
+            for at in range(0, count, size):
+                rows = slice(at, at + size)
+                memory(torch.unique(torch.cat([source[rows], target[rows]])))  # type: ignore[no-untyped-call]
+                memory.update_state(source[rows], target[rows], t[rows], message[rows])
+        best[size] = count / (time.perf_counter() - begin)
+    size = max(best, key=lambda key: best[key])
+    return {
+        "peer": "torch_geometric.nn.TGNMemory, memory update alone, no learning, nothing saved",
+        "peer_batch": size,
+        "peer_events_per_s": round(best[size]),
+        "ratio": round(rate / best[size], 3),
+    }
+
+
+def paced(service: Service, client: Client) -> Sink:
+    """Return a producer to an instance's embedded broker that is not further ahead than the broker keeps."""
+    kafka = service.config.kafka
+    return Sink(
+        kafka.address,
+        kafka.topic,
+        ahead=AHEAD,
+        applied=lambda _: harness.number(harness.info(client), "offset_0"),
+        partition=0,
+    )
+
+
+def memory(config: Config) -> harness.Figures:
+    """Measure resident memory after the Wikipedia log, or the generated stream where that is not found."""
+    from deploy.data.dataset import find
+    from stream.file.event import events
+
+    with harness.folder() as place:
+        ready = replace(harness.prepared(config, place), kafka=replace(config.kafka, address=""))
+        ready = replace(
+            ready,
+            state=replace(ready.state, max_users=config.state.max_users, max_items=config.state.max_items),
+        )
+        found = find("wikipedia")
+        count = 0
+        with tempfile.TemporaryFile() as log, harness.instance(ready, log) as service:
+            with Client(service.config.serve) as client:
+                from stream.event.event import encode
+
+                sink = paced(service, client)
+                for event in events(str(found.path)):
+                    sink.send(event.user.encode(), encode(event))
+                    count += 1
+                sink.flush(60)
+                harness.wait_for(client, count)
+                for k in range(200):
+                    client.ask("RECOMMEND", str(k), 20)
+                pids = {role: child.pid for role, child in service.children.items()}
+                figures = {role: round(harness.rss_mib(pid), 1) for role, pid in pids.items() if pid}
+                own = {role: round(harness.resident_mib(pid), 1) for role, pid in pids.items() if pid}
+                known = harness.info(client)
+                size = sum(
+                    file.stat().st_size for file in Path(ready.state.folder).rglob("*") if file.is_file()
+                )
+        return {
+            "unit": "MiB", "data": found.name, "events": count, "ingest_rss_mib": figures["ingest"], "reader_rss_mib": figures["serve"],
+            "ingest_pss_mib": own["ingest"], "reader_pss_mib": own["serve"], "store_mib": round(size / 2**20, 1),
+            "users": harness.number(known, "users"), "items": harness.number(known, "items"),
+            "measured": "VmRSS and Pss of both processes after the whole log and 200 requests",
+        }  # fmt: skip

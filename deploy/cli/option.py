@@ -1,0 +1,48 @@
+"""The options commands share, and how they become a configuration."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.config.loader import Loaded, load
+from deploy.config.schema import BadConfig
+
+File = Annotated[Path | None, typer.Option("--config", help="A TOML file; else riverwalk.toml here, if any.")]
+Kafka = Annotated[str | None, typer.Option("--kafka", help="host:port; without it the embedded broker runs.")]
+Topic = Annotated[str | None, typer.Option("--topic", help="The topic of events.")]
+Folder = Annotated[str | None, typer.Option("--state", help="The folder where state is kept.")]
+Host = Annotated[str | None, typer.Option("--host", help="The address of the socket.")]
+Port = Annotated[int | None, typer.Option("--port", help="The port of the socket; 0 picks a free one.")]
+HttpPort = Annotated[int | None, typer.Option("--http-port", help="The port of HTTP; 0 picks a free one.")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="Any setting, section.key=value; repeatable.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON value, for programs.")]
+Number = Annotated[int, typer.Option("-k", "--k", min=1, max=1000, help="How many items.")]
+
+
+def settings(file: Path | None, assignments: list[str] | None = None, **flags: object) -> Loaded:
+    """The configuration of a command.
+
+    Args:
+        file: What --config gave.
+        assignments: What --set gave.
+        flags: What other flags gave, `section__key=value`; None was not given.
+    """
+    values = {name.replace("__", "."): value for name, value in flags.items()}
+    for assignment in assignments or []:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise BadConfig(f"--set {assignment}: write it as section.key=value")
+        values[name.strip()] = value.strip()
+    return load(file, flags=values)
+
+
+def duration(text: str | None) -> float | None:
+    """Seconds of `90`, `90s`, `2m` or `1h`."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h)?", text.strip())
+    if not found:
+        raise BadConfig(f"{text!r} is no duration; write it like 90s, 2m or 1h")
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2] or "s"]

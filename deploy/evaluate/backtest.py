@@ -1,0 +1,236 @@
+"""A backtest: the engine's own steps over a log, with the place of every true item written down.
+
+State, samples, memory, item vectors and ranker are the ones that serve; only names, store and topic are left
+out.  Events come in visibility groups: all events of a group are judged before any of them is applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import msgspec
+import numpy as np
+
+from deploy.evaluate.ablation import Alone
+from state.counter.update import learn as apply_all
+from state.ranking.sample import Sample, empty, learn, look
+from state.record.layout import GraphSettings
+from stream.generation.generation import Generation, Limits
+from stream.learning.job import Job
+from stream.learning.learning import PARTS, STEP, Judged, Learning
+from tgn.inference.layout import TgnSettings
+
+
+class Log(Protocol):
+    """Events in the order they are applied, and how they may be seen.
+
+    Shapes:
+        - users, items: int32 [n], numbered from 0
+        - t: int64 [n]; kind: int8 [n]; value: float32 [n]
+        - part: int8 [n], 0 train, 1 validation, 2 test
+        - groups: int64 [g], where each visibility group begins
+
+    `barred` gives the events whose items do not compete against each event's own, see `alone.Alone`.
+    """
+
+    @property
+    def users(self) -> np.ndarray: ...
+    @property
+    def items(self) -> np.ndarray: ...
+    @property
+    def t(self) -> np.ndarray: ...
+    @property
+    def kind(self) -> np.ndarray: ...
+    @property
+    def value(self) -> np.ndarray: ...
+    @property
+    def part(self) -> np.ndarray: ...
+    @property
+    def groups(self) -> np.ndarray: ...
+    @property
+    def exclude_seen(self) -> bool: ...
+    @property
+    def same_stamp(self) -> bool: ...
+    @property
+    def n_users(self) -> int: ...
+    @property
+    def n_items(self) -> int: ...
+    def barred(self) -> list: ...
+
+
+class BacktestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the engine is run over a log."""
+
+    graph: GraphSettings = GraphSettings()
+    tgn: TgnSettings = TgnSettings()
+    without: tuple[str, ...] = ()  # parts left out, of `learning.PARTS`
+    learn_until: int = 0  # the last part weights may learn from
+    replay: int = 2
+    seed: int = 0
+
+
+def _chunks(log: Log) -> Iterator[tuple[int, int]]:
+    """Yield runs of whole groups of one part, of a step's size at most; a larger group is a run of its own."""
+    ends = np.append(log.groups[1:], log.users.shape[0])
+    begin, last = 0, 0
+    for end in ends.tolist():
+        if last > begin and (end - begin > STEP or log.part[last] != log.part[begin]):
+            yield begin, last
+            begin = last
+        last = end
+    if last > begin:
+        yield begin, last
+
+
+class Backtest:
+    """One run over one log.
+
+    Args:
+        columns: Explicit features of the log's items and users, float32 [n, settings.tgn.columns] each.
+    """
+
+    def __init__(
+        self, log: Log, settings: BacktestSettings, columns: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> None:
+        unknown = [part for part in settings.without if part not in PARTS]
+        if unknown:
+            raise ValueError(f"without {unknown[0]!r}: no such part; expected one of {', '.join(PARTS)}")
+        self.log, self.settings = log, settings
+        limits = Limits(max_users=log.n_users + 1, max_items=log.n_items + 2)
+        graph = settings.graph
+        if "cowatch" in settings.without:
+            graph = msgspec.structs.replace(graph, reach=0, seeds=0)
+        tgn = msgspec.structs.replace(
+            settings.tgn,
+            seed=settings.seed,
+            node_memory=settings.tgn.node_memory and "gru" not in settings.without,
+        )
+        self.generation = Generation(graph, tgn, limits)
+        self.learning = Learning(
+            self.generation, seed=settings.seed, replay=settings.replay, without=settings.without
+        )
+        self.world = self.generation.world
+        if columns is not None:
+            learned = self.generation.learned
+            learned["item_column"].array[1 : columns[0].shape[0] + 1] = columns[0]
+            learned["user_column"].array[: columns[1].shape[0]] = columns[1]
+        self.scratch = self.world.scratch()
+        self.sample = empty(STEP)
+        self.rows = (log.items + 1).astype(np.int32)
+        self.alone: Alone | None = None
+        if "counted" in settings.without and self.learning.learner is not None:
+            self.alone = Alone(self.learning.learner, log.n_items, log.barred(), log.items)
+        self.pair = self._pairs() if log.same_stamp else {}
+
+    def _pairs(self) -> dict[tuple[int, int], list[int]]:
+        """Return the items of one user at one stamp, where there are several."""
+        log = self.log
+        found: dict[tuple[int, int], list[int]] = {}
+        for i in np.flatnonzero(log.part > 0):
+            found.setdefault((int(log.users[i]), int(log.t[i])), []).append(int(self.rows[i]))
+        return {key: rows for key, rows in found.items() if len(set(rows)) > 1}
+
+    def run(
+        self,
+        progress: Callable[[int], object] | None = None,
+        before: Callable[[int, int], object] | None = None,
+    ) -> Judged:
+        """Return ranks float64 [n] by each ranker; NaN for train events.
+
+        Args:
+            before: Called with the begin and the end of a run of events, while none of them is applied.
+        """
+        n = self.log.users.shape[0]
+        out = Judged(*(np.full(n, np.nan) for _ in Judged._fields))
+        for begin, end in _chunks(self.log):
+            if before is not None:
+                before(begin, end)
+            self._chunk(begin, end, out)
+            if progress is not None:
+                progress(end - begin)
+        return out
+
+    def _chunk(self, begin: int, end: int, out: Judged) -> None:
+        log, state = self.log, self.world.state
+        rows = slice(begin, end)
+        users, items, t, kind = log.users[rows], self.rows[rows], log.t[rows], log.kind[rows]
+        own = not log.exclude_seen
+        train = int(log.part[begin]) <= self.settings.learn_until
+        top = max(int(state.world[0]["items"]), int(items.max()) + 1)
+        state.world[0]["items"], state.world[0]["users"] = top, log.n_users
+        self.learning.learn = train
+        none = tuple(c[:0] for c in (users, items, t, kind, log.value))
+        if end - begin <= STEP:
+            ends = np.append(log.groups[1:], log.users.shape[0])
+            ends = ends[(ends > begin) & (ends <= end)] - begin if end - begin > 1 else np.array([1])
+            pick = np.arange(end - begin, dtype=np.int32)
+            fresh = state.items["n"][items] == 0
+            learn(
+                state,
+                self.world.marks,
+                self.scratch,
+                users,
+                items,
+                t,
+                kind,
+                ends.astype(np.int64),
+                pick,
+                own,
+                int(log.part[begin]) > 0,
+                train,
+                self.sample,
+            )
+            self._judge(begin, end - begin, fresh, out, (users, items, t, kind, log.value[rows]), top)
+            return
+        for at in range(begin, end, STEP):
+            stop = min(at + STEP, end)
+            part = slice(at - begin, stop - begin)
+            fresh = state.items["n"][items[part]] == 0
+            look(
+                state,
+                self.scratch,
+                users[part],
+                items[part],
+                t[part],
+                own,
+                int(log.part[begin]) > 0,
+                train,
+                self.sample,
+            )
+            self._judge(at, stop - at, fresh, out, none, top)
+        apply_all(state, self.world.marks, users, items, t, kind)
+        self.learning.remember(Job(self.sample, 0, users, items, t, kind, log.value[rows], top))
+
+    def _judge(
+        self, at: int, n: int, fresh: np.ndarray, out: Judged, events: tuple[np.ndarray, ...], top: int
+    ) -> None:
+        log, sample = self.log, self.sample
+        if int(log.part[at]) > 0:
+            sample.equal[:n][fresh] += log.n_items + 1 - top
+            self._drop_pairs(sample, n)
+        user, item, t, kind, value = events
+        alone = self.alone.ranks(sample, at, n) if self.alone and int(log.part[at]) > 0 else None
+        judged = self.learning.take(Job(sample, n, user, item, t, kind, value, top))
+        if int(log.part[at]) > 0:
+            for column, ranks in zip(out, judged, strict=True):
+                column[at : at + n] = ranks
+            if alone is not None:
+                out.riverwalk[at : at + n] = alone
+
+    def _drop_pairs(self, sample: Sample, n: int) -> None:
+        """Take the user's other true items of the same stamp out of the candidates."""
+        for s in range(n):
+            others = self.pair.get((int(sample.user[s]), int(sample.t[s])))
+            for row in others or ():
+                place = np.flatnonzero(sample.cand[s, : sample.found[s]] == row)
+                if row == sample.item[s] or not place.shape[0]:
+                    continue
+                c, last = int(place[0]), int(sample.found[s]) - 1
+                for column in (sample.cand, sample.x, sample.shown):
+                    column[s, [c, last]] = column[s, [last, c]]
+                if sample.label[s] == last:
+                    sample.label[s] = c
+                sample.found[s] = last
+                if sample.n[s] == last + 1:
+                    sample.n[s] = last

@@ -1,0 +1,220 @@
+"""Produces events to the topic, in their order and with their own times, at a chosen speed.
+
+The embedded broker keeps some 31 000 small messages a partition and forgets older ones, read or not. So production
+watches how far consumption has come and never runs more than a window ahead.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from itertools import islice
+from operator import attrgetter
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from deploy.client.gauge import Gauge, Reading
+from deploy.config.schema import BadConfig, Config, Serve
+from deploy.data import dataset, item
+from deploy.data.dataset import Dataset
+from deploy.demo.follow import survey
+from deploy.produce.speed import Speed, parse
+from deploy.terminal.progress import Bars, lively
+from stream.error import BadSource
+from stream.event.event import Event, encode
+from stream.kafka.source import Sink, ready
+
+AHEAD = 20_000  # events in flight; a partition of the embedded broker keeps about 31 000
+EARLY_S = 0.005  # waiting for each event by itself would cost more than the event
+LOOK_S = 0.01  # how often consumption is looked at
+PATIENCE_S = 20.0
+
+
+class Stopped(Exception):
+    """The producer was asked to end while it waited: nothing is wrong."""
+
+
+class Consumed:
+    """How far a running instance has consumed the topic, as its INFO tells; asked at most every `LOOK_S` seconds.
+
+    Args:
+        serve: Where the instance answers.
+        stop: Set to end whoever waits for consumption.
+        patience_s: An instance that consumes nothing for so long is not waited for: it reads something else.
+        told: Which offsets of a reading count: those of events, or those of the items topic.
+    """
+
+    def __init__(
+        self,
+        serve: Serve,
+        stop: threading.Event,
+        patience_s: float = float("inf"),
+        told: Callable[[Reading], dict[int, int]] = attrgetter("applied"),
+    ) -> None:
+        self._gauge = Gauge(serve)
+        self._told = told
+        self._stop = stop
+        self._patience_s = patience_s
+        self._offsets: dict[int, int] = {}
+        self._looked = 0.0
+        self._moved = time.monotonic()
+
+    def __call__(self, partition: int) -> int:
+        """The next offset of a partition that is in no answer yet."""
+        if self._stop.is_set():
+            raise Stopped
+        now = time.monotonic()
+        if now - self._looked > LOOK_S:
+            reading = self._gauge.read()
+            offsets = self._told(reading) if reading is not None else self._offsets
+            if offsets != self._offsets or now - self._looked > self._patience_s / 2:
+                self._offsets, self._moved = offsets, now
+            self._looked = now
+        return sys.maxsize if now - self._moved > self._patience_s else self._offsets.get(partition, 0)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._gauge.close()
+
+
+class Producer:
+    """Sends events, each when it is due; its counts can be read from other threads meanwhile.
+
+    Args:
+        sink: Where events go.
+        speed: When each is due.
+        total: How many there are, for a speed that spreads them over a time.
+        on_event: Told every event after it was sent.
+        stopping: Set, by anyone, to end soon.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        speed: Speed,
+        *,
+        total: int,
+        on_event: Callable[[Event], None] | None = None,
+        stopping: threading.Event | None = None,
+    ) -> None:
+        self.sent = 0
+        self.delivered = 0
+        self.total = total
+        self.stopping = stopping or threading.Event()
+        self._sink, self._speed, self._on_event = sink, speed, on_event
+
+    def run(self, events: Iterable[Event]) -> int:
+        """Send all events, or as many as there is time for before `stopping` is set; how many were sent.
+
+        Raises:
+            BadSource: the broker does not take them.
+        """
+        began = time.monotonic()
+        first_t: int | None = None
+        try:
+            for event in events:
+                first_t = event.t if first_t is None else first_t
+                wait = began + self._speed.due(self.sent, event.t - first_t, self.total) - time.monotonic()
+                if (wait > EARLY_S and self.stopping.wait(wait)) or self.stopping.is_set():
+                    break
+                self._sink.send(event.user.encode(), encode(event), self._done)
+                self.sent += 1
+                if self._on_event is not None:
+                    self._on_event(event)
+        except Stopped:
+            pass
+        self._sink.flush()
+        return self.sent
+
+    def _done(self, partition: int, offset: int) -> None:
+        self.delivered += 1
+
+
+def run(
+    config: Config,
+    *,
+    data: str | None,
+    items: Path | None = None,
+    speed: str | float | None = None,
+    limit: int | None = None,
+) -> None:
+    """`riverwalk produce`: send a data set, what its items are first, with a progress bar; says what was done.
+
+    Args:
+        data: A path or a name; None sends no events, only what `items` says.
+        items: The file that says what the items are; what lies beside the events when left out.
+
+    Raises:
+        BadConfig: There is nothing to send, or it is nowhere.
+        BadSource: No broker answers, or a file is of another form.
+    """
+    if data is None and items is None:
+        raise BadConfig("nothing to send: name a data set, a file of items with --items, or both")
+    console = Console(file=sys.stderr)
+    with Bars(console) as bars:
+        found = (
+            Dataset(name="items", path=items, items=items)
+            if data is None
+            else dataset.find(data, items=items, say=bars.say, watch=bars.watch)
+        )
+    if not ready(config.kafka.address, config.kafka.options):
+        raise BadSource(
+            f"no broker answers on {config.kafka.address}; start one, or name another with --kafka"
+        )
+    there = _answers(config.serve)
+    if data is None:
+        describe(config, found, console, there)
+        return
+    looked = survey(found, limit)
+    if looked.bad:
+        console.print(looked.bad, highlight=False, soft_wrap=True)
+    total = looked.count
+    where = f"topic {config.kafka.topic} on {config.kafka.address}"
+    console.print(f"{found.note}: {total:,} events to {where}", highlight=False)
+    describe(config, found, console, there)
+    stop = threading.Event()
+    consumed = Consumed(config.serve, stop, patience_s=PATIENCE_S) if there else None
+    if consumed is not None:
+        console.print(
+            f"never more than {AHEAD:,} ahead of the instance on port {config.serve.port}", highlight=False
+        )
+    kafka, ahead = config.kafka, AHEAD if consumed else 0
+    sink = Sink(kafka.address, kafka.topic, ahead=ahead, applied=consumed, extra=kafka.options)
+    began = time.monotonic()
+    columns = TextColumn("produced"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not lively(console)) as progress:
+        task = progress.add_task("", total=total)
+        producer = Producer(sink, parse(speed), total=total, on_event=lambda _: progress.advance(task))
+        try:
+            producer.run(islice(found.events(), limit))
+        finally:
+            sink.close()
+            if consumed is not None:
+                consumed.close()
+    took = max(time.monotonic() - began, 1e-9)
+    print(f"{producer.delivered:,} events in {took:.1f} s, {producer.delivered / took:,.0f}/s")
+
+
+def describe(config: Config, found: Dataset, console: Console, there: bool) -> None:
+    """Send what the items of a data set are; returns when it is in force, where an instance is there to tell."""
+    refused = item.Refused()
+    told = attrgetter("described")
+    applied = Consumed(config.serve, threading.Event(), PATIENCE_S, told) if there else None
+    try:
+        count = item.publish(found.described(refused), config.kafka, applied)
+    finally:
+        if applied is not None:
+            applied.close()
+    if refused.count:
+        console.print(str(refused), highlight=False, soft_wrap=True)
+    if count:
+        console.print(f"{count:,} items described on topic {config.kafka.items}", highlight=False)
+
+
+def _answers(serve: Serve) -> bool:
+    gauge = Gauge(serve)
+    reading = gauge.read()
+    gauge.close()
+    return reading is not None

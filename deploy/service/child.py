@@ -1,0 +1,182 @@
+"""One process of the service: started with its configuration on stdin, heard through a pipe, restarted with patience.
+
+    supervisor ──stdin──► one line of JSON (the configuration), then nothing; end of file means "I am gone"
+    supervisor ◄─pipe fd─ lines of JSON: {"kind": "ready" | "progress" | "error", "text": …, "name": …}
+
+The end of the pipe is the death of the process, so nothing has to be polled. Nothing secret is in an argument.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import IO, Literal
+
+import msgspec
+
+from deploy.config.schema import Config, encode
+
+# Small products are slower on several threads, and each process has its core; few arenas keep memory small.
+ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_TRIM_THRESHOLD_": "33554432",
+}
+
+WORKER = (sys.executable, "-P", "-m", "deploy.service.worker")
+DISK_FULL = "DiskFull"
+STDERR = 2
+
+
+class Message(msgspec.Struct, frozen=True):
+    """What a process tells its supervisor; `name` is the error's class."""
+
+    kind: Literal["ready", "progress", "error"]
+    text: str
+    name: str = ""
+
+
+class Patience:
+    """How long to wait before the next start, and when to give up.
+
+    A process that lived for `calm_s` starts with a clean record. Waits double from `first_s` to `most_s`.
+    After `limit` failures in a row with the same named error there is no next start; a process that was killed
+    or crashed without a name is always started again, and so is one that found the disk full.
+    """
+
+    def __init__(
+        self, first_s: float = 0.5, most_s: float = 30.0, calm_s: float = 60.0, limit: int = 5
+    ) -> None:
+        self.first_s, self.most_s, self.calm_s, self.limit = first_s, most_s, calm_s, limit
+        self.failures = 0
+        self.same = 0
+        self.name = ""
+
+    def after(self, name: str, lived_s: float) -> float | None:
+        """Seconds to wait after a failure named `name` (empty: no name), or None to give up."""
+        if lived_s >= self.calm_s:
+            self.failures = self.same = 0
+        self.same = self.same + 1 if name == self.name else 1
+        self.failures, self.name = self.failures + 1, name
+        if self.same >= self.limit and name not in ("", DISK_FULL):
+            return None
+        return min(self.most_s, self.first_s * 2.0 ** min(self.failures - 1, 16))
+
+
+class Child:
+    """A process in a role. One thread, the one that starts it, uses this object: its death signal hangs on it."""
+
+    def __init__(self, role: str, command: Sequence[str], patience: Patience) -> None:
+        self.role = role
+        self.command = command
+        self.patience = patience
+        self.told = False
+        self.ready = False
+        self.proven = False  # it was ready at least once, so its settings and its folder are fit to run with
+        self.error: Message | None = None
+        self.due: float | None = None  # when to start again, on the monotonic clock
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe = -1
+        self._rest = b""
+        self._born = 0.0
+        self._lives = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, while it runs."""
+        return self._process.pid if self._process is not None else None
+
+    def fileno(self) -> int:
+        """The pipe to wait on."""
+        return self._pipe
+
+    def start(self, log: IO[bytes] | None, keep: Sequence[int]) -> None:
+        """Start the process, which then waits to be told its configuration.
+
+        It inherits the descriptors in `keep`; `log`, else our stderr, takes its output.
+        """
+        self._pipe, theirs = os.pipe()
+        output = log if log is not None else STDERR
+        try:
+            self._process = subprocess.Popen(
+                [*self.command, self.role, str(theirs), str(self._lives)],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                pass_fds=(theirs, *keep),
+                env={**ENVIRONMENT, **os.environ},
+                process_group=0,  # Ctrl-C reaches the supervisor alone, which ends its children in order
+            )
+        finally:
+            os.close(theirs)
+        self._lives += 1
+        self.told = False
+        self.ready, self.error, self.due, self._rest, self._born = False, None, None, b"", time.monotonic()
+
+    def tell(self, config: Config) -> None:
+        """Hand it the configuration, with which it goes to work."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self.told = True
+        try:
+            self._process.stdin.write(encode(config) + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            return  # it died already; the pipe says so next
+
+    def listen(self) -> list[Message] | None:
+        """What came in, or None when the process has ended."""
+        data = os.read(self._pipe, 65_536)
+        if not data:
+            return None
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        messages = [msgspec.json.decode(line, type=Message) for line in lines]
+        for message in messages:
+            self.ready = self.ready or message.kind == "ready"
+            self.proven = self.proven or self.ready
+            self.error = message if message.kind == "error" else self.error
+        return messages
+
+    def reap(self) -> tuple[str, float]:
+        """Collect the ended process: how it ended, and how many seconds it lived."""
+        assert self._process is not None
+        code = self._process.wait()
+        self._close()
+        if code < 0:
+            end = f"killed by {signal.Signals(-code).name}"
+        else:
+            end = f"exit status {code}" if self.error is None else self.error.text
+        return end, time.monotonic() - self._born
+
+    def stop(self, wait_s: float) -> int | None:
+        """Ask it to end, wait, and end it by force after that: its exit status, or None when it had to be forced."""
+        if self._process is None:
+            return 0
+        code: int | None
+        self._process.terminate()
+        try:
+            code = self._process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            code = None
+        if code == -signal.SIGTERM and not self.ready:
+            code = (
+                0  # it had not yet come to the point of listening for signals, so there was nothing to save
+            )
+        self._close()
+        return code
+
+    def _close(self) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+        except BrokenPipeError:
+            self._process.stdin = None
+        os.close(self._pipe)
+        self._process, self._pipe = None, -1

@@ -1,0 +1,105 @@
+"""The folders of one instance: the state folder with its lock, and the folder of the tables processes share."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+import time
+from pathlib import Path
+
+from deploy.config.schema import BadConfig
+from state.error import BadStore
+
+SHARED_MEMORY = Path("/dev/shm")
+LOCK = "lock"
+TABLE, METRIC = "table", "metric"
+YOUNG_S = 60.0
+
+
+class Lock:
+    """The right to use a state folder, held until `close` or the end of every process that inherited it."""
+
+    def __init__(self, folder: Path, holder: str) -> None:
+        """Take the lock or raise BadStore naming the holder; `holder` is what others are told about us."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as exc:
+            raise BadStore(
+                f"{folder}: the state folder cannot be used ({exc.strerror}); "
+                "choose another with --state, RIVERWALK_STATE_FOLDER or state.folder"
+            ) from exc
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            owner = os.read(self._file, 400).decode(errors="replace").strip() or "another process"
+            os.close(self._file)
+            raise BadStore(
+                f"{folder}: the state folder is in use by {owner}; stop that one, or choose another folder "
+                "with --state, RIVERWALK_STATE_FOLDER or state.folder"
+            ) from exc
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, f"{holder}\n".encode(), 0)
+
+    def fileno(self) -> int:
+        """The descriptor to hand to a child, so that the lock lasts as long as anyone can write."""
+        return self._file
+
+    def close(self) -> None:
+        """Give the lock back; the file stays, so that nobody ever locks one that is about to vanish."""
+        os.close(self._file)
+
+
+class Live:
+    """A new folder for what the processes of an instance share: `table` for its tables, `metric` for its figures.
+
+    Shared memory is nobody's, so a folder whose instance was killed is removed by whoever starts next.
+
+    Args:
+        folder: The state folder, absolute, whose lock the caller holds.
+        base: Where to make it; empty picks /dev/shm, or the state folder where there is no shared memory.
+    """
+
+    def __init__(self, folder: Path, base: str) -> None:
+        top = Path(base).expanduser().absolute() if base else SHARED_MEMORY
+        if not base and not os.access(top, os.W_OK | os.X_OK):
+            top = folder
+        family = f"riverwalk-{os.getuid()}-"
+        self.path = top / (family + hashlib.sha256(os.fsencode(folder)).hexdigest()[:12])
+        try:
+            top.mkdir(parents=True, exist_ok=True)
+            for path in top.glob(family + "*"):
+                _sweep(path)
+            if self.path.is_symlink() or (self.path.exists() and self.path.stat().st_uid != os.getuid()):
+                raise BadConfig(f"{self.path}: belongs to someone else; choose another place with state.live")
+            shutil.rmtree(self.path, ignore_errors=True)
+            self.path.mkdir(mode=stat.S_IRWXU)
+            self._lock = Lock(self.path, str(folder))
+            self.path.joinpath(TABLE).mkdir()
+            self.path.joinpath(METRIC).mkdir()
+        except OSError as exc:
+            raise BadConfig(
+                f"{self.path}: cannot be made ({exc.strerror}); choose another place with state.live"
+            ) from exc
+
+    def close(self) -> None:
+        """Remove it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self._lock.close()
+
+
+def _sweep(path: Path) -> None:
+    """Remove the folder of an instance that is gone; one made just now may not have come to its lock yet."""
+    try:
+        if (
+            path.is_symlink()
+            or path.stat().st_uid != os.getuid()
+            or time.time() - path.stat().st_mtime < YOUNG_S
+        ):
+            return
+        lock = Lock(path, "a sweep")
+    except (BadStore, FileNotFoundError):
+        return
+    shutil.rmtree(path, ignore_errors=True)
+    lock.close()

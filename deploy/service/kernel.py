@@ -1,0 +1,38 @@
+"""Where compiled kernels are kept: a folder of the user's cache, one for each state of the sources.
+
+numba looks only at the file a kernel stands in to see whether it changed, not at the files of the kernels it
+calls.  A folder named after all sources together makes a changed source compile everything that may use it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+ROOMS = ("state", "tgn")
+
+
+def folder() -> Path:
+    """Return the folder for the sources as they are, where they are."""
+    root = Path(__file__).resolve().parents[2]
+    found = hashlib.sha256(str(root).encode())
+    for room in ROOMS:
+        for path in sorted((root / room).rglob("*.py")):
+            found.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "riverwalk" / f"kernels-{found.hexdigest()[:16]}"
+
+
+def keep() -> None:
+    """Have numba keep kernels there, in this process and its children, unless the environment says where.
+
+    Linear algebra gets one thread, as learning does: a second one would wait for a core that is in use.
+    """
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(folder()))
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def compiled() -> bool:
+    """Tell whether kernels of these sources were compiled before."""
+    return any(Path(os.environ.get("NUMBA_CACHE_DIR") or folder()).rglob("*.nbi"))

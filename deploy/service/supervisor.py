@@ -1,0 +1,255 @@
+"""The life of one instance: what starts in which order, what is started again, and how it all ends.
+
+    start   lock the state folder → ports free? → broker (when no address is given) → ingest → serve → ready
+    run     a dead ingest is started again, servers go on answering meanwhile; a dead server is started again
+    end     ingest finishes its batch and saves → serve → broker → tables in shared memory → lock
+
+One thread does all of it, because the kernel ends children with the *thread* that started them.
+"""
+
+import os
+import selectors
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Protocol
+
+import msgspec
+
+from deploy.config.schema import BadConfig, Config
+from deploy.service import folder, kernel, port
+from deploy.service.child import WORKER, Child, Patience
+from state.error import BadStore
+from stream.error import BadSource
+
+DRAIN_S = {"ingest": 6.0, "serve": 2.5}
+START_TRIES = 3
+ERRORS: dict[str, type[Exception]] = {"BadConfig": BadConfig, "BadStore": BadStore, "BadSource": BadSource}
+
+
+class BadService(Exception):
+    """A process of the instance does not come up or ends badly: end the program and tell the operator."""
+
+
+class Broker(Protocol):
+    """What the embedded broker is to us."""
+
+    address: str
+
+    def close(self) -> None:
+        """End it, and with it every event it keeps."""
+
+
+class Service:
+    """An instance and its processes.
+
+    Args:
+        config: What was asked for. After `start`, `self.config` holds what it came to: the broker's address,
+            the real ports, the folder of the shared tables.
+        say: Where lines for people go.
+        worker: The command of a child process.
+        log: Where the children's own output goes; our stderr when left out.
+        patience: Makes the rule by which one child is started again.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        say: Callable[[str], None] = print,
+        worker: Sequence[str] = WORKER,
+        log: IO[bytes] | None = None,
+        patience: Callable[[], Patience] = Patience,
+    ) -> None:
+        self.config = config
+        self.children = {role: Child(role, worker, patience()) for role in ("ingest", "serve")}
+        self._say = say
+        self._log = log
+        self._called: list[Child] = []  # those whose turn to work has come
+        self._lock: folder.Lock | None = None
+        self._broker: Broker | None = None
+        self._live: folder.Live | None = None
+        self._settled = threading.Event()  # ready, or failed before that
+        self._ended = threading.Event()
+        self._stopping = False
+        self._wake, self._bell = os.pipe()
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="supervisor")
+
+    def start(self) -> None:
+        """Start everything and return when questions are answered; raises the error that prevents it."""
+        self._thread.start()
+        self._settled.wait()
+        if self._failure is not None:
+            self.close()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until the instance has ended; True when it has. Raises the error that ended it."""
+        if not self._ended.wait(timeout_s):
+            return False
+        self.close()
+        return True
+
+    def stop(self) -> None:
+        """Ask for the end, from any thread; `wait` tells when it is reached."""
+        self._stopping = True
+        if self._bell >= 0:
+            os.write(self._bell, b"!")
+
+    def close(self) -> None:
+        """End everything in order and return when it has ended; raises what went wrong."""
+        if self._bell >= 0:
+            self.stop()
+            if self._thread.ident is not None:
+                self._thread.join()
+            os.close(self._bell)
+            os.close(self._wake)
+            self._bell = -1
+        if self._failure is not None:
+            raise self._failure
+
+    def __enter__(self) -> "Service":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        """The whole life, in one thread."""
+        try:
+            self._prepare()
+            for child in self.children.values():
+                self._start(child)  # both at once: what they load takes longer than what they do then
+            for child in self.children.values():
+                self._called.append(child)
+                while not child.ready and not self._stopping:
+                    self._turn()
+            self._settled.set()
+            while not self._stopping:
+                self._turn()
+        except Exception as exc:
+            self._failure = exc
+        finally:
+            self._end()
+            self._settled.set()
+            self._ended.set()
+
+    def _prepare(self) -> None:
+        """What must be true before a process starts."""
+        state, serve, kafka = self.config.state, self.config.serve, self.config.kafka
+        root = Path(state.folder).expanduser().absolute()
+        self._lock = folder.Lock(root, f"riverwalk, process {os.getpid()}, socket {serve.host}:{serve.port}")
+        serve = msgspec.structs.replace(
+            serve,
+            port=port.claim(serve.host, serve.port, "serve.port", "--port"),
+            http_port=port.claim(serve.host, serve.http_port, "serve.http_port", "--http-port"),
+        )
+        if not kafka.address:
+            self._broker = _embedded_broker(kafka.topic, kafka.dead_letter, kafka.items)
+            kafka = msgspec.structs.replace(kafka, address=self._broker.address)
+        self._live = folder.Live(root, state.live)
+        state = msgspec.structs.replace(state, folder=str(root), live=str(self._live.path / folder.TABLE))
+        self.config = msgspec.structs.replace(self.config, state=state, serve=serve, kafka=kafka)
+        self._say(f"broker {kafka.address}{' (embedded)' if self._broker else ''}, topic {kafka.topic}")
+        self._say(f"state {root}")
+        if not kernel.compiled():
+            self._say("compiling kernels (first start, about 15 s)…")
+
+    def _start(self, child: Child) -> None:
+        assert self._lock is not None
+        keep = (self._lock.fileno(),) if child.role == "ingest" else ()
+        child.start(self._log, keep)
+
+    def _turn(self) -> None:
+        """Tell those whose turn has come, wait for one thing to happen, and do what follows from it."""
+        for child in self._called:
+            if child.pid is not None and not child.told:
+                child.tell(self.config)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._wake, selectors.EVENT_READ)
+            running = [child for child in self.children.values() if child.pid is not None]
+            for child in running:
+                selector.register(child, selectors.EVENT_READ)
+            dues = [child.due for child in self.children.values() if child.due is not None]
+            wait = max(0.0, min(dues) - time.monotonic()) if dues else None
+            heard = [key.fileobj for key, _ in selector.select(wait)]
+        for child in running:
+            if child in heard:
+                self._hear(child)
+        for child in self.children.values():
+            if child.due is not None and child.due <= time.monotonic() and not self._stopping:
+                self._start(child)
+
+    def _hear(self, child: Child) -> None:
+        """Pass on what a child says; when it has ended, decide what next."""
+        messages = child.listen()
+        if messages is not None:
+            for message in messages:
+                if message.kind != "error":
+                    self._say(f"{child.role}: {message.text}")
+            return
+        end, lived = child.reap()
+        name = child.error.name if child.error is not None else ""
+        wait = child.patience.after(name, lived)
+        if not child.proven and (name or child.patience.failures >= START_TRIES):
+            wait = None
+        if wait is None:
+            raise ERRORS.get(name, BadService)(
+                end if name in ERRORS else f"{child.role} does not start: {end}"
+            )
+        if self._stopping:
+            return
+        child.due = time.monotonic() + wait
+        rest = "; answers go on from what is remembered" if child.role == "ingest" else ""
+        self._say(f"{child.role} ended ({end}); starting it again in {wait:g} s{rest}")
+
+    def _end(self) -> None:
+        """Stop what runs, in order; what was forced to end is a failure unless there is one already."""
+        for role, wait_s in DRAIN_S.items():
+            code = self.children[role].stop(wait_s)
+            if code != 0 and self._failure is None:
+                how = (
+                    "took too long to end and was killed"
+                    if code is None
+                    else f"ended with exit status {code}"
+                )
+                self._failure = BadService(f"{role} {how}; the next start goes on from the last save")
+        if self._broker is not None:
+            self._broker.close()
+        if self._live is not None:
+            self._live.close()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def run(config: Config, say: Callable[[str], None], worker: Sequence[str] = WORKER) -> None:
+    """`riverwalk serve`: an instance until SIGTERM, Ctrl-C or an error; raises the error."""
+    service = Service(config, say=say, worker=worker)
+
+    def end(*_: Any) -> None:
+        # A handler may interrupt a wait that holds a lock, so it only rings the bell.
+        service.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    service.start()
+    if not service.wait(0):
+        serve = service.config.serve
+        say(f"ready: redis-cli -h {serve.host} -p {serve.port} TRENDING 5")
+        say(f"       http://{serve.host}:{serve.http_port}/ and /metrics; Ctrl-C ends it")
+    service.wait()
+    say("ended, everything is saved")
+
+
+def _embedded_broker(*topics: str) -> Broker:
+    """The broker inside this process; imported here, so that an outside broker needs none of it."""
+    from stream.kafka.source import EmbeddedBroker
+
+    broker: Broker = EmbeddedBroker(topics)
+    return broker

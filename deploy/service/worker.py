@@ -1,0 +1,126 @@
+"""The entry of a child process: `python -m deploy.service.worker ingest|serve FD LIFE`, started by the supervisor alone.
+
+It reads its configuration as one line from stdin, tells the supervisor through the pipe FD how it does, ends its
+work when SIGTERM comes, and does not outlive the supervisor.
+"""
+
+import ctypes
+import errno
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from deploy.config.schema import BadConfig, Config, decode
+from deploy.service import kernel, logging
+from deploy.service.child import DISK_FULL, Message
+from deploy.service.folder import METRIC
+from state.error import BadStore
+from stream import metric
+from stream.error import BadSource
+
+Job = Callable[[Config, threading.Event, Callable[[str], None]], None]
+NAMED = (BadConfig, BadStore, BadSource)
+INGEST_NICE = 10  # answers come first: ingest takes what the servers leave
+PR_SET_PDEATHSIG = 1
+
+
+def main(argv: Sequence[str], job: Job | None = None) -> int:
+    """Run one role to its end: 0 after a clean stop, 1 after an error the supervisor has been told.
+
+    Args:
+        argv: The role, `ingest` or `serve`, the number of the pipe's descriptor, and how often the role was
+            started before.
+        job: What to run; left out, the function of the role's name in `deploy/service/ingest.py`.
+    """
+    role, pipe, lives = argv[0], int(argv[1]), int(argv[2])
+    _die_with_the_supervisor()
+    kernel.keep()
+    stop = threading.Event()
+    try:
+        work = job or _job(role)
+        config = decode(_first_line())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # A handler may interrupt the very wait that holds the event's lock, so another thread sets it.
+            signal.signal(number, lambda *_: threading.Thread(target=stop.set).start())
+        threading.Thread(target=_watch_stdin, daemon=True).start()
+        logging.setup(config.log.level, config.log.format, role)
+        metric.setup(Path(config.state.live).parent / METRIC)
+        if role == "ingest":
+            os.nice(INGEST_NICE)
+        if role == "ingest" and lives > 0:
+            metric.ingest_restart()
+        work(config, stop, lambda text: _tell(pipe, _kind(text), text))
+    except NAMED as exc:
+        _tell(pipe, "error", str(exc), _name(exc))
+        return 1
+    except Exception as exc:
+        traceback.print_exc()
+        if _name(exc) == DISK_FULL:
+            _tell(pipe, "error", f"{role}: the disk is full; free some space", DISK_FULL)
+        return 1
+    return 0
+
+
+def _job(role: str) -> Job:
+    """The work of a role; imported here, while the supervisor waits for another process."""
+    from deploy.service import ingest
+
+    jobs: dict[str, Job] = {"ingest": ingest.ingest, "serve": ingest.serve}
+    return jobs[role]
+
+
+def _kind(text: str) -> str:
+    """A message that begins with "ready" says so; every other one is progress."""
+    return "ready" if text.startswith("ready") else "progress"
+
+
+def _tell(pipe: int, kind: str, text: str, name: str = "") -> None:
+    """Send one message to the supervisor; when it is gone, so are we soon."""
+    message = msgspec.convert({"kind": kind, "text": text, "name": name}, Message)
+    try:
+        os.write(pipe, msgspec.json.encode(message) + b"\n")
+    except BrokenPipeError:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _name(exc: BaseException) -> str:
+    """The name under which the supervisor counts an error; a full disk is one wherever it shows."""
+    link: BaseException | None = exc
+    while link is not None:
+        if (isinstance(link, OSError) and link.errno == errno.ENOSPC) or "No space left on device" in str(
+            link
+        ):
+            return DISK_FULL
+        link = link.__cause__ or link.__context__
+    return type(exc).__name__
+
+
+def _first_line() -> bytes:
+    """The configuration, byte by byte to its end, so that nothing after it is taken from stdin."""
+    line = bytearray()
+    while (byte := os.read(0, 1)) not in (b"", b"\n"):
+        line += byte
+    return bytes(line)
+
+
+def _watch_stdin() -> None:
+    """The supervisor holds the other end of stdin open as long as it lives; then there is nobody to work for."""
+    while os.read(0, 1):
+        continue
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _die_with_the_supervisor() -> None:
+    """Where the kernel can (Linux), have it end this process with the supervisor, whatever it is doing then."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,60 @@
+"""Progress bars for what takes a while: a download, a workbook, a production."""
+
+import sys
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from deploy.data import download
+
+
+def lively(console: Console) -> bool:
+    """Return whether lines can be drawn anew: a terminal, and not a dumb one."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
+class Bars:
+    """Bars while the `with` block runs; on no terminal one plain line a bar instead."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(file=sys.stderr)
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=not lively(self._console),
+        )
+
+    def watch(self, title: str) -> download.Progress:
+        """What is told how far something is."""
+        if not lively(self._console):
+            self._console.print(f"{title} …", style="dim")
+        task = self._bars.add_task(title, total=None)
+
+        def step(done: int, total: int) -> None:
+            self._bars.update(task, completed=done, total=total or None)
+
+        return step
+
+    def say(self, line: str) -> None:
+        """A line above the bars."""
+        self._bars.console.print(line, highlight=False)
+
+    def __enter__(self) -> "Bars":
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()

@@ -1,0 +1,279 @@
+"""One pass over a log: score, store, learn, batch by batch, as the service does with a topic.
+
+    LOG ─► batch ─► engine.learn ─► learning.take ─► store (rows and offset in one write; learned rows on a slower clock)
+
+Everything happens in one thread, so that a seed and a share decide the result and timing does not: which events are
+learned from, a hash of their offset says.  The offset of the log lies in the store beside the state it made, as that
+of a topic does, so that whatever ends the process, the next run goes on after the last saved batch.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import torch
+
+from deploy.config.schema import BadConfig, Config
+from deploy.data.dataset import Dataset
+from deploy.data.log import Identity, Past, identity
+from deploy.service.folder import Lock
+from deploy.service.ingest import (
+    clock_ms,
+    explicit,
+    graph_settings,
+    limits,
+    tgn_settings,
+)
+from state.storage.store import Store
+from stream.error import BadSource
+from stream.generation.generation import Generation
+from stream.generation.status import RANKERS
+from stream.ingest.writer import Engine
+from stream.learning.job import Job
+from stream.learning.learning import STEP, Learning
+
+LOGS = "logs"  # the name under which the store keeps which logs were learned
+
+
+class Live(msgspec.Struct, frozen=True):
+    """Ranking quality over the last some thousand events, each judged before it was learned."""
+
+    mrr: float
+    recall10: float
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a run came to."""
+
+    log: str
+    state: str
+    begin: int  # offset of the first event of this run
+    end: int  # offset to go on from
+    events: int
+    seconds: float
+    events_per_second: float
+    ended: str  # "end" of the log, "limit" or "stopped"
+    learned: int
+    share_learned: float
+    rejected: dict[str, int]
+    last_bad: str
+    live: dict[str, Live]  # by ranker; empty where nothing was judged
+    serving: str
+    users: int
+    items: int
+    events_remembered: int
+
+
+class Training:
+    """A state folder that learns from a log.  Closed, it lets the folder go.
+
+    Args:
+        config: As for the service; `state.folder`, `learn`, `decay`, `graph` and the ceilings matter.
+
+    Raises:
+        BadStore: The folder is in use, or holds what this program cannot read.
+    """
+
+    def __init__(self, config: Config) -> None:
+        torch.set_num_threads(1)
+        self.config, self.loaded = config, False
+        self.folder = Path(config.state.folder).expanduser().absolute()
+        self.lock = Lock(self.folder, f"riverwalk train, process {os.getpid()}")
+        try:
+            self.generation = Generation(graph_settings(config), tgn_settings(config), limits(config))
+            self.store = Store(self.folder / "store", sync=False)
+        except BaseException:
+            self.lock.close()
+            raise
+        try:
+            self.store.load(self.generation.world.tables, [self.generation.users, self.generation.items])
+        except BaseException:
+            self.close()
+            raise
+
+    def forget(self) -> None:
+        """Drop what was learned; the state stays."""
+        self.store.forget_learned(self.generation.learned)
+
+    def close(self) -> None:
+        """Close the store and give the folder back."""
+        self.store.close()
+        self.lock.close()
+
+    def __enter__(self) -> Training:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def events(self) -> int:
+        """Events remembered."""
+        world = self.generation.world.state.world[0]
+        return int(world["events"] + world["impressions"])
+
+    @property
+    def logs(self) -> list[Identity]:
+        """The logs this folder has learned from."""
+        return msgspec.convert(self.store.meta(LOGS) or [], list[Identity])
+
+    def place(self, path: Path, append: bool = False) -> tuple[Identity, int]:
+        """Return what a log is known by and the offset to read on from.
+
+        Raises:
+            BadConfig: The folder holds events of something else, and `append` is not set.
+        """
+        for one in self.logs:
+            if one.fits(path):
+                return one, self.store.offsets(one.topic).get(0, 0)
+        if self.events and not append:
+            names = " and ".join(one.name for one in self.logs) or "a topic"
+            raise BadConfig(
+                f"{self.folder}: holds {self.events:,} events of {names}, and {path} is another log; --append learns "
+                "it after them, or choose another folder with --state"
+            )
+        return identity(path), 0
+
+    def run(
+        self,
+        found: Dataset,
+        *,
+        share: float = 1.0,
+        limit: int | None = None,
+        append: bool = False,
+        fresh_weights: bool = False,
+        strict: bool = False,
+        stop: Callable[[], bool] = lambda: False,
+        progress: Callable[[int, Generation], object] = lambda offset, generation: None,
+    ) -> Report:
+        """Learn from a log until its end, the limit, or `stop`; save everything.
+
+        Args:
+            share: Of the events that are learned from; all of them change the state.
+            append: Whether the log may be another one than before.
+            fresh_weights: Whether to drop first what was learned before.
+
+        Raises:
+            BadConfig: It is another log than before.
+            BadSource: It cannot be read, or holds no event.
+            BadStore: What was learned has another shape; the disk is full or failing.
+        """
+        assert found.path is not None
+        known, begin = self.place(found.path, append)
+        if fresh_weights:
+            self.forget()
+        learn, generation = self.config.learn, self.generation
+        if not self.loaded:
+            self.store.load(generation.learned.values(), [])
+            self.loaded = True
+        size = self._size(share)
+        past = Past(found, begin=begin, size=size, limit=limit, strict=strict, now_ms=clock_ms(), stop=stop)
+        engine = Engine(
+            generation,
+            store=self.store,
+            topic=known.topic,
+            samples=learn.events_per_batch,
+            explicit=explicit(self.config, generation),
+        )
+        engine.share = share
+        learning = Learning(generation, seed=learn.seed) if learn.enabled else None
+        engine.warm()
+
+        def teach(job: Job) -> None:
+            if learning is not None:
+                learning.take(job)
+            else:
+                for kind, rows in job.gone.items():
+                    generation.clear(kind, rows)
+
+        events, end, bad, ended, before = 0, begin, 0, "stopped", int(generation.status["learned"])
+        since = saved = time.monotonic()
+        batches = past.batches()
+        while not stop():
+            batch = next(batches, None)
+            if batch is None or not (batch.size or self.events):
+                ended = "stopped" if stop() else "limit" if events == limit else "end"
+                break
+            if end == 0:
+                self._enter(known)
+            engine.state.world[0]["rejected"] += past.rejected.total() - bad
+            bad = past.rejected.total()
+            engine.learn(batch, teach)
+            events, end = events + batch.size, batch.ends[0]
+            progress(end, generation)
+            if time.monotonic() - saved > learn.save_seconds:
+                self._save(engine, end)
+                saved = time.monotonic()
+        if events:
+            engine.hand(teach)
+            self._save(engine, end)
+        elif ended == "end" and not self.events:
+            raise BadSource(_empty(found.path, past))
+        seconds, learned = time.monotonic() - since, int(generation.status["learned"]) - before
+        return self._report(found.path, past, begin, end, events, learned, seconds, ended)
+
+    def _size(self, share: float) -> int:
+        """Return how many events a batch holds: about as many as give one step, and never more than may be sampled."""
+        step = min(STEP, self.config.learn.events_per_batch)
+        if share < 1:
+            step = int(0.875 * step / max(share, 1e-6))
+        return max(1, min(step, self.config.batch.events))
+
+    def _enter(self, known: Identity) -> None:
+        """Remember which log this is, before its first events."""
+        logs = [one for one in self.logs if one != known]
+        self.store.note(LOGS, msgspec.to_builtins([*logs, known]))
+
+    def _save(self, engine: Engine, end: int) -> None:
+        """Save learned rows, and wait until all that was saved is on the disk."""
+        if self.config.learn.enabled:
+            self.store.save_slowly(self.generation.learned.values(), engine.topic, {0: end})
+        engine.flush()
+
+    def _report(
+        self,
+        path: Path,
+        past: Past,
+        begin: int,
+        end: int,
+        events: int,
+        learned: int,
+        seconds: float,
+        ended: str,
+    ) -> Report:
+        status = self.generation.status
+        live = {
+            name: Live(round(float(status["mrr"][k]), 5), round(float(status["recall10"][k]), 5))
+            for k, name in enumerate(RANKERS)
+            if status["judged"]
+        }
+        return Report(
+            log=str(path),
+            state=str(self.folder),
+            begin=begin,
+            end=end,
+            events=events,
+            seconds=round(seconds, 3),
+            events_per_second=round(events / max(seconds, 1e-9), 1) if events else 0.0,
+            ended=ended,
+            learned=learned,
+            share_learned=round(learned / events, 4) if events else 0.0,
+            rejected=dict(past.rejected),
+            last_bad=past.last_bad,
+            live=live,
+            serving=RANKERS[int(status["serving"])],
+            users=self.generation.users.named,
+            items=self.generation.items.named - 1,
+            events_remembered=self.events,
+        )
+
+
+def _empty(path: Path, past: Past) -> str:
+    count = past.rejected.total()
+    if not count:
+        return f"{path}: holds no event; name a file that does"
+    return f"{path}: none of its {count:,} lines is an event; the last: {past.last_bad}"

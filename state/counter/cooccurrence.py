@@ -1,0 +1,78 @@
+"""Who had both: for each pair of items the number of users who had the two, for the slow collaborative vectors."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from state.record.layout import BLOCK, START, State
+
+LATEST = 256  # distinct items a user counts with, the newest
+WORK = 60_000_000  # pairs counted at most; beyond that, users are drawn evenly
+
+
+@njit(nogil=True, cache=True)
+def busiest(state: State, limit: int) -> np.ndarray:
+    """Return the rows of the items with most users, at most `limit`, ascending.  int32 [m]."""
+    size = state.world[0].items
+    users = np.zeros(size, np.int64)
+    for row in range(START + 1, size):
+        users[row] = min(state.items[row].users, 1 << 30)
+    counts = np.zeros(
+        4096, np.int64
+    )  # items by the number of their users: the limit's number is found in one pass
+    for row in range(START + 1, size):
+        counts[min(users[row], 4095)] += 1
+    least, above = 4096, 0
+    while least > 2 and above + counts[least - 1] <= limit:
+        least -= 1
+        above += counts[least]
+    out = np.zeros(min(limit, size), np.int32)
+    m = 0
+    for row in range(START + 1, size):
+        if m < out.shape[0] and users[row] >= least:
+            out[m] = row
+            m += 1
+    return out[:m]
+
+
+@njit(nogil=True, cache=True)
+def gram(state: State, rows: np.ndarray) -> np.ndarray:
+    """Count for every pair of the given items the users who had both; the diagonal holds each item's users.
+
+    Shapes:
+        - rows: int32 [m], ascending item rows
+        - output: float32 [m, m]
+    """
+    m = rows.shape[0]
+    out = np.zeros((m, m), np.float32)
+    column = np.full(state.items.shape[0] if m == 0 else rows[m - 1] + 1, -1, np.int32)
+    for k in range(m):
+        column[rows[k]] = k
+    users = state.world[0].users
+    work = 0
+    for u in range(users):
+        work += min(state.users[u].seen_n, LATEST) ** 2
+    stride = max(1, work // WORK)
+    had = np.zeros(LATEST, np.int32)
+    for u in range(0, users, stride):
+        user = state.users[u]
+        n, head, left = 0, user.seen_head, user.seen_n
+        inside = left - ((left - 1) // BLOCK) * BLOCK
+        while head != 0 and left > 0 and n < LATEST:
+            block = state.seen[head]
+            items = block.item
+            for k in range(inside):
+                item = items[inside - 1 - k]
+                if n < LATEST and 0 <= item < column.shape[0] and column[item] >= 0:
+                    had[n] = column[item]
+                    n += 1
+            left -= inside
+            inside = BLOCK
+            head = block.next
+        for a in range(n):
+            for b in range(n):
+                out[had[a], had[b]] += 1
+    if stride > 1:
+        out *= np.float32(stride)
+    return out

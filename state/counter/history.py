@@ -1,0 +1,68 @@
+"""A user's last distinct items, newest first, in the user's row."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from state.graph.edge import LN2
+from state.record.layout import HISTORY, Row, State
+
+
+@njit(nogil=True, cache=True)
+def decay(gap: float, half: float) -> float:
+    """Return what is left of 1 after `gap`; late events (a negative gap) keep 1."""
+    return np.exp(-LN2 * gap / half) if gap > 0 else 1.0
+
+
+@njit(nogil=True, cache=True)
+def slot(user: Row, item: int) -> int:
+    """Return where `item` stands in the user's history, -1 if nowhere."""
+    items = user.item
+    for j in range(user.slots):
+        if items[j] == item:
+            return j
+    return -1
+
+
+@njit(nogil=True, cache=True)
+def remember(state: State, user: Row, j: int, row: int, t: int, seq: int, mask: int, kind: int) -> None:
+    """Move item `row` (at slot `j`, -1 if new) to the front of the user's history.
+
+    Args:
+        mask: Kinds of event it was had by before, as far as the row does not know them.
+    """
+    rates = state.rates[0]
+    unit = state.world[0].pace
+    count, visits = np.float32(0.0), np.float32(0.0)
+    d0, d1 = np.float32(0.0), np.float32(0.0)
+    if j < 0:
+        j = min(user.slots, HISTORY - 1)
+        if user.slots < HISTORY:
+            user.slots += 1
+    else:
+        mask |= user.mask[j]
+        gap = t - user.t[j]
+        count, visits = user.count[j], user.visits[j]
+        d0 = np.float32(user.dec[j, 0] * decay(gap, rates.user[0] * unit))
+        d1 = np.float32(user.dec[j, 1] * decay(gap, rates.user[1] * unit))
+    newest = t
+    if j > 0:
+        item, index, at, times = user.item, user.index, user.at, user.t
+        counts, runs, dec, masks, kinds = user.count, user.visits, user.dec, user.mask, user.kind
+        for k in range(j, 0, -1):
+            item[k], index[k], at[k], times[k] = item[k - 1], index[k - 1], at[k - 1], times[k - 1]
+            counts[k], runs[k] = counts[k - 1], runs[k - 1]
+            masks[k], kinds[k] = masks[k - 1], kinds[k - 1]
+            dec[k, 0], dec[k, 1] = dec[k - 1, 0], dec[k - 1, 1]
+        visits += np.float32(1.0)
+        user.run = 0
+    elif count > 0:
+        newest = max(t, user.t[0])
+    else:
+        visits = np.float32(1.0)
+    user.run += 1
+    user.item[0], user.index[0], user.at[0] = row, np.int32(user.n), np.int32(seq)
+    user.count[0], user.visits[0], user.t[0] = count + np.float32(1.0), visits, newest
+    user.mask[0], user.kind[0] = mask | (1 << kind), kind
+    user.dec[0, 0], user.dec[0, 1] = d0 + np.float32(1.0), d1 + np.float32(1.0)

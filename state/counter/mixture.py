@@ -1,0 +1,187 @@
+"""How much each source of candidates is worth on this stream: a mixture that learns by counting.
+
+    worth(item) = sum over sources of weight · share of the item in the source
+
+A share is the chance that the source gives the item: of one-hop weight, of popularity, and so on.  The weights are
+those under which the items that users took for the first time were likely, so a stream of films lives by what goes
+together, one of a shop's baskets also by what rises now, and nobody has to say which it is.  One event in 16 is
+looked at: each source is credited with its part in the worth of the event's item, and old credit fades.
+
+Source: Cappé and Moulines, On-line expectation–maximization (JRSS B 2009), for mixtures of given components.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from state.counter.history import decay
+from state.graph.edge import edge_share
+from state.graph.walk import CHANCES, EXPLORE, LONG, add
+from state.record.layout import (
+    BOARD,
+    FIRST,
+    FRESH,
+    HALF,
+    POPULAR,
+    RECENT,
+    RISING,
+    SOURCES,
+    START,
+    Scratch,
+    State,
+)
+
+PUSH, WALK, NEAR, ALL, NEXT, NEWCOMERS, RISE, POP = range(
+    SOURCES
+)  # four columns of `Scratch.acc`, then others
+NAMES = ("push", "walk", "near", "push_all", "next", "first", "rising", "popular")
+WORTH = 4  # the column for the sum
+PRIOR = 10.0  # credit of all sources together, evenly, before anything is seen
+FADE = 1.0 - 1.0 / 2_000  # of credit, at every look
+LOOKED = 60  # bits of an event's hash that are left aside: one event in 16 is looked at
+WALKED = 0.1  # weight of the walk against that of both pushes, whose second step it is
+BOARDS = ((NEWCOMERS, FIRST, 3), (RISE, RISING, 1), (POP, POPULAR, 3))  # source, board, half-life
+
+
+@njit(nogil=True, cache=True)
+def weights(state: State, known: bool) -> np.ndarray:
+    """Return the weight of each source, float64 [SOURCES], 1 in all.
+
+    Args:
+        known: For users who have had something; newcomers have weights of their own.
+    """
+    credit, out = state.world[0].credit[1 if known else 0], np.zeros(SOURCES)
+    whole = 0.0
+    for s in range(SOURCES):
+        if s != WALK:
+            out[s] = credit[s] + PRIOR / (SOURCES - 1)
+    out[WALK] = WALKED * (out[PUSH] + out[ALL])
+    for s in range(SOURCES):
+        whole += out[s]
+    return out / whole
+
+
+@njit(nogil=True, cache=True)
+def counts(state: State, b: int, h: int, t: int, out: np.ndarray) -> float:
+    """Write the decayed counts, as of `t`, of the items on board `b` with half-life `h`; return their sum.
+
+    Shapes:
+        - out: float32 [BOARD], in the board's order
+    """
+    world, board = state.world[0], state.boards[b]
+    scores, whole = board.score, 0.0
+    now = (t - world.t0) / (state.rates[0].pop[h] * world.pace)
+    for k in range(board.n):
+        out[k] = np.exp2(scores[k] - now)
+        whole += out[k]
+    return max(whole, 1e-12)
+
+
+@njit(nogil=True, cache=True)
+def weigh(state: State, scratch: Scratch, u: int, t: int) -> None:
+    """Write what each item found is worth to user row `u` as of `t` into column `WORTH`.
+
+    The walks have been; what only boards and transitions know joins what was touched.
+    """
+    user = state.users[u] if u >= 0 else state.guest[0]
+    by = weights(state, user.slots > 0)
+    acc, many = scratch.acc, scratch.touched_n[0]
+    sums = np.zeros(WORTH)
+    for k in range(many):
+        for s in range(WORTH):
+            sums[s] += acc[k, s]
+    for s in range(WORTH):
+        sums[s] = by[s] / max(sums[s], 1e-12)
+    unit = sums.astype(np.float32)
+    for k in range(many):
+        acc[k, WORTH] = unit[0] * acc[k, 0] + unit[1] * acc[k, 1] + unit[2] * acc[k, 2] + unit[3] * acc[k, 3]
+    if user.slots > 0:
+        edge = state.edges[user.item[0]]
+        if edge.nexts > 0 and edge.next_total > 0:
+            add(scratch, WORTH, edge.next, edge.next_w, edge.nexts, by[NEXT] / edge.next_total)
+    amount = np.empty(BOARD, np.float32)
+    for s, b, h in BOARDS:
+        board = state.boards[b]
+        whole = counts(state, b, h, t, amount)
+        add(scratch, WORTH, board.item, amount, board.n, by[s] / whole)
+
+
+@njit(nogil=True, cache=True)
+def shares(state: State, u: int, row: int, t: int, out: np.ndarray) -> bool:
+    """Write the share of item `row` in each source for user row `u` as of `t`, the walk's is 0; return whether they are known.
+
+    They are those that `weigh` adds up, of one item and without the walks.  What the user has at `t` itself, a basket's
+    other items, leads nowhere: it was not there before.
+
+    Shapes:
+        - out: float64 [SOURCES]
+    """
+    rates, world = state.rates[0], state.world[0]
+    user, item = state.users[u], state.items[row]
+    mine, times, begin = user.item, user.t, 0
+    while begin < user.slots and times[begin] >= t:
+        begin += 1
+    out[:] = 0
+    push, near, all_, whole, every, lead, seed, long = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0
+    for j in range(begin, user.slots):
+        known, part = state.edges[mine[j]].slots > 0, edge_share(state.edges[mine[j]], row)
+        all_ += long * part
+        every += long if known else 0.0
+        if j - begin < rates.seeds:
+            push += seed * part
+            whole += seed if known else 0.0
+            lead += seed
+        seed *= rates.seed_decay
+        long *= LONG
+    start = EXPLORE * lead if user.slots > begin else 1.0
+    push += start * edge_share(state.edges[START], row)
+    whole += start if state.edges[START].slots > 0 else 0.0
+    out[PUSH] = push / max(whole, 1e-12)
+    out[ALL] = all_ / max(every, 1e-12)
+    whole, outer = 0.0, 1.0
+    for j in range(begin, min(user.slots, begin + 2)):
+        source = state.items[mine[j]]
+        last = source.user
+        for r in range(min(source.n, RECENT)):
+            other = last[(source.head - 1 - r) % RECENT]
+            if other == u or other < 0:
+                continue
+            them = state.users[other]
+            for k in range(min(them.slots, CHANCES.shape[0])):
+                whole += outer / (1.0 + r) * CHANCES[k]
+                if them.item[k] == row:
+                    near += outer / (1.0 + r) * CHANCES[k]
+        outer *= 0.5
+    out[NEAR] = near / max(whole, 1e-12)
+    if user.slots > begin:
+        edge = state.edges[mine[begin]]
+        for s in range(edge.nexts):
+            if edge.next[s] == row:
+                out[NEXT] = edge.next_w[s] / max(edge.next_total, np.float32(1e-12))
+    amount = np.empty(BOARD, np.float32)
+    for s, b, h in BOARDS:
+        if item.board & (1 << b):
+            count = item.fresh[h - (HALF - FRESH)] if b == FIRST else item.pop[h]
+            left = decay(t - item.last_t, rates.pop[h] * world.pace)
+            out[s] = count * left / counts(state, b, h, t, amount)
+    return user.slots > begin
+
+
+@njit(nogil=True, cache=True)
+def due(event: int) -> bool:
+    """Return whether event number `event` of the stream is looked at; a hash decides, as streams have rhythms."""
+    return (np.uint64(event) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(LOOKED) == 0
+
+
+@njit(nogil=True, cache=True)
+def credit(state: State, u: int, row: int, t: int) -> None:
+    """Credit the sources with user row `u` taking item `row` for the first time at `t`, which is yet to be applied."""
+    part = np.empty(SOURCES)
+    known = shares(state, u, row, t, part)
+    part *= weights(state, known)
+    whole = part.sum()
+    if whole > 0:
+        kept = state.world[0].credit[1 if known else 0]
+        for s in range(SOURCES):
+            kept[s] = FADE * kept[s] + part[s] / whole

@@ -1,0 +1,141 @@
+"""Which items a user has had: a list of blocks, newest first, so that no seen item is shown again.
+
+The user's row remembers its last few items in full; this list remembers of the rest which kinds of event they had
+and when last.  It is bounded: past the ceiling the oldest block is written anew.  Blocks that were let
+go wait in a chain that begins at block 0, which holds nothing else, and are taken before new ones.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from state.record.layout import (
+    BLOCK,
+    HAD,
+    KEPT_OUT,
+    KINDS,
+    START,
+    Marks,
+    Row,
+    Rows,
+    State,
+)
+from state.record.world import World
+from state.storage.table import mark
+
+
+@njit(nogil=True, cache=True)
+def find(seen: Rows, head: int, n: int, item: int) -> int:
+    """Return the place of `item` among the `n` items of the list that begins at block `head`, -1 if nowhere.
+
+    A place is the number of the block times BLOCK and the number inside the block.
+    """
+    inside = n - ((n - 1) // BLOCK) * BLOCK  # items in the newest block
+    while head != 0 and n > 0:
+        block = seen[head]
+        items = block.item
+        for k in range(inside):
+            if items[k] == item:
+                return head * BLOCK + k
+        n -= inside
+        inside = BLOCK
+        head = block.next
+    return -1
+
+
+@njit(nogil=True, cache=True)
+def leave(state: State, marks: Marks, user: Row, j: int) -> None:
+    """Tell the list what the user's row knows of the item at slot `j`, which is about to leave the row."""
+    place = find(state.seen, user.seen_head, user.seen_n, user.item[j])
+    if place >= 0:
+        block = state.seen[place // BLOCK]
+        block.mask[place % BLOCK] |= user.mask[j]
+        block.t[place % BLOCK] = max(block.t[place % BLOCK], np.uint32(max(0, user.t[j]) // 1000))
+        mark(marks.seen, place // BLOCK)
+
+
+@njit(nogil=True, cache=True)
+def verdict(ttl: np.ndarray, mask: int, age: int) -> int:
+    """Return KEPT_OUT when a kind of event an item was had by keeps it out for longer than `age` ms, else HAD."""
+    for kind in range(KINDS):
+        if mask & (1 << kind) and ttl[kind] > age:
+            return KEPT_OUT
+    return HAD
+
+
+@njit(nogil=True, cache=True)
+def add(state: State, marks: Marks, row: int, item: int, kind: int, t: int) -> None:
+    """Put `item`, which is not in it and was had by an event of `kind` at `t`, on the list of user `row`."""
+    user = state.users[row]
+    used = user.seen_n % BLOCK
+    if used == 0:
+        world = state.world[0]
+        free = state.seen[0].next
+        room = free != 0 or world.blocks + 1 < state.seen.shape[0]
+        if user.seen_n >= 2 * BLOCK and (user.seen_n >= state.rates[0].seen_max or not room):
+            last, before = user.seen_head, 0
+            while state.seen[last].next != 0:
+                before, last = last, state.seen[last].next
+            state.seen[before].next = 0
+            mark(marks.seen, before)
+            user.seen_n -= BLOCK
+            block = last
+        elif free != 0:
+            state.seen[0].next = state.seen[free].next
+            mark(marks.seen, 0)
+            block = free
+        elif room:
+            world.blocks += 1
+            block = world.blocks
+        else:
+            return  # the table is full: the row's own history still hides the newest items
+        state.seen[block].next = user.seen_head
+        user.seen_head = block
+    block = state.seen[user.seen_head]
+    block.item[used], block.mask[used], block.t[used] = item, 1 << kind, max(0, t) // 1000
+    user.seen_n += 1
+    mark(marks.seen, user.seen_head)
+
+
+@njit(nogil=True, cache=True)
+def blocks(state: State, rows: np.ndarray, out: np.ndarray) -> int:
+    """Write the numbers of all seen blocks of user rows, newest first, user by user; return how many."""
+    n = 0
+    for u in rows:
+        user = state.users[u]
+        head, left = user.seen_head, user.seen_n
+        while head != 0 and left > 0 and n < out.shape[0]:
+            out[n] = head
+            n += 1
+            left -= BLOCK
+            head = state.seen[head].next
+    return n
+
+
+def had(state: State, row: int) -> int:
+    """Return how many items are on the list of user `row`; those that were let go are none."""
+    left = int(state.users["seen_n"][row])
+    room = np.zeros(-(-left // BLOCK), np.int64)
+    found = room[: blocks(state, np.array([row]), room)]
+    inside = np.full(found.shape[0], BLOCK)
+    inside[:1] = left - ((left - 1) // BLOCK) * BLOCK
+    items = state.seen["item"][found]
+    return int(((items != START) & (np.arange(BLOCK) < inside[:, None])).sum())
+
+
+def release(world: World, rows: np.ndarray) -> np.ndarray:
+    """Erase the lists of user rows, int64 [n], and put their blocks to reuse; return their numbers, int64 [m].
+
+    The users' own rows are not written.
+    """
+    state, table = world.state, world.seen
+    room = np.zeros(int((-(-state.users["seen_n"][rows].astype(np.int64) // BLOCK)).sum()), np.int64)
+    found = room[: blocks(state, rows, room)]
+    if found.shape[0]:
+        table.bytes[found] = 0
+        table.array["next"][found[:-1]] = found[1:]
+        table.array["next"][found[-1]] = table.array["next"][0]
+        table.array["next"][0] = found[0]
+        table.touch(np.append(found, 0))
+    return found

@@ -1,0 +1,294 @@
+"""What one event changes: the compiled pass that keeps history, counts, popularity and edges.
+
+`learn` goes event by event, because freshness is worth more than anything else here; it does some hundreds
+of thousands of events a second.  Only the rows of the event's user and items are written.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from state.counter.history import remember, slot
+from state.counter.leaderboard import raise_to, rescore, score
+from state.counter.mixture import credit, due
+from state.counter.seen import add, find, leave
+from state.graph.aging import ROWS, age
+from state.graph.edge import (
+    EVICTED,
+    LN2,
+    NEW,
+    follow,
+    link,
+)
+from state.record.layout import (
+    BLOCK,
+    BOARD,
+    FIRST,
+    FRESH,
+    HALF,
+    HISTORY,
+    NEWS,
+    POPULAR,
+    RECENT,
+    RISING,
+    SHOWN,
+    START,
+    TOTAL,
+    Marks,
+    Row,
+    State,
+)
+from state.record.prefetch import fetch
+from state.storage.table import mark
+
+DISLIKE, IMPRESSION = 3, 6  # event type codes that are no interest
+AHEAD = 2  # events whose rows are fetched while others are applied
+
+
+@njit(nogil=True, cache=True)
+def fade_item(item: Row, t: int, state: State) -> float:
+    """Bring an item's decayed counts to time `t`; return the weight an event at `t` has there."""
+    rates = state.rates[0]
+    pace = state.world[0].pace
+    gap = t - item.last_t
+    if gap <= 0 or item.n == 0:
+        return 1.0
+    halves, pop, fresh, switch = rates.pop, item.pop, item.fresh, item.switch
+    for h in range(HALF):
+        left = np.float32(np.exp(-LN2 * gap / (halves[h] * pace)))
+        pop[h] *= left
+        if h >= HALF - FRESH:
+            fresh[h - 1] *= left
+            switch[h - 1] *= left
+    return 1.0
+
+
+@njit(nogil=True, cache=True)
+def _fade_world(state: State, t: int) -> None:
+    world = state.world[0]
+    rates = state.rates[0]
+    gap = t - world.tot_t
+    if gap > 0:
+        halves, tot, ftot, stot = rates.pop, world.tot, world.ftot, world.stot
+        for h in range(HALF):
+            left = np.exp(-LN2 * gap / (halves[h] * world.pace))
+            tot[h] *= left
+            if h >= HALF - FRESH:
+                ftot[h - 1] *= left
+                stot[h - 1] *= left
+        world.tot_t = t
+
+
+@njit(nogil=True, cache=True)
+def pace(state: State, marks: Marks) -> None:
+    """Look at the stream's pace again: the mean time between two events of one item, newest events counting more.
+
+    Half-lives are multiples of it, so that a stream of seconds and one of months need no setting.  It is
+    looked at when the number of events doubles, then every 65 536 events: event numbers, not batches or
+    clocks, decide, so that a replay does the same.
+    """
+    world = state.world[0]
+    rates = state.rates[0]
+    world.check = world.events + min(world.events, 65_536)
+    if rates.pace > 0 or world.gap_n < 8:
+        return
+    new = max(1.0, world.gap_sum / world.gap_n)
+    world.gap_sum *= 0.5
+    world.gap_n *= 0.5
+    if abs(new - world.pace) < 0.1 * world.pace:
+        return
+    world.pace = new
+    for b in range(4):
+        column = 1 if b == RISING else (3 if b == POPULAR else 2)
+        half = new if b == TOTAL else (rates.pop[column if b != FIRST else column + 1] * new)
+        rescore(state.boards, b, state.items, column, world.t0, half)
+        mark(marks.boards, b)
+
+
+@njit(nogil=True, cache=True)
+def link_all(state: State, marks: Marks, user: Row, row: int, t: int) -> None:
+    """Link the user's last items to item `row`, and back."""
+    rates = state.rates[0]
+    world, edges = state.world[0], state.edges
+    half = rates.edge * world.pace
+    if user.n == 0:
+        outcome = link(edges[START], row, 1.0, t, half)
+        world.edges += outcome == NEW
+        world.evicted += outcome == EVICTED
+        mark(marks.edges, START)
+        return
+    item, times = user.item, user.t
+    if user.slots == 0 or item[0] == row:  # what the user had last may have been let go
+        return
+    fetch(edges, row)
+    for j in range(min(user.slots, rates.reach)):
+        fetch(edges, item[j])
+    follow(edges[item[0]], row, t, half)
+    mark(marks.edges, item[0])
+    weight, linked = 1.0, False
+    for j in range(min(user.slots, rates.reach)):
+        if t - times[j] > rates.window:
+            break
+        if item[j] != row:
+            there = link(edges[item[j]], row, weight, t, half)
+            back = link(edges[row], item[j], rates.backward * weight, t, half)
+            world.edges += (there == NEW) + (back == NEW)
+            world.evicted += (there == EVICTED) + (back == EVICTED)
+            mark(marks.edges, item[j])
+            linked = True
+        weight *= rates.closeness
+    if linked:
+        mark(marks.edges, row)
+
+
+@njit(nogil=True, cache=True)
+def _count(state: State, marks: Marks, row: int, u: int, t: int, first: bool, switch: bool) -> None:
+    """Count an event on item `row`, and keep the leaderboards."""
+    world = state.world[0]
+    rates = state.rates[0]
+    item = state.items[row]
+    _fade_world(state, t)
+    if item.n == 0:
+        item.first_t = t
+        world.new[world.news % NEWS] = row
+        world.news += 1
+    else:
+        gap = max(0, t - item.last_t)
+        world.gap_sum += gap
+        world.gap_n += 1.0
+        seconds = np.float32(np.log1p(gap / 1000.0))
+        item.gap = seconds if item.n == 1 else item.gap + np.float32(0.2) * (seconds - item.gap)
+    fade_item(item, t, state)
+    late, behind = item.last_t - t, world.tot_t - t
+    halves, pop, fresh, switched = rates.pop, item.pop, item.fresh, item.switch
+    tot, ftot, stot = world.tot, world.ftot, world.stot
+    for h in range(HALF):
+        one = 1.0 if late <= 0 else np.exp(-LN2 * late / (halves[h] * world.pace))
+        all_ = 1.0 if behind <= 0 else np.exp(-LN2 * behind / (halves[h] * world.pace))
+        pop[h] += np.float32(one)
+        tot[h] += all_
+        if h > 0 and first:
+            fresh[h - 1] += np.float32(one)
+            ftot[h - 1] += all_
+        if h > 0 and switch:
+            switched[h - 1] += np.float32(one)
+            stot[h - 1] += all_
+    item.n += 1
+    item.last_run = item.last_run + 1 if item.last_user == u else 1
+    item.last_user = u
+    if item.n == 1 or item.user[(item.head - 1) % RECENT] != u:
+        item.user[item.head] = u
+        item.user_t[item.head] = t
+        item.head = (item.head + 1) % RECENT
+    item.last_t = t if late <= 0 or item.n == 1 else item.last_t
+    mark(marks.items, row)
+    at = item.last_t
+    raise_to(state, marks, RISING, row, score(item.pop[1], at, world.t0, rates.pop[1] * world.pace))
+    raise_to(state, marks, POPULAR, row, score(item.pop[3], at, world.t0, rates.pop[3] * world.pace))
+    raise_to(state, marks, TOTAL, row, np.log2(np.float64(item.n)))
+    if first:
+        raise_to(state, marks, FIRST, row, score(item.fresh[2], at, world.t0, rates.pop[3] * world.pace))
+
+
+@njit(nogil=True, cache=True)
+def _user_context(state: State, marks: Marks, user: Row, j: int, had: bool, t: int) -> None:
+    """Keep the running means that say how this user behaves."""
+    world = state.world[0]
+    if user.n > 0:
+        same = np.float32(1.0 if j == 0 else 0.0)
+        rate = np.float32(max(0.1, 1.0 / (1.0 + user.n)))
+        user.repeat += rate * (same - user.repeat)
+        user.had += rate * (np.float32(had) - user.had)
+        if user.slots > 0:
+            last = state.items[user.item[0]]
+            last.sticky += np.float32(max(0.1, 1.0 / (1.0 + last.n))) * (same - last.sticky)
+            mark(marks.items, user.item[0])
+        slow = max(0.002, 1.0 / (1.0 + world.events))
+        world.had += slow * (np.float64(had) - world.had)
+        world.repeat += slow * (np.float64(same) - world.repeat)
+        seconds = np.float32(np.log1p(max(0, t - user.last_t) / 1000.0))
+        user.gap = seconds if user.n == 1 else user.gap + np.float32(0.2) * (seconds - user.gap)
+    else:
+        user.first_t = t
+    if user.n == 0 or t - user.last_t > state.rates[0].session:
+        user.session_t = t
+        user.session_n = 0
+    user.session_n += 1
+
+
+@njit(nogil=True, cache=True)
+def expect(state: State, u: int, row: int) -> None:
+    """Have the rows fetched that an event of user row `u` on item row `row` will need."""
+    fetch(state.users, u)
+    fetch(state.items, row)
+    fetch(state.edges, row)
+
+
+@njit(nogil=True, cache=True)
+def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> None:
+    """Apply one event of user row `u` on item row `row` at time `t`."""
+    world = state.world[0]
+    if kind == IMPRESSION:
+        world.impressions += 1
+        world.heard = max(world.heard, t)
+        user = state.users[u]
+        user.shown[user.shown_n % SHOWN] = row
+        user.shown_n += 1
+        mark(marks.users, u)
+        return
+    if world.events == 0:
+        world.t0 = t
+        world.tot_t = t
+        world.check = 64
+        world.epoch = np.int64(t // state.rates[0].every)
+    if t < world.t:
+        world.late += 1
+    user = state.users[u]
+    j = slot(user, row)
+    place = -1 if j >= 0 else find(state.seen, user.seen_head, user.seen_n, row)
+    had = j >= 0 or place >= 0
+    if due(world.events) and t >= user.last_t and not had and kind != DISLIKE and state.items[row].n > 0:
+        credit(state, u, row, t)
+    _user_context(state, marks, user, j, had, t)
+    if kind != DISLIKE:
+        link_all(state, marks, user, row, t)
+        _count(state, marks, row, u, t, user.n == 0, user.n > 0 and j != 0)
+    if not had:
+        add(state, marks, u, row, kind, t)
+        state.items[row].users += 1
+        mark(marks.items, row)
+    if j < 0 and user.slots == HISTORY:
+        leave(state, marks, user, HISTORY - 1)
+    mask = state.seen[place // BLOCK].mask[place % BLOCK] if place >= 0 else 0
+    remember(state, user, j, row, t, state.items[row].n, mask, kind)
+    user.n += 1
+    user.shown_n = 0
+    user.last_t = max(user.last_t, t)
+    mark(marks.users, u)
+    world.events += 1
+    world.t = max(world.t, t)
+    if world.events >= world.check:
+        pace(state, marks)
+    age(state, marks, ROWS)
+
+
+@njit(nogil=True, cache=True)
+def learn(
+    state: State, marks: Marks, users: np.ndarray, items: np.ndarray, t: np.ndarray, kinds: np.ndarray
+) -> None:
+    """Apply events in order.
+
+    Shapes:
+        - users, items: int32 [n], rows that exist
+        - t: int64 [n]
+        - kinds: int8 [n]
+    """
+    n = users.shape[0]
+    for i in range(n):
+        if i + AHEAD < n:
+            expect(state, users[i + AHEAD], items[i + AHEAD])
+        apply(state, marks, users[i], items[i], t[i], kinds[i])
+
+
+assert BOARD >= HISTORY

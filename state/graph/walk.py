@@ -1,0 +1,285 @@
+"""Walks on the co-watch graph: which items lie near what a user did last.
+
+One-hop push gives exact weights next door; short random walks with restart reach further, or a two-hop push
+does; paths through the last users of an item reach what people like this one do right now.  All chance comes
+from a seed, so the same state gives the same walk.
+
+Source: Eksombatchai et al., Pixie (WWW 2018), algorithms 2 and 3, for walks with restart from weighted query
+pins, the boost of items reached from several of them and early stopping; walks there have lengths drawn from a
+distribution, here a chance to restart at each step.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from state.graph.cluster import represent
+from state.record.layout import (
+    KEPT_OUT,
+    RECENT,
+    SLOTS,
+    START,
+    Row,
+    Scratch,
+    State,
+)
+from state.record.prefetch import fetch, fetch_head
+
+LONG = 0.93  # weight of an item of the history against the next newer one, in `push_all`
+WALKERS = 8
+AHEAD = 4  # rows that are asked for before they are read
+HEAD = 32 + 8 * SLOTS  # bytes of a row that a step reads
+USER_HEAD = 192  # bytes of a user's row, as far as the last items
+EXPLORE = 0.05  # share of the start node for users who have a history
+CHANCES = np.array([1.0, 0.6, 0.36, 0.216], np.float32)  # of the last items of another user
+
+
+@njit(nogil=True, cache=True)
+def add(scratch: Scratch, column: int, items: np.ndarray, amounts: np.ndarray, n: int, unit: float) -> None:
+    """Add `unit` times the amounts to the sums of the first `n` items.
+
+    A call costs as much as several additions (arrays are counted as they are passed), so there is one a row.
+    """
+    acc, touched, found, many = scratch.acc, scratch.touched, scratch.found, scratch.touched_n[0]
+    by = np.float32(unit)
+    for k in range(n):
+        at = found[items[k]]
+        if at == 0:
+            if many >= touched.shape[0]:
+                continue
+            touched[many] = items[k]
+            for c in range(acc.shape[1]):
+                acc[many, c] = 0
+            many += 1
+            at = found[items[k]] = many
+        acc[at - 1, column] += by * amounts[k]
+    scratch.touched_n[0] = many
+
+
+@njit(nogil=True, cache=True)
+def seeds(state: State, u: int, pick: np.ndarray, weight: np.ndarray) -> int:
+    """Write the items a user's walks start from and their shares; the start node stands in for no history."""
+    n = 0
+    total, share = 0.0, 1.0
+    user = state.users[u] if u >= 0 else state.guest[0]
+    most = min(user.slots, state.rates[0].seeds)
+    if state.rates[0].clusters != 0:
+        n = represent(state.edges, user, most, pick, weight)
+        for k in range(n):
+            total += weight[k]
+        most = 0
+    for j in range(most):
+        pick[n], weight[n] = user.item[j], share
+        total += share
+        share *= state.rates[0].seed_decay
+        n += 1
+    pick[n], weight[n] = START, EXPLORE * total if n > 0 else 1.0
+    total += weight[n]
+    n += 1
+    for k in range(n):
+        weight[k] = np.float32(weight[k] / total)
+    return n
+
+
+@njit(nogil=True, cache=True)
+def push(state: State, scratch: Scratch, n: int) -> None:
+    """Add to column 0 each seed's share times the chance of each of its edges."""
+    for k in range(min(n, AHEAD)):
+        fetch_head(state.edges, scratch.pick[k], HEAD)
+    for k in range(n):
+        if k + AHEAD < n:
+            fetch_head(state.edges, scratch.pick[k + AHEAD], HEAD)
+        edge = state.edges[scratch.pick[k]]
+        if edge.slots > 0 and edge.total > 0:
+            add(scratch, 0, edge.dst, edge.w, edge.slots, scratch.weight[k] / edge.total)
+
+
+@njit(nogil=True, cache=True)
+def push_all(state: State, scratch: Scratch, u: int) -> None:
+    """Add to column 3 what `push` gives from the user's whole remembered history, nearly evenly.
+
+    A basket's items, or a long session's, all tell something; `push` listens to the last few.
+    """
+    user = state.users[u] if u >= 0 else state.guest[0]
+    item = user.item
+    share = np.float32(1.0 - LONG)
+    for j in range(user.slots):
+        if j + AHEAD < user.slots:
+            fetch_head(state.edges, item[j + AHEAD], HEAD)
+        edge = state.edges[item[j]]
+        if edge.slots > 0 and edge.total > 0:
+            add(scratch, 3, edge.dst, edge.w, edge.slots, share / edge.total)
+        share *= np.float32(LONG)
+
+
+@njit(nogil=True, cache=True)
+def step(edge: Row, chance: float) -> int:
+    """Return the item an edge chosen by weight leads to."""
+    left, w = chance * edge.total, edge.w
+    for s in range(edge.slots):
+        left -= w[s]
+        if left <= 0:
+            return edge.dst[s]
+    return edge.dst[edge.slots - 1]
+
+
+@njit(nogil=True, cache=True)
+def hop(state: State, scratch: Scratch, n: int) -> None:
+    """Add to column 1 what walks of two hops at most would find: the cheap alternative to walking.
+
+    Column 0 holds the first hop, by `push`.  The second goes on from its strongest items, which stand in for the
+    others.  The hops' parts are those of an endless walk: the chance of a restart, and all the rest.
+    """
+    restart, hops = state.rates[0].restart, state.rates[0].hops
+    acc, touched, edges = scratch.acc, scratch.touched, state.edges
+    items, weights = np.empty(hops, np.int32), np.zeros(hops, np.float32)
+    m, many = 0, scratch.touched_n[0]
+    for k in range(many):
+        value = acc[k, 0]
+        acc[k, 1] += np.float32(restart) * value
+        if value <= 0 or (m == hops and value <= weights[m - 1]) or edges[touched[k]].slots == 0:
+            continue
+        at = m if m < hops else hops - 1
+        while at > 0 and weights[at - 1] < value:
+            items[at], weights[at] = items[at - 1], weights[at - 1]
+            at -= 1
+        items[at], weights[at] = touched[k], value
+        m = min(m + 1, hops)
+    for k in range(m):
+        fetch(edges, items[k])
+    whole = weights.sum()
+    for k in range(m):
+        edge = edges[items[k]]
+        if edge.total > 0:
+            add(scratch, 1, edge.dst, edge.w, edge.slots, (1.0 - restart) * weights[k] / whole / edge.total)
+
+
+@njit(nogil=True, cache=True)
+def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int, own: bool = True) -> None:
+    """Walk `steps` steps from the seeds; column 1 gets each item's share of all visits.
+
+    `WALKERS` walk in turn, so that a row comes from memory while the others take their steps.
+    Where the settings say so, a two-hop push stands in; or each seed is walked from by itself, with its share of
+    the steps, and an item counts as (sum over the seeds of the roots of its visits) squared; or a walk ends early,
+    once enough items that may be candidates have been visited often.  It passes through items that may be none.
+
+    Args:
+        own: Whether items the user has had may be candidates.
+    """
+    rates = state.rates[0]
+    if rates.push != 0:
+        hop(state, scratch, n)
+        return
+    z = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x1234567)
+    restart, boost, enough, often = rates.restart, rates.boost != 0, rates.stop_items, rates.stop_visits
+    edges, pick, weight = state.edges, scratch.pick, scratch.weight
+    acc, found, barred, had = scratch.acc, scratch.found, scratch.barred, scratch.had
+    path, one, places = np.empty(steps, np.int32), np.ones(steps, np.float32), np.empty(WALKERS, np.int32)
+    column, walked, until, share = 2 if boost else 1, 0, steps, 0.0
+    for q in range(n if boost else 1):
+        first, last = (q, q + 1) if boost else (0, n)
+        begin = 0
+        if boost:
+            begin = int(share * steps + 0.5)
+            share += weight[q]
+            until = int(share * steps + 0.5)
+        places[:] = -1
+        gone, high = 0, 0
+        for turn in range(begin, until):
+            at = places[turn % WALKERS]
+            z ^= z << np.uint64(13)
+            z ^= z >> np.uint64(7)
+            z ^= z << np.uint64(17)
+            a = np.float64(z >> np.uint64(40)) / 16777216.0
+            b = np.float64((z >> np.uint64(8)) & np.uint64(0xFFFFFF)) / 16777216.0
+            walked += 1
+            if at < 0 or a < restart:
+                at = pick[last - 1]
+                left = b
+                for k in range(first, last):
+                    left -= weight[k]
+                    if left <= 0:
+                        at = pick[k]
+                        break
+                b = (b * 7919.0) % 1.0
+            edge = edges[at]
+            if edge.slots == 0 or edge.total <= 0:
+                places[turn % WALKERS] = -1
+                continue
+            at = places[turn % WALKERS] = step(edge, b)
+            fetch_head(edges, at, HEAD)
+            path[gone] = at
+            gone += 1
+            if enough > 0:
+                add(scratch, column, path[gone - 1 :], one, 1, 1.0)
+                if acc[found[at] - 1, column] == often and not barred[at] and (own or had[at] < KEPT_OUT):
+                    high += 1
+                    if high == enough:
+                        break
+        if enough == 0:
+            add(scratch, column, path, one, gone, 1.0)
+        if boost:
+            for k in range(gone):
+                sums = acc[found[path[k]] - 1]
+                sums[1] += np.sqrt(sums[2])
+                sums[2] = 0
+    unit = np.float32(1.0 / max(1, walked))
+    for k in range(scratch.touched_n[0]):
+        acc[k, 1] *= unit * (acc[k, 1] if boost else np.float32(1.0))
+
+
+@njit(nogil=True, cache=True)
+def neighbours(state: State, scratch: Scratch, u: int, t: int) -> None:
+    """Add to column 2 what the last users of the user's last items did since (paths user–user–item)."""
+    user = state.users[u] if u >= 0 else state.guest[0]
+    outer = 1.0
+    for j in range(min(user.slots, 2)):
+        item = state.items[user.item[j]]
+        users = item.user
+        for r in range(RECENT if item.n > 0 else 0):
+            fetch_head(state.users, max(users[r], 0), USER_HEAD)
+        for r in range(RECENT):
+            other = users[(item.head - 1 - r) % RECENT]
+            if r >= item.n or other == u or other < 0:
+                continue
+            them = state.users[other]
+            add(scratch, 2, them.item, CHANCES, min(them.slots, CHANCES.shape[0]), outer / (1.0 + r))
+        outer *= 0.5
+
+
+@njit(nogil=True, cache=True)
+def top(
+    scratch: Scratch, column: int, items: np.ndarray, weights: np.ndarray, limit: int, skip_had: bool
+) -> int:
+    """Write the items with the largest sums in `column` that are no candidates yet, best first; return how many."""
+    if limit <= 0:
+        return 0
+    n = 0
+    touched, acc, had, where, barred = (
+        scratch.touched,
+        scratch.acc,
+        scratch.had,
+        scratch.where,
+        scratch.barred,
+    )
+    for k in range(scratch.touched_n[0]):
+        item = touched[k]
+        value = acc[k, column]
+        if (
+            value <= 0
+            or item == START
+            or where[item] != 0
+            or barred[item]
+            or (skip_had and had[item] >= KEPT_OUT)
+        ):
+            continue
+        if n == limit and value <= weights[n - 1]:
+            continue
+        at = n if n < limit else limit - 1
+        while at > 0 and weights[at - 1] < value:
+            items[at], weights[at] = items[at - 1], weights[at - 1]
+            at -= 1
+        items[at], weights[at] = item, value
+        n = min(n + 1, limit)
+    return n

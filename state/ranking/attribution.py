@@ -1,0 +1,282 @@
+"""Causes: why an item is in an answer to a user, where candidates find it, and what its score is made of."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from state.counter.history import decay, slot
+from state.graph.edge import edge_share
+from state.graph.walk import seeds
+from state.ranking.feature import habits, mixture
+from state.record.approximation import halved
+from state.record.layout import (
+    FIRST,
+    KEPT_OUT,
+    NEWS,
+    POPULAR,
+    RECENT,
+    RISING,
+    SLOTS,
+    START,
+    Row,
+    Scratch,
+    State,
+)
+from state.record.prefetch import fetch, fetch_head
+from state.retrieval.candidate import close, reach
+
+AGAIN, TOGETHER, NEWCOMER, RISE, POPULARITY, NEW, NEXT, ALIKE, NEAR = range(9)  # why an item is in the answer
+SOURCES = ("own", "push", "push_all", "walk", "near", "next", "first", "rising", "popular", "newest")
+HOPS = 3  # last items from which two steps are looked at
+AHEAD = 8  # rows of edges that are asked for before they are needed
+HEAD = 32 + 4 * SLOTS  # bytes of a row, as far as where its edges lead
+
+
+@njit(nogil=True, cache=True)
+def last_kind(state: State, u: int, item: int) -> int:
+    """Return the type code of a user's last event on an item, -1 where it is not known; a guest has viewed it."""
+    if u < 0:
+        return 0
+    user = state.users[u]
+    j = slot(user, item)
+    return user.kind[j] if j >= 0 else -1
+
+
+@njit(nogil=True, cache=True)
+def causes(state: State, scratch: Scratch, u: int, rows: np.ndarray, out: np.ndarray) -> None:
+    """Write why items are in an answer to user row `u`, the item of theirs that led to each, and when they had that.
+
+    The causes, the first that holds: they had it themselves; it is among what comes directly after their last item, and
+    no less among that than among what goes with it; it goes with one of their last items, the one that leads to it
+    most; the last users of their last two items took it; it is two steps away; newcomers take it; it rises; it is
+    popular; none of these.  Where no item of theirs led to it, that is the item itself, at time 0.
+
+    Every place where a cause may be found is looked at once for all items; those that have theirs are marked no more.
+
+    Shapes:
+        - rows: int32 [n], each once
+        - out: int64 [n, 4]: cause, item, time in ms, and the kind of the user's last event on that item, -1 for none
+    """
+    n, where = rows.shape[0], scratch.where
+    user = state.users[u] if u >= 0 else state.guest[0]
+    cause, led = np.full(n, -1, np.int8), np.full(n, -1, np.int8)
+    for k in range(n):
+        where[rows[k]] = k + 1
+    _direct(state, user, where, cause, led)
+    left = 0
+    for k in range(n):
+        left += cause[k] < 0
+        if cause[k] >= 0:
+            where[rows[k]] = 0
+    if left > 0:
+        left -= _alike(state, u, user, where, cause, led)
+    if left > 0:
+        _near(state, user, left, where, cause, led)
+    item, times, kinds = user.item, user.t, user.kind
+    for k in range(n):
+        row, j = rows[k], led[k]
+        where[row] = 0
+        flags = state.items[row].board
+        out[k, 0], out[k, 1], out[k, 2], out[k, 3] = cause[k], row, 0, -1
+        if j >= 0:
+            out[k, 1], out[k, 2], out[k, 3] = item[j], times[j], kinds[j]
+        elif flags & (1 << FIRST):
+            out[k, 0] = NEWCOMER
+        elif flags & (1 << RISING):
+            out[k, 0] = RISE
+        else:
+            out[k, 0] = POPULARITY if flags & (1 << POPULAR) else NEW
+
+
+@njit(nogil=True, cache=True)
+def _direct(state: State, user: Row, where: np.ndarray, cause: np.ndarray, led: np.ndarray) -> None:
+    """Find the items that the user had, that come after their last one, and that go with one of their last ones."""
+    edges, item, slots = state.edges, user.item, user.slots
+    weight, first, share = np.zeros(cause.shape[0]), np.zeros(cause.shape[0]), 1.0
+    for j in range(min(slots, state.rates[0].seeds)):
+        fetch(edges, item[j])
+    for j in range(min(slots, state.rates[0].seeds)):
+        edge = edges[item[j]]
+        dst, w, total = edge.dst, edge.w, edge.total
+        for s in range(edge.slots if total > 0 else 0):
+            k = where[dst[s]] - 1
+            if k >= 0:
+                if j == 0:
+                    first[k] = w[s] / total
+                if share * w[s] / total > weight[k]:
+                    cause[k], led[k], weight[k] = TOGETHER, j, share * w[s] / total
+        share *= state.rates[0].seed_decay
+    if slots > 0:
+        edge = edges[item[0]]
+        following, w, total = edge.next, edge.next_w, edge.next_total
+        for s in range(edge.nexts if total > 0 else 0):
+            k = where[following[s]] - 1
+            if k >= 0 and led[k] <= 0 and w[s] / total >= first[k]:
+                cause[k], led[k] = NEXT, 0
+    for j in range(slots):
+        k = where[item[j]] - 1
+        if k >= 0:
+            cause[k], led[k] = AGAIN, j
+
+
+@njit(nogil=True, cache=True)
+def _alike(state: State, u: int, user: Row, where: np.ndarray, cause: np.ndarray, led: np.ndarray) -> int:
+    """Find the marked items that the last users of the user's last two items took; return how many."""
+    item, found = user.item, 0
+    for j in range(min(user.slots, 2)):
+        source = state.items[item[j]]
+        last = source.user
+        for r in range(min(source.n, RECENT)):
+            other = last[(source.head - 1 - r) % RECENT]
+            if other < 0 or other == u or slot(state.users[other], item[j]) < 0:
+                continue
+            them = state.users[other]
+            theirs = them.item
+            for s in range(min(them.slots, 4)):
+                k = where[theirs[s]] - 1
+                if k >= 0 and cause[k] < 0:
+                    cause[k], led[k] = ALIKE, j
+                    found += 1
+    return found
+
+
+@njit(nogil=True, cache=True)
+def _near(state: State, user: Row, left: int, where: np.ndarray, cause: np.ndarray, led: np.ndarray) -> None:
+    """Find the marked items two steps away, until none is left."""
+    edges, item = state.edges, user.item
+    dsts, ws, slots, totals = edges["dst"], edges["w"], edges["slots"], edges["total"]
+    for j in range(min(user.slots, HOPS)):
+        edge = edges[item[j]]
+        dst, w = edge.dst, edge.w
+        for s in range(edge.slots if edge.total > 0 else 0):
+            over = dst[s]
+            fetch_head(edges, dst[min(s + AHEAD, SLOTS - 1)], HEAD)
+            for c in range(slots[over] if w[s] > 0 and totals[over] > 0 else 0):
+                k = where[dsts[over, c]] - 1
+                if k >= 0 and cause[k] < 0 and ws[over, c] > 0:
+                    cause[k], led[k] = NEAR, j
+                    left -= 1
+            if left == 0:
+                return
+
+
+@njit(nogil=True, cache=True)
+def _two_steps(state: State, src: int, row: int) -> float:
+    """Return the chance to be at `row` after two steps from `src`."""
+    edge = state.edges[src]
+    if edge.slots == 0 or edge.total <= 0:
+        return 0.0
+    dst, w, total = edge.dst, edge.w, 0.0
+    dsts, ws, slots, totals = state.edges["dst"], state.edges["w"], state.edges["slots"], state.edges["total"]
+    for s in range(edge.slots):
+        over = dst[s]
+        for k in range(slots[over]):
+            if dsts[over, k] == row and totals[over] > 0:
+                total += w[s] * (ws[over, k] / totals[over])
+    return total / edge.total
+
+
+@njit(nogil=True, cache=True)
+def shares(state: State, scratch: Scratch, u: int, row: int, pick: np.ndarray, share: np.ndarray) -> int:
+    """Write the items a user's walks start from, and each one's share of the walks' weight on `row`; return how many.
+
+    The weight is what a walk from there gives on average in its first two steps.  Shares add up to 1, or all are 0.
+
+    Shapes:
+        - pick: int32 [n], share: float64 [n], room for all seeds (`record.BOARD`)
+    """
+    n, whole = seeds(state, u, scratch.pick, scratch.weight), 0.0
+    for k in range(n):
+        one = edge_share(state.edges[scratch.pick[k]], row)
+        two = (1.0 - state.rates[0].restart) * _two_steps(state, scratch.pick[k], row)
+        pick[k], share[k] = scratch.pick[k], scratch.weight[k] * (one + two)
+        whole += share[k]
+    if whole > 0:
+        for k in range(n):
+            share[k] /= whole
+    return n
+
+
+@njit(nogil=True, cache=True)
+def _board_place(state: State, b: int, row: int) -> int:
+    board = state.boards[b]
+    item, scores = board.item, board.score
+    for k in range(board.n):
+        if item[k] == row:
+            place = 1
+            for other in range(board.n):
+                place += scores[other] > scores[k]
+            return place
+    return 0
+
+
+@njit(nogil=True, cache=True)
+def places(state: State, scratch: Scratch, u: int, t: int, own: bool, row: int, out: np.ndarray) -> None:
+    """Write which place `row` has in each of the `SOURCES` of candidates, from 1; 0 where it is in none.
+
+    Args:
+        own: Whether items the user has had count.
+
+    Shapes:
+        - out: int32 [SOURCES]
+    """
+    reach(state, scratch, u, t)
+    user = state.users[u] if u >= 0 else state.guest[0]
+    out[0] = slot(user, row) + 1
+    acc, had, touched, barred = scratch.acc, scratch.had, scratch.touched, scratch.barred
+    at = scratch.found[row] - 1
+    for source, column in ((1, 0), (2, 3), (3, 1), (4, 2)):
+        mine, out[source] = acc[at, column] if at >= 0 else np.float32(0), 0
+        if mine > 0:
+            out[source] = 1
+            for k in range(scratch.touched_n[0]):
+                other = touched[k]
+                if (
+                    acc[k, column] > mine
+                    and other != START
+                    and not barred[other]
+                    and (own or had[other] < KEPT_OUT)
+                ):
+                    out[source] += 1
+    out[5] = 0
+    if user.slots > 0:
+        edge = state.edges[user.item[0]]
+        for s in range(edge.nexts):
+            if edge.next[s] == row:
+                out[5] = 1
+                for other in range(edge.nexts):
+                    out[5] += edge.next_w[other] > edge.next_w[s]
+    out[6], out[7] = _board_place(state, FIRST, row), _board_place(state, RISING, row)
+    out[8], out[9] = _board_place(state, POPULAR, row), 0
+    world = state.world[0]
+    for k in range(min(world.news, NEWS)):
+        if world.new[(world.news - 1 - k) % NEWS] == row:
+            out[9] = k + 1
+    close(scratch, out, 0)
+
+
+@njit(nogil=True, cache=True)
+def parts(state: State, u: int, t: int, cand: np.ndarray, x: np.ndarray, out: np.ndarray) -> None:
+    """Write the parts of the blend of described candidates: own, new, popular, walked (see `feature.mixture`).
+
+    Shapes:
+        - cand: int32 [n]; x: float32 [n, FEATURES or more], from `describe`
+        - out: float64 [n, 4]; log(own + new * (popular + walked) + 1e-7) / 4 is column 0 of x
+    """
+    world, rates = state.world[0], state.rates[0]
+    pace = world.pace if world.pace > 0 else 1.0
+    user = state.users[u] if u >= 0 else state.guest[0]
+    sticky = float(state.items[user.item[0]].sticky) if user.n > 0 else 0.0
+    r, s = habits(user.n, user.had, user.repeat, sticky, world.had, world.repeat)
+    two, three = rates.pop[2] * pace, rates.pop[3] * pace
+    whole = world.tot[2] * decay(t - world.tot_t, two)
+    first = world.ftot[2] * decay(t - world.tot_t, three)
+    for c in range(cand.shape[0]):
+        item, f = state.items[cand[c]], x[c]
+        age = t - item.last_t
+        pop = item.pop[2] * halved(age, 1.0 / two) / (whole + 1.0)
+        fresh = item.fresh[2] * halved(age, 1.0 / three) / (first + 1.0)
+        j = int(np.rint(1.0 / f[2])) - 1 if f[1] > 0 else -1
+        own, new, popular, walked = mixture(user.n, r, s, j, f[16] > 0, fresh, pop, f[47], f[45])
+        out[c, 0], out[c, 1], out[c, 2], out[c, 3] = own, new, popular, walked

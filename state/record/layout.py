@@ -1,0 +1,300 @@
+"""What is remembered of a user, an item, an edge: the layout of every row.
+
+Rows are C structs (numpy records, native alignment) so that a row is one run of bytes: what the kernels
+read, what shared memory holds and what the store writes are the same bytes.  Fields are zero until first
+written, and zero means "nothing known".  Times are integer milliseconds of event time.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+import numpy as np
+
+HISTORY = 32  # distinct items a user's row remembers in full, newest first
+SLOTS = 64  # co-watch edges of an item
+SHOWN = 8  # items shown to a user since the last one taken
+NEXT = 12  # direct transitions of an item
+RECENT = 8  # last users of an item
+BLOCK = 31  # items in a block of the seen list
+NEWS = 64  # newest items the world remembers
+BOARD = 128  # items on a leaderboard
+KINDS = 7  # event types, see `stream.event.event.KINDS`
+HALF = 5  # half-lives of popularity
+FRESH = 4  # half-lives of newcomers' counts: the last four of popularity's
+SOURCES = 8  # of candidates, see `mixture`
+TOUCHED = 65_535  # items that the walks of a request reach at most
+
+HAD, KEPT_OUT = 1, 2  # what a user's having had an item means for an answer
+FOREVER = 2**62
+START = 0  # the item row that stands for "nothing watched yet"
+
+RISING, POPULAR, FIRST, TOTAL = 0, 1, 2, 3  # rows of the board table
+
+WORLD = np.dtype(
+    [
+        ("events", "i8"),  # interactions applied
+        ("impressions", "i8"),
+        ("t", "i8"),  # stream time: the newest event time applied
+        ("heard", "i8"),  # the newest time of an impression
+        ("t0", "i8"),  # the first event's time, landmark of the boards
+        ("users", "i8"),  # user rows that have been in use
+        ("items", "i8"),  # item rows that have been in use, START included
+        ("edges", "i8"),
+        ("late", "i8"),
+        ("blocks", "i8"),  # seen blocks in use
+        ("rejected", "i8"),  # records that were no events
+        ("pace", "f8"),  # mean milliseconds between two events of one item
+        ("gap_sum", "f8"),
+        ("gap_n", "f8"),
+        ("had", "f8"),  # running share of events on an item the user already had
+        ("repeat", "f8"),  # running share of events that repeat the user's last item
+        ("check", "i8"),  # event number of the next look at the pace
+        ("epoch", "i8"),  # last aging epoch
+        ("aged", "i8"),  # edges dropped by aging
+        ("evicted", "i8"),  # edges dropped for a stronger one
+        ("items_let_go", "i8"),  # item rows let go for others
+        ("users_let_go", "i8"),
+        ("forgotten", "i8"),  # users forgotten on request
+        ("dropped", "i8"),  # events that came later and were older than that
+        ("tot", "f8", (HALF,)),  # decayed counts of all events
+        ("ftot", "f8", (FRESH,)),  # decayed counts of first-time users' events
+        ("stot", "f8", (FRESH,)),  # decayed counts of switches
+        ("tot_t", "i8"),
+        (
+            "credit",
+            "f8",
+            (2, SOURCES),
+        ),  # what sources of candidates have found, decayed: for newcomers, for others
+        ("news", "i8"),  # items that have had a first event
+        ("new", "i4", (NEWS,)),  # the last of them, the newest over the oldest
+        ("hub", "i8"),  # edges dropped as hub noise
+        ("unaged", "i8"),  # rows of edges that the aging pass under way has still to visit
+    ],
+    align=True,
+)
+
+USER = np.dtype(
+    [
+        ("n", "i8"),
+        ("last_t", "i8"),
+        ("first_t", "i8"),
+        ("session_t", "i8"),
+        ("slots", "i4"),
+        ("session_n", "i4"),
+        ("run", "i4"),  # events in a row on the last item
+        ("seen_n", "i4"),  # distinct items in the seen list
+        ("seen_head", "i4"),  # newest block, 0 is none
+        ("repeat", "f4"),  # running share of events that repeat the last item
+        ("had", "f4"),  # running share of events on items had before
+        ("gap", "f4"),  # running mean of log(1 + gap in seconds)
+        ("shown_n", "i4"),  # impressions since the last interaction
+        ("shown", "i4", (SHOWN,)),  # their items, the newest over the oldest
+        ("item", "i4", (HISTORY,)),  # newest first
+        ("index", "i4", (HISTORY,)),  # the user's event number at the last visit
+        ("at", "i4", (HISTORY,)),  # the item's event number at the last visit
+        ("count", "f4", (HISTORY,)),
+        ("visits", "f4", (HISTORY,)),  # runs on the item
+        ("dec", "f4", (HISTORY, 2)),  # count decayed by time, short and long
+        ("t", "i8", (HISTORY,)),
+        ("mask", "u1", (HISTORY,)),  # bit k: had by an event of kind k
+        ("kind", "i1", (HISTORY,)),  # of the last event on it
+    ],
+    align=True,
+)
+
+ITEM = np.dtype(
+    [
+        ("n", "i8"),
+        ("users", "i8"),  # distinct users, as far as the seen lists reach
+        ("first_t", "i8"),
+        ("last_t", "i8"),
+        ("last_user", "i4"),
+        ("last_run", "i4"),  # events in a row by the last user
+        ("head", "i4"),
+        ("sticky", "f4"),  # how often the next event of its user is on it again
+        ("gap", "f4"),  # running mean of log(1 + gap in seconds)
+        ("board", "i4"),  # bit b: on board b
+        ("pop", "f4", (HALF,)),
+        ("fresh", "f4", (FRESH,)),
+        ("switch", "f4", (FRESH,)),
+        ("user", "i4", (RECENT,)),
+        ("user_t", "i8", (RECENT,)),
+    ],
+    align=True,
+)
+
+# Weights are inflated: an edge reinforced at t adds 2**((t - t0) / half) so that no row decays on a read and
+# edges of a row compare as they stand.  The row is brought down when the exponent grows past 40.
+EDGE = np.dtype(
+    [
+        ("t0", "i8"),
+        ("half", "f8"),  # half-life in ms the row's weights are inflated with
+        ("total", "f4"),
+        ("next_total", "f4"),
+        ("slots", "i4"),
+        ("nexts", "i4"),
+        ("dst", "i4", (SLOTS,)),
+        ("w", "f4", (SLOTS,)),
+        ("at", "u4", (SLOTS,)),  # seconds of event time, last reinforced
+        ("next", "i4", (NEXT,)),
+        ("next_w", "f4", (NEXT,)),
+    ],
+    align=True,
+)
+
+# `t` and `mask` are as of when the item left the user's row, which knows better as long as it holds it.
+SEEN = np.dtype(
+    [
+        ("next", "i4"),
+        ("item", "i4", (BLOCK,)),
+        ("t", "u4", (BLOCK,)),  # seconds of event time, last had
+        ("mask", "u1", (BLOCK,)),  # bit k: had by an event of kind k
+    ],
+    align=True,
+)
+
+# A score is log2(decayed count) + (t - t0) / half-life: invariant as time goes by.
+LEADER = np.dtype(
+    [("n", "i4"), ("low", "f8"), ("item", "i4", (BOARD,)), ("score", "f8", (BOARD,))], align=True
+)
+
+RATES = np.dtype(
+    [
+        ("pop", "f8", (HALF,)),
+        ("user", "f8", (2,)),
+        ("edge", "f8"),
+        ("pace", "f8"),  # fixed pace in ms, 0 to follow the stream
+        ("window", "f8"),  # ms within which two events are co-watched
+        ("reach", "i8"),  # how many of the user's last items an event is linked to
+        ("backward", "f8"),  # weight of the edge from the later item back to the earlier one
+        ("closeness", "f8"),  # weight of an edge a position further back
+        ("month", "f8"),  # ms; unit of edge aging
+        ("share", "f8"),  # share of old edges dropped a month
+        ("session", "f8"),  # ms of silence that end a session
+        ("seen_max", "i8"),  # items a user's seen list holds at most
+        ("steps", "i8"),
+        ("restart", "f8"),
+        ("seeds", "i8"),
+        ("seed_decay", "f8"),
+        ("clusters", "i8"),  # 1: walks start from one item of each cluster of a history
+        ("every", "f8"),  # ms between two aging passes
+        ("hub", "f8"),  # an edge weaker than this times chance is hub noise; 0 leaves all
+        ("push", "i8"),  # 1: two-hop push stands in for steps
+        ("hops", "i8"),  # rows the second hop of a push goes through
+        ("boost", "i8"),  # 1: items reached from several seeds count more
+        ("stop_items", "i8"),  # a walk ends when so many items, 0 for never,
+        ("stop_visits", "i8"),  # have been visited so often
+    ]
+)
+
+
+class GraphSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How counts decay, edges live and walks go.  Half-lives are multiples of the stream's pace (see `update.pace`)."""
+
+    pace_seconds: float = 0.0
+    half_lives: tuple[float, float, float, float, float] = (0.03, 0.2, 1.0, 5.0, 36.0)
+    user_half_lives: tuple[float, float] = (0.2, 5.0)
+    edge_half_life: float = 36.0
+    window_hours: float = 24.0
+    reach: int = 8
+    closeness: float = 0.8
+    backward: float = 1.0
+    aging_month_days: float = 30.0
+    aging_share: float = 0.1
+    session_minutes: float = 30.0
+    seen_max: int = 4096
+    steps: int = 256
+    restart: float = 0.4
+    seeds: int = 12
+    seed_decay: float = 0.75
+    seeds_by: Literal["recency", "clusters"] = "recency"
+    aging_every_days: float = 30.0
+    hub_lift: float = 0.0
+    walk: Literal["steps", "push"] = "steps"
+    hops: int = 32
+    boost: bool = False
+    stop_items: int = 0
+    stop_visits: int = 4
+
+    def rates(self) -> np.ndarray:
+        """Return the settings as the one-row array the kernels read."""
+        rates = np.zeros(1, RATES)
+        rates["pop"] = self.half_lives
+        rates["user"] = self.user_half_lives
+        rates["edge"] = self.edge_half_life
+        rates["pace"] = self.pace_seconds * 1_000
+        rates["window"] = self.window_hours * 3_600_000
+        rates["reach"] = min(self.reach, HISTORY)
+        rates["backward"] = self.backward
+        rates["closeness"] = self.closeness
+        rates["month"] = self.aging_month_days * 86_400_000
+        rates["share"] = self.aging_share
+        rates["session"] = self.session_minutes * 60_000
+        rates["seen_max"] = self.seen_max
+        rates["steps"] = self.steps
+        rates["restart"] = self.restart
+        rates["seeds"] = min(self.seeds, HISTORY)
+        rates["seed_decay"] = self.seed_decay
+        rates["clusters"] = self.seeds_by == "clusters"
+        rates["every"] = self.aging_every_days * 86_400_000
+        rates["hub"] = self.hub_lift
+        rates["push"] = self.walk == "push"
+        rates["hops"] = self.hops
+        rates["boost"] = self.boost
+        rates["stop_items"] = self.stop_items
+        rates["stop_visits"] = max(1, self.stop_visits)
+        return rates
+
+
+Row = Any  # one record: numba knows its fields, the type checker does not
+Rows = Any  # an array of records
+
+
+class Mark(NamedTuple):
+    """Which rows of a table changed since the last save: a flag a row and the list of flagged rows."""
+
+    flag: Any  # uint8 [capacity]
+    row: Any  # int32 [capacity]
+    n: Any  # int64 [1]
+
+
+class State(NamedTuple):
+    """Everything the kernels read, by table."""
+
+    world: Rows  # WORLD [1]
+    users: Rows
+    items: Rows
+    edges: Rows
+    seen: Rows
+    boards: Rows  # LEADER [4]
+    rates: Rows  # RATES [1]
+    guest: Rows  # USER [1], in place of user row -1: a visitor without a row, zero for nobody known
+
+
+class Marks(NamedTuple):
+    users: Mark
+    items: Mark
+    edges: Mark
+    seen: Mark
+    boards: Mark
+
+
+class Scratch(NamedTuple):
+    """Room for one request: arrays over all items that are zero between requests."""
+
+    where: np.ndarray  # int32 [items], candidate number + 1
+    had: np.ndarray  # uint8 [items], had by the user: HAD, or KEPT_OUT where the seen rules keep it out too
+    found: np.ndarray  # uint16 [items], 1 + the number among those touched
+    touched: np.ndarray  # int32 [TOUCHED]
+    acc: np.ndarray  # float32 [TOUCHED, 5]: one-hop push, walk, recent users, push from all; worth
+    pick: np.ndarray  # int32 [BOARD]
+    weight: np.ndarray  # float32 [BOARD]
+    touched_n: np.ndarray  # int64 [1]
+    flagged: np.ndarray  # int32 [many], items flagged in `had`
+    flagged_n: np.ndarray  # int64 [1]
+    barred: np.ndarray  # uint8 [items], may be no candidate; whoever sets it clears it
+    ttl: (
+        np.ndarray
+    )  # int64 [KINDS], ms an event of each kind keeps its item out; FOREVER, or 0 for not at all

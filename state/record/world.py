@@ -1,0 +1,91 @@
+"""The tables of one generation of state, opened together: by the writer in ingest, by readers in serve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from state.record.layout import (
+    BOARD,
+    EDGE,
+    FOREVER,
+    ITEM,
+    KINDS,
+    LEADER,
+    SEEN,
+    TOUCHED,
+    USER,
+    WORLD,
+    GraphSettings,
+    Marks,
+    Scratch,
+    State,
+)
+from state.storage.table import Table
+
+SPARE = 1_000_000  # blocks of seen lists beyond one and a half a user; those never written take no memory
+
+
+class World:
+    """All counted state.
+
+    Args:
+        folder: Where table files lie, or None for anonymous memory.
+        max_users, max_items: Ceilings, in rows.
+        write: Whether this process is the writer.
+    """
+
+    def __init__(
+        self,
+        settings: GraphSettings,
+        *,
+        folder: Path | None = None,
+        max_users: int = 4_000_000,
+        max_items: int = 1_000_000,
+        write: bool = True,
+    ) -> None:
+        def table(name: str, dtype: np.dtype, rows: int) -> Table:
+            path = folder / f"{name}.table" if folder else None
+            return Table(name, dtype, capacity=rows, path=path, write=write)
+
+        self.world = table("world", WORLD, 1)
+        self.users = table("user", USER, max_users)
+        self.items = table("item", ITEM, max_items)
+        self.edges = table("edge", EDGE, max_items)
+        self.seen = table("seen", SEEN, 1 + max_users + max_users // 2 + SPARE)
+        self.boards = table("board", LEADER, 4)
+        self.tables = [self.world, self.users, self.items, self.edges, self.seen, self.boards]
+        self.state = State(
+            self.world.array,
+            self.users.array,
+            self.items.array,
+            self.edges.array,
+            self.seen.array,
+            self.boards.array,
+            settings.rates(),
+            np.zeros(1, USER),
+        )
+        if write:
+            self.world.array["pace"] = settings.pace_seconds * 1_000 or 3_600_000.0
+            self.marks = Marks(
+                self.users.marks, self.items.marks, self.edges.marks, self.seen.marks, self.boards.marks
+            )
+
+    def scratch(self) -> Scratch:
+        """Return room for one request at a time."""
+        n = self.items.capacity
+        return Scratch(
+            np.zeros(n, np.int32),
+            np.zeros(n, np.uint8),
+            np.zeros(n, np.uint16),
+            np.zeros(TOUCHED, np.int32),
+            np.zeros((TOUCHED, 5), np.float32),
+            np.zeros(BOARD, np.int32),
+            np.zeros(BOARD, np.float32),
+            np.zeros(1, np.int64),
+            np.zeros(65_536, np.int32),
+            np.zeros(1, np.int64),
+            np.zeros(n, np.uint8),
+            np.full(KINDS, FOREVER, np.int64),
+        )

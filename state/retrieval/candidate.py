@@ -1,0 +1,199 @@
+"""Candidates: the hundred or so items worth ranking for a user now.
+
+Own history where repeats make sense, items pushed and walked from the last items, direct transitions, what
+the last users of the same items did, rising, popular and newcomers' items, and the newest ones.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from state.counter.mixture import WORTH, weigh
+from state.counter.seen import verdict
+from state.graph.walk import (
+    neighbours,
+    push,
+    push_all,
+    seeds,
+    visits,
+)
+from state.record.layout import (
+    BLOCK,
+    HISTORY,
+    KEPT_OUT,
+    NEWS,
+    START,
+    Scratch,
+    State,
+)
+
+CANDIDATES = 192  # at most, for one request
+
+SHORT = 20  # bits of a number left aside at first
+NEWEST = 4  # of them, that are the newest items there are
+
+
+@njit(nogil=True, cache=True)
+def _flag(
+    scratch: Scratch, items: np.ndarray, masks: np.ndarray, times: np.ndarray, unit: int, m: int, t: int
+) -> None:
+    """Flag `m` items that were had, last at `times` times `unit` ms."""
+    had, flagged, n, ttl = scratch.had, scratch.flagged, scratch.flagged_n[0], scratch.ttl
+    for k in range(m):
+        item = items[k]
+        if had[item] == 0 and n < flagged.shape[0]:
+            had[item] = verdict(ttl, masks[k], t - int(times[k]) * unit)
+            flagged[n] = item
+            n += 1
+    scratch.flagged_n[0] = n
+
+
+@njit(nogil=True, cache=True)
+def open_user(state: State, scratch: Scratch, u: int, t: int) -> None:
+    """Flag every item the user has had: HAD, or KEPT_OUT where the scratch's rules keep it out at `t`."""
+    user = state.users[u] if u >= 0 else state.guest[0]
+    _flag(scratch, user.item, user.mask, user.t, 1, user.slots, t)
+    head, n = user.seen_head, user.seen_n
+    inside = n - ((n - 1) // BLOCK) * BLOCK
+    while head != 0 and n > 0:
+        block = state.seen[head]
+        _flag(scratch, block.item, block.mask, block.t, 1000, inside, t)
+        n -= inside
+        inside = BLOCK
+        head = block.next
+
+
+@njit(nogil=True, cache=True)
+def close(scratch: Scratch, out: np.ndarray, n: int) -> None:
+    """Leave the scratch as it was found: all zero.
+
+    It goes by its own lists: the user's row may have changed under a reader in the meantime.
+    """
+    where, found, had = scratch.where, scratch.found, scratch.had
+    touched, flagged = scratch.touched, scratch.flagged
+    for k in range(n):
+        where[out[k]] = 0
+    for k in range(scratch.touched_n[0]):
+        found[touched[k]] = 0
+    for k in range(scratch.flagged_n[0]):
+        had[flagged[k]] = 0
+    scratch.touched_n[0] = 0
+    scratch.flagged_n[0] = 0
+
+
+@njit(nogil=True, cache=True)
+def put(scratch: Scratch, out: np.ndarray, n: int, item: int, own: bool) -> int:
+    """Append `item` unless it is there, is the start node, is barred, or is kept out for having been had."""
+    if n >= out.shape[0] or item == START or scratch.where[item] != 0 or scratch.barred[item]:
+        return n
+    if not own and scratch.had[item] >= KEPT_OUT:
+        return n
+    out[n] = item
+    scratch.where[item] = n + 1
+    return n + 1
+
+
+@njit(nogil=True, cache=True)
+def _put_all(
+    scratch: Scratch, out: np.ndarray, n: int, items: np.ndarray, m: int, limit: int, own: bool
+) -> int:
+    where, had, barred = scratch.where, scratch.had, scratch.barred
+    stop = min(n + limit, out.shape[0])
+    for k in range(m):
+        item = items[k]
+        if n >= stop:
+            break
+        if item != START and where[item] == 0 and not barred[item] and (own or had[item] < KEPT_OUT):
+            out[n] = item
+            n += 1
+            where[item] = n
+    return n
+
+
+@njit(nogil=True, cache=True)
+def reach(state: State, scratch: Scratch, u: int, t: int, own: bool = True) -> None:
+    """Flag what the user has had, and walk from their last items; sums are left in the scratch."""
+    open_user(state, scratch, u, t)
+    m = seeds(state, u, scratch.pick, scratch.weight)
+    push(state, scratch, m)
+    visits(state, scratch, m, state.rates[0].steps, u + 2, own)
+    push_all(state, scratch, u)
+    neighbours(state, scratch, u, t)
+
+
+@njit(nogil=True, cache=True)
+def _least(worth: np.ndarray, n: int) -> tuple[float, int]:
+    """Return the `n`-th largest of some numbers above 0, float32 [m], and how many of those equal to it are among the n.
+
+    The bits of such a number, read as an integer, are in its order: the first of them say nearly all.
+    """
+    first = worth.view(np.int32) >> SHORT
+    count, low, above = np.zeros(1 + (np.int32(0x7FFFFFFF) >> SHORT), np.int32), first.max(), 0
+    for k in range(first.shape[0]):
+        count[first[k]] += 1
+    while above + count[low] < n:
+        above += count[low]
+        low -= 1
+    last, m = np.empty(count[low], np.float32), 0
+    for k in range(first.shape[0]):
+        if first[k] == low:
+            last[m] = worth[k]
+            m += 1
+    least = float(np.partition(last, m - (n - above))[m - (n - above)])
+    for k in range(m):
+        above += last[k] > least
+    return least, n - above
+
+
+@njit(nogil=True, cache=True)
+def _best(scratch: Scratch, out: np.ndarray, n: int, own: bool) -> int:
+    """Append the items of most worth, as far as there is room, in no order; return how many are in `out`."""
+    room = out.shape[0] - n
+    if room <= 0:
+        return n
+    where, had, barred = scratch.where, scratch.had, scratch.barred
+    acc, touched = scratch.acc, scratch.touched
+    free, worth, m = np.empty(scratch.touched_n[0], np.int32), np.empty(scratch.touched_n[0], np.float32), 0
+    for k in range(scratch.touched_n[0]):
+        item, value = touched[k], acc[k, WORTH]
+        if (
+            value > 0
+            and item != START
+            and where[item] == 0
+            and not barred[item]
+            and (own or had[item] < KEPT_OUT)
+        ):
+            free[m], worth[m] = item, value
+            m += 1
+    low, equal = 0.0, 0
+    if m > room:
+        low, equal = _least(worth[:m], room)
+    for k in range(m):
+        if worth[k] > low or (worth[k] == low and equal > 0):
+            equal -= worth[k] == low
+            out[n] = free[k]
+            n += 1
+            where[free[k]] = n
+    return n
+
+
+@njit(nogil=True, cache=True)
+def gather(state: State, scratch: Scratch, u: int, t: int, own: bool, out: np.ndarray) -> int:
+    """Write candidates for user row `u` (-1: the guest) into `out`; return how many.
+
+    The user's own items, newest first, where they may come again; a few of the newest items there are; and of all
+    that was found, what is worth most (`mixture`).  The scratch keeps what the walks found, for `feature.describe`;
+    `close` empties it.
+    """
+    world = state.world[0]
+    reach(state, scratch, u, t, own)
+    weigh(state, scratch, u, t)
+    user = state.users[u] if u >= 0 else state.guest[0]
+    n = _put_all(scratch, out, 0, user.item, user.slots, HISTORY, own)
+    news, stop = world.new, min(out.shape[0], n + max(1, NEWEST * out.shape[0] // CANDIDATES))
+    for k in range(min(world.news, NEWS)):
+        if n >= stop:
+            break
+        n = put(scratch, out, n, news[(world.news - 1 - k) % NEWS], own)
+    return _best(scratch, out, n, own)

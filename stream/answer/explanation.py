@@ -1,0 +1,240 @@
+"""EXPLAIN: why an item stands where it stands for a user, or is not shown, as names and values.
+
+    user, item, title, user_known, user_events, item_events
+    shown         `yes, in place 3`, or `no: ` and why not
+    because       the same with the reason and what lies behind it, in words for a person
+    reason        as in answers
+    sources       which sources of candidates hold the item, with its place in each
+    ranker, candidates, rank, score, blend, learned
+                  rank is among the candidates; an item that is none is scored beside them
+    shares, share_own_history, share_co_watch, …
+                  what each group of inputs does to the score: the score less the score without them, in percent of all
+                  such differences, and as it is; without a group is with its mean over the candidates
+    seed_1, …     up to three items from which walks reach this one, most first:
+                  _share of the walks' weight, _events of the user on it, _last (ms) and _ago, _edge: the co-watch weight
+                  as of now (an event counts 1) and _edge_last, when it was last reinforced (ms)
+    own, own_age, push, …
+                  the features that are not 0
+
+Nothing is written.  A user who is not known is a newcomer.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from state.ranking.attribution import (
+    SOURCES,
+    last_kind,
+    parts,
+    places,
+    shares,
+)
+from state.ranking.feature import FEATURES, NAMES
+from state.ranking.request import visit
+from state.record.layout import BOARD, START
+from stream.answer.reason import ago, did
+from stream.catalogue.filter import Filter
+from stream.generation.metadata import HIDDEN
+from stream.generation.status import RANKERS
+from stream.ingest.writer import Engine
+from tgn.inference.ranker import row_inputs
+
+OWN_HAD: Final = NAMES.index("own_had")
+SEEDS: Final = 3
+GROUPS: Final = (
+    "own_history",
+    "co_watch",
+    "popularity",
+    "temporal_memory",
+    "slow_vectors",
+    "content",
+    "item_age",
+)
+WORDS: Final = {group: group.replace("co_", "co-").replace("_", " ") for group in GROUPS}
+_WALKED: Final = ("next_last", "push", "push_share", "walk", "near", "push_all", "push_all_share", "start")
+
+
+def _group(name: str) -> str:
+    if name.startswith(("own", "user")):
+        return "own_history"
+    return "co_watch" if name in _WALKED else "item_age" if name == "pop_born" else "popularity"
+
+
+COLUMNS: Final = {
+    group: [k for k, name in enumerate(NAMES) if k and _group(name) == group] for group in GROUPS
+} | {
+    "temporal_memory": list(range(FEATURES, FEATURES + 3)),
+    "slow_vectors": list(range(FEATURES + 3, FEATURES + 6)),
+}
+
+
+def explained(engine: Engine, user: str, row: int, filter: Filter | None) -> dict[str, str]:
+    """Explain item `row` to a user; what a filter refuses is not shown."""
+    state, scorer = engine.state, engine.scorer
+    u, t = engine.generation.users.row.get(user, -1), int(state.world[0]["t"])
+    visit(state, np.zeros(0, np.int32), t)
+    scorer.scratch.ttl[:] = engine.ttl
+    n, at, score, own = _placed(engine, u, t, row)
+    seen, among = own, at < n  # the seen rules keep it out
+    rank = int((score[:n] > score[at]).sum()) + 1
+    title, reason = scorer.title(row), scorer.reasons(u, np.array([row], np.int32))[0]
+    against = _against(engine, row, t, filter, user if seen else "")
+    if not among:
+        against = against or [f"it is not among the {n} candidates"]
+    behind = _behind(engine, u, t, row)
+    where = f"in place {rank} of {n}, {reason}" if not against else "not shown: " + "; ".join(against)
+    told = {
+        "user": user,
+        "item": scorer.name(row),
+        "title": title,
+        "user_known": "yes" if u >= 0 else "no: the start node stands in",
+        "user_events": str(int(state.users[u]["n"]) if u >= 0 else 0),
+        "item_events": str(int(state.items[row]["n"])),
+        "shown": "no: " + "; ".join(against) if against else f"yes, in place {rank}",
+        "because": f"{title} is {where}.{_history(engine, u, t, row, behind)}",
+        "reason": reason,
+        "sources": _sources(engine, u, t, own, row),
+        "ranker": RANKERS[int(engine.generation.status["serving"])],
+        "candidates": str(n),
+        "rank": str(rank) if among else f"not among the {n} candidates",
+    }
+    x, made = scorer.x[at].copy(), _shares(engine, u, t, n, at, float(score[at]))
+    if not state.items[row]["n"]:
+        return told
+    told["score"] = f"{score[at]:.4f}"
+    told["blend"] = f"{x[0] * 4:.4f}"
+    told["learned"] = f"{score[at] - x[0] * 4:.4f}"
+    told |= made
+    for k, seed in enumerate(behind[:SEEDS]):
+        told |= {f"seed_{k + 1}{name}": value for name, value in seed.items()}
+    return told | {name: f"{x[k]:.4f}" for k, name in enumerate(NAMES) if k and x[k]}
+
+
+def _placed(engine: Engine, u: int, t: int, row: int) -> tuple[int, int, np.ndarray, bool]:
+    """Return how many candidates there are, the place of item `row`, the scores, whether items had may be candidates.
+
+    Where it is none it is put beside them, in place n.  Items that the user has had are candidates only where this
+    is one.
+    """
+    scorer = engine.scorer
+    for own in (False, True):
+        n = scorer.find(u, t, own, engine.candidates)
+        place = np.flatnonzero(scorer.cand[:n] == row)
+        at = int(place[0]) if place.shape[0] else n
+        if at == n:
+            scorer.bring(u, t, np.append(scorer.cand[:n], np.int32(row)))
+        if own or at < n or not scorer.x[at, OWN_HAD]:
+            break
+    return n, at, scorer.score(u, max(n, at + 1)), own
+
+
+def _against(engine: Engine, row: int, t: int, filter: Filter | None, seen_by: str) -> list[str]:
+    """Return why an item is not shown, whatever its score."""
+    catalogue, out = engine.scorer.catalogue, []
+    if not engine.state.items[row]["n"]:
+        out.append("no event has named it yet")
+    if engine.generation.metadata.known.array[row] == HIDDEN:
+        out.append("it is hidden")
+    if filter is not None and catalogue.mask(filter, t, row + 1)[row]:
+        out.append("the filter refuses it")
+    if seen_by:
+        out.append(f"{seen_by} has had it (INCLUDESEEN shows it)")
+    return out
+
+
+def _sources(engine: Engine, u: int, t: int, own: bool, row: int) -> str:
+    place = np.zeros(len(SOURCES), np.int32)
+    places(engine.state, engine.scorer.scratch, u, t, own, row, place)
+    return ", ".join(f"{name} {k}" for name, k in zip(SOURCES, place.tolist(), strict=True) if k) or "none"
+
+
+def _shares(engine: Engine, u: int, t: int, n: int, at: int, score: float) -> dict[str, str]:
+    """Return what each group of inputs does to the score of the candidate in place `at`."""
+    scorer, size = engine.scorer, max(n, at + 1)
+    x, cand = scorer.x, scorer.cand[:size].copy()
+    blends = np.zeros((size, 4))
+    parts(engine.state, u, t, cand, x[:size], blends)
+    mean, middle = x[:size].mean(axis=0), blends.mean(axis=0)
+    for k, group in enumerate(GROUPS):
+        one, (own, new, popular, walked) = x[size + k], blends[at]
+        one[:] = x[at]
+        if group == "content":
+            one[FEATURES : FEATURES + 3] = _without_content(engine, u, cand)[at]
+            continue
+        one[COLUMNS[group]] = mean[COLUMNS[group]]
+        if group == "own_history":
+            own, new = middle[:2]
+        popular = middle[2] if group == "popularity" else popular
+        walked = middle[3] if group == "co_watch" else walked
+        if group in ("own_history", "popularity", "co_watch"):
+            one[0] = np.log(own + new * (popular + walked) + 1e-7) / 4
+    differences = score - scorer.judge(size + len(GROUPS))[size:].astype(np.float64)
+    whole = max(float(np.abs(differences).sum()), 1e-9)
+    order = np.argsort(-np.abs(differences), kind="stable").tolist()
+    told = [(WORDS[GROUPS[k]], round(100 * float(differences[k]) / whole)) for k in order]
+    words = ", ".join(f"{group} {percent:+d} %" for group, percent in told if percent)
+    return {"shares": words or "nothing sets it apart"} | {
+        f"share_{group}": f"{differences[k]:+.4f}" for k, group in enumerate(GROUPS)
+    }
+
+
+def _without_content(engine: Engine, u: int, cand: np.ndarray) -> np.ndarray:
+    """Return the inputs of the temporal score without the explicit features of the candidates, float32 [n, 3]."""
+    scorer, k = engine.scorer, engine.generation.tgn.history
+    if not engine.generation.tgn.columns:
+        return scorer.x[: cand.shape[0], FEATURES : FEATURES + 3]
+    score, known = scorer.twin.score_known(scorer.hist[:k], scorer.age[:k], u, cand, content=False)
+    out = np.zeros((score.shape[0], 3), np.float32)
+    row_inputs(score, known, out)
+    return out
+
+
+def _behind(engine: Engine, u: int, t: int, row: int) -> list[dict[str, str]]:
+    """Return the items from which walks reach item `row`, most first, and what is known of each."""
+    state, scorer = engine.state, engine.scorer
+    pick, share = np.zeros(BOARD, np.int32), np.zeros(BOARD)
+    n = int(shares(state, scorer.scratch, u, row, pick, share))
+    out = []
+    for k in np.argsort(-share[:n], kind="stable").tolist():
+        if share[k] <= 0:
+            break
+        seed = int(pick[k])
+        found = {"": scorer.name(seed), "_share": f"{share[k]:.4f}"}
+        found["_title"] = "what newcomers take" if seed == START else scorer.title(seed)
+        slots = int(state.users[u]["slots"]) if u >= 0 and seed != START else 0
+        mine = np.flatnonzero(state.users[u]["item"][:slots] == seed)
+        if mine.shape[0]:
+            last = int(state.users[u]["t"][mine[0]])
+            found |= {
+                "_did": did(int(last_kind(state, u, seed))),
+                "_events": str(int(state.users[u]["count"][mine[0]])),
+            }
+            found |= {"_last": str(last), "_ago": ago(t - last)}
+        edge = state.edges[seed]
+        place = np.flatnonzero(edge["dst"][: edge["slots"]] == row)
+        if place.shape[0]:
+            weight = float(edge["w"][place[0]]) * 2.0 ** -min(
+                (t - edge["t0"]) / max(edge["half"], 1.0), 1_000.0
+            )
+            found |= {"_edge": f"{weight:.4f}", "_edge_last": str(int(edge["at"][place[0]]) * 1_000)}
+        out.append(found)
+    return out
+
+
+def _history(engine: Engine, u: int, t: int, row: int, behind: list[dict[str, str]]) -> str:
+    """Return in words, with a space before them, the events behind the seed of the reason, or else the first seed."""
+    known = [seed for seed in behind if "_events" in seed]
+    if not known:
+        return ""
+    led = engine.scorer.name(int(engine.scorer.causes(u, np.array([row], np.int32))[0, 1]))
+    first = next((seed for seed in known if seed[""] == led), known[0])
+    times = int(first["_events"])
+    told = (
+        f" {first['_title']}: {times} event{'s' if times > 1 else ''} of this user, the last {first['_ago']}"
+    )
+    if "_edge_last" in first:
+        told += f"; both were last taken together {ago(t - int(first['_edge_last']))}"
+    return told + f"; {100 * float(first['_share']):.0f} % of the walks' weight."

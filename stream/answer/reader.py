@@ -1,0 +1,292 @@
+"""The reader: answers requests from the tables another process writes.  It loads no torch and writes no row."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+import numpy as np
+import structlog
+
+from state.counter.mixture import NAMES, weights
+from state.error import BadStore
+from state.record.layout import START, GraphSettings
+from stream.answer import similar as chart
+from stream.answer.explanation import explained
+from stream.answer.request import (
+    Answer,
+    Rank,
+    Recommend,
+    Similar,
+    Trending,
+)
+from stream.answer.rule import AnswerSettings
+from stream.catalogue.catalogue import Value
+from stream.catalogue.filter import Filter
+from stream.error import BadRequest
+from stream.event.event import Event, encode, forget
+from stream.generation.generation import Generation, Limits, current
+from stream.generation.metadata import MOST
+from stream.generation.status import LET_GO, RANKERS
+from stream.ingest.writer import Engine
+from tgn.inference.layout import TgnSettings
+
+log = structlog.get_logger()
+
+AT_REST = 512  # descriptions taken in between requests
+IN_FORCE_S = 2.0  # how long a description may take to be in force
+
+
+class Publisher(Protocol):
+    """Where events that arrive on the socket go."""
+
+    async def publish(self, key: bytes, payload: bytes) -> tuple[int, int]: ...
+
+
+class Reader:
+    """Implements `request.Backend` over the newest generation.
+
+    Args:
+        live: The folder of generations.
+        publisher: For `EVENT`; None refuses it.
+        describer: For what items are; None refuses it.
+        ready_lag: Events behind the topic at which the instance still counts as ready.
+        version: Of the program, for `INFO`.
+        ttl, answers: The rules of answers, see `Engine`.
+    """
+
+    def __init__(
+        self,
+        graph: GraphSettings,
+        tgn: TgnSettings,
+        limits: Limits,
+        live: Path,
+        *,
+        publisher: Publisher | None = None,
+        describer: Publisher | None = None,
+        ready_lag: int = 10_000,
+        version: str = "",
+        ttl: np.ndarray | None = None,
+        answers: AnswerSettings | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.graph, self.tgn, self.limits, self.live = graph, tgn, limits, live
+        self.describer = describer
+        self.publisher, self.ready_lag, self.version = publisher, ready_lag, version
+        self.ttl, self.answers = ttl, answers
+        self.started = clock()
+        self.clock = clock
+        self.engine: Engine | None = None
+        self.tick()
+
+    def tick(self) -> None:
+        """Catch up with new names, and with a new generation when there is one."""
+        number = current(self.live)
+        if number and (self.engine is None or self.engine.generation.number != number):
+            try:
+                generation = Generation(
+                    self.graph, self.tgn, self.limits, live=self.live, number=number, write=False
+                )
+            except (FileNotFoundError, BadStore) as exc:
+                log.warning(
+                    "a generation could not be opened; the next try is at once", number=number, error=str(exc)
+                )
+                return
+            known = None if self.engine is None else self.engine.scorer.catalogue
+            self.engine = Engine(generation, ttl=self.ttl, answers=self.answers, catalogue=known)
+            while known is None and self.engine.scorer.catch_up(AT_REST):
+                pass
+            log.info(
+                "answering from a new generation",
+                number=number,
+                users=len(generation.users),
+                items=len(generation.items),
+            )
+        if self.engine is not None:
+            self.engine.generation.users.catch_up()
+            self.engine.generation.items.catch_up()
+            self.engine.scorer.catch_up(AT_REST)
+
+    def _engine(self) -> Engine:
+        if self.engine is None:
+            raise BadRequest("the state is still being loaded; try again in a moment")
+        self.engine.generation.users.catch_up()  # a row may have gone to another name since the last answer
+        self.engine.generation.items.catch_up()
+        self.engine.scorer.catch_up()
+        return self.engine
+
+    def warm(self) -> None:
+        """Compile every kernel a request needs, before the first one comes."""
+        engine = self._engine()
+        engine.recommend(Recommend(user="", k=1, with_reasons=True))
+        engine.rank(Rank("", []))
+        engine.scorer.learned_inputs(-1, 1)
+        engine.arrangement.warm()
+        chart.warm(engine)
+        explained(engine, "", START, None)
+
+    def recommend(self, request: Recommend) -> Answer:
+        """Return the best items for a user now."""
+        engine = self._engine()
+        users = engine.generation.users
+        row, answer = users.row.get(request.user), engine.recommend(request)
+        users.catch_up()
+        if users.row.get(request.user) != row:  # it may have gone to another user while it was read
+            answer = engine.recommend(request)
+        answer.offsets = self.offsets()
+        return answer
+
+    def rank(self, request: Rank) -> Answer:
+        """Return the items the caller brings in the order the user would want them."""
+        engine = self._engine()
+        answer = engine.rank(request)
+        answer.offsets = self.offsets()
+        return answer
+
+    def _item(self, item: str) -> int:
+        row = self._engine().generation.items.row.get(item, 0)
+        if row == 0:
+            raise BadRequest(f"item {item!r} is not known; wanted an item some event has named")
+        return row
+
+    def _answer(self, rows: np.ndarray, weights: np.ndarray) -> Answer:
+        engine = self._engine()
+        names = [engine.scorer.name(int(row)) for row in rows]
+        t = int(engine.state.world[0]["t"])
+        told = [(name, float(weight)) for name, weight in zip(names, weights, strict=True) if name]
+        return Answer([name for name, _ in told], [weight for _, weight in told], [], t, self.offsets())
+
+    def similar(self, request: Similar) -> Answer:
+        """Return the items like an item, lately or over all time."""
+        row = self._item(request.item)
+        return self._answer(*chart.alike(self._engine(), row, request))
+
+    def trending(self, request: Trending) -> Answer:
+        """Return the items with the largest decayed counts, and these."""
+        found, half_life_ms = chart.rising(self._engine(), request)
+        answer = self._answer(*found)
+        answer.half_life_ms = half_life_ms
+        return answer
+
+    def explain(self, user: str, item: str, filter: Filter | None = None) -> dict[str, str]:
+        """Return why an item stands where it stands for a user now, or is not shown."""
+        row, engine = self._item(item), self._engine()
+        if user not in engine.generation.users.row:
+            engine.generation.users.catch_up()
+        return explained(engine, user, row, filter)
+
+    def offsets(self) -> dict[int, int]:
+        """Return the next offset of each partition that is not in an answer yet."""
+        if self.engine is None:
+            return {}
+        applied = self.engine.generation.status["applied"]
+        return {p: int(applied[p]) for p in np.flatnonzero(applied).tolist()}
+
+    def applied(self, partition: int) -> int:
+        """Return the next offset of a partition that is not in an answer yet."""
+        if self.engine is None or not 0 <= partition < 256:
+            return 0
+        return int(self.engine.generation.status["applied"][partition])
+
+    def ready(self) -> tuple[bool, str]:
+        """Tell whether answers are fresh enough to be used, and if not, why."""
+        if self.engine is None:
+            return False, "the state is being loaded"
+        status = self.engine.generation.status
+        if not status["ready"]:
+            return False, "the state is being loaded"
+        if status["lag"] > self.ready_lag:
+            return False, f"{status['lag']} events behind the topic; ready below {self.ready_lag}"
+        return True, "ready"
+
+    def info(self) -> dict[str, str | int | float]:
+        """Return the fields of `INFO`."""
+        ready, why = self.ready()
+        told: dict[str, str | int | float] = {
+            "version": self.version,
+            "ready": int(ready),
+            "ready_reason": why,
+        }
+        told["uptime_seconds"] = int(self.clock() - self.started)
+        if self.engine is None:
+            return told
+        generation = self.engine.generation
+        world, status = self.engine.state.world[0], generation.status
+        told |= {
+            "applied_events": int(world["events"] + world["impressions"]),
+            "rejected_events": int(world["rejected"]),
+            "late_events": int(world["late"]),
+            "stream_time_ms": int(world["t"]),
+            "lag": int(status["lag"]),
+            "users": generation.users.named,
+            "items": generation.items.named - 1,
+            "edges": int(world["edges"]),
+            "edges_pruned_evicted": int(world["evicted"]),
+            "edges_pruned_aged": int(world["aged"]),
+            "edges_pruned_hub": int(world["hub"]),
+            "generation": generation.number,
+            "explored": self.engine.arrangement.exploration.total,
+            "learned_events": int(status["learned"]),
+            "learning_stopped": int(status["stopped"]),
+            "ranker": RANKERS[int(status["serving"])],
+            "pace_seconds": round(float(world["pace"]) / 1000, 3),
+            **{name: int(world[field]) for name, field in LET_GO.items()},
+        }
+        for name, weight in zip(NAMES, weights(self.engine.state, True).tolist(), strict=True):
+            told[f"source_{name}"] = round(weight, 3)
+        for k, name in enumerate(RANKERS):
+            told[f"live_mrr_{name}"] = round(float(status["mrr"][k]), 4)
+            told[f"live_recall10_{name}"] = round(float(status["recall10"][k]), 4)
+        for partition, offset in self.offsets().items():
+            told[f"offset_{partition}"] = offset
+        for partition in np.flatnonzero(status["saved"]).tolist():
+            told[f"saved_{int(partition)}"] = int(status["saved"][partition])
+        for partition in np.flatnonzero(status["described"]).tolist():
+            told[f"described_{int(partition)}"] = int(status["described"][partition])
+        return told
+
+    def _topic(self) -> Publisher:
+        if self.publisher is None:
+            raise BadRequest("this instance publishes no events; produce them to the topic instead")
+        return self.publisher
+
+    async def publish(self, event: Event) -> tuple[int, int]:
+        """Publish an event to the topic; return its partition and offset."""
+        return await self._topic().publish(event.user.encode(), encode(event))
+
+    async def forget(self, user: str, now_ms: int) -> tuple[int, int]:
+        """Publish that a user is to be forgotten; return the record's place."""
+        return await self._topic().publish(user.encode(), forget(user, now_ms))
+
+    def receipt(self, partition: int, offset: int) -> dict[str, int] | None:
+        """Return what was removed by the record at a place, None where that is not known any more."""
+        return self._engine().generation.receipts.get(partition, offset)
+
+    def item(self, item: str) -> dict[str, Value] | None:
+        """Return what the items topic has told of an item, None when it has told nothing."""
+        engine = self._engine()
+        row = engine.generation.items.row.get(item, 0)
+        if row in engine.scorer.waiting:
+            engine.scorer.take(row)
+        return engine.scorer.catalogue.get(row) if row else None
+
+    async def describe(self, item: str, fields: dict[str, Value] | None) -> tuple[int, int]:
+        """Publish what an item is, None for nothing any more; return the record's place once it is in force."""
+        if self.describer is None:
+            raise BadRequest("this instance describes no items; produce to the items topic instead")
+        payload = b"" if fields is None else msgspec.json.encode(fields)
+        if len(payload) > MOST:
+            raise BadRequest(f"item {item!r} is described in {len(payload)} bytes; at most {MOST} are kept")
+        partition, offset = await self.describer.publish(item.encode(), payload)
+        until = time.monotonic() + IN_FORCE_S
+        while self._engine().generation.status["described"][partition] <= offset:
+            if time.monotonic() > until:
+                raise BadRequest(
+                    f"it is published as {partition}:{offset}, and not in force after {IN_FORCE_S:.0f} s; is ingest running?"
+                )
+            await asyncio.sleep(0.002)
+        return partition, offset

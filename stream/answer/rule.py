@@ -1,0 +1,89 @@
+"""The rules of an answer: what a user's having had an item means for it, variety, the tail, exploration.
+
+A seen rule says of each kind of event how long an item stays out of the user's answers after it: `forever`, `never`
+(it does not keep the item out at all) or a duration such as `30d`; units are s m h d w.  Time counts from the user's
+last event on the item, whatever its kind, in stream time.
+
+    SEEN purchase,like=30d     for one request: only what was bought, or liked within 30 days, stays out
+    SEEN none                  nothing stays out, as INCLUDESEEN
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from state.record.layout import FOREVER, KINDS
+from stream.catalogue.filter import UNIT_MS
+from stream.error import BadRequest
+from stream.event.event import KINDS as NAMES
+
+_SPAN: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)([smhdw])", re.ASCII)
+SYNTAX: Final = (
+    "none, or kinds of event with commas between them, each with =forever or a duration such as =30d"
+)
+
+
+class AnswerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an answer is like where the request does not say otherwise.
+
+    Fields:
+        diversity: Share of variety against score in the order, 0 to 1 (see `tgn.inference.diversity`).
+        tail: An item's chance to be taken, against that of the best, that an answer's last item must have, 0 to 1.
+        explore: Share of an answer given to new items that are described and have hardly been shown, 0 to 1.
+        explore_events: An item with so many events is new no longer.
+        explore_exposures: A new item is shown so often by one serving process at most.
+    """
+
+    diversity: float = 0.0
+    tail: float = 0.0
+    explore: float = 0.05
+    explore_events: int = 5
+    explore_exposures: int = 100
+
+
+def parse(text: str) -> np.ndarray:
+    """Return the seen rule of one request, int64 [KINDS] ms.
+
+    Raises:
+        BadRequest: It is none.
+    """
+    if text.strip().lower() == "none":
+        return np.zeros(KINDS, np.int64)
+    given: dict[str, str] = {}
+    for part in text.split(","):
+        kind, _, span = part.strip().partition("=")
+        if kind.lower() in given:
+            raise BadRequest(f"SEEN names {kind} twice; wanted {SYNTAX}")
+        given[kind.lower()] = span if _ else "forever"
+    return ttl(given)
+
+
+def ttl(given: dict[str, str]) -> np.ndarray:
+    """Return a seen rule as the kernels read it, int64 [KINDS] ms; kinds that are not named keep nothing out.
+
+    Raises:
+        BadRequest: It names the kind and what is wanted.
+    """
+    row = np.zeros(KINDS, np.int64)
+    for kind, span in given.items():
+        if kind not in NAMES or kind == "impression":
+            raise BadRequest(
+                f"SEEN: {kind[:40]!r} is no kind of event that has an item; wanted {', '.join(NAMES[:-1])}"
+            )
+        row[NAMES.index(kind)] = _span(kind, span)
+    return row
+
+
+def _span(kind: str, span: str) -> int:
+    word = span.strip().lower()
+    if word in ("forever", "never"):
+        return FOREVER if word == "forever" else 0
+    if (found := _SPAN.fullmatch(word)) is None:
+        raise BadRequest(
+            f"SEEN: {kind}={span[:40]!r}; wanted forever, never, or a duration such as 30d or 12h"
+        )
+    return int(float(found[1]) * UNIT_MS[found[2]])

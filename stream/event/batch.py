@@ -1,0 +1,125 @@
+"""A batch: the good events of some records as columns, and where in the topic to read on.
+
+Bad records are named one by one and leave their neighbours unharmed; the offsets cover them too, so that a bad
+record is met once.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.error import BadEvent
+from stream.event.event import CODE, FORGET, decode
+
+
+class Record(NamedTuple):
+    """What a topic holds: bytes, their place, and the wall clock in milliseconds when they were produced."""
+
+    partition: int
+    offset: int
+    payload: bytes
+    produced_ms: int
+    key: bytes = b""
+
+
+class Rejected(NamedTuple):
+    """A record that is no event."""
+
+    record: Record
+    reason: str
+    message: str
+
+
+class Batch(NamedTuple):
+    """Columns of n events in the order they were read.
+
+    Shapes:
+        - user, item: n texts
+        - t: int64 [n], milliseconds of event time
+        - kind: int8 [n], the position of the event's type in `KINDS`; FORGET where a user is to be forgotten
+        - value: float32 [n]
+        - partition: int32 [n], offset: int64 [n], produced: int64 [n] in milliseconds of the wall clock
+        - ends: partition -> the next offset to read, bad records covered
+    """
+
+    user: list[str]
+    item: list[str]
+    t: NDArray[np.int64]
+    kind: NDArray[np.int8]
+    value: NDArray[np.float32]
+    partition: NDArray[np.int32]
+    offset: NDArray[np.int64]
+    produced: NDArray[np.int64]
+    ends: dict[int, int]
+
+    @property
+    def size(self) -> int:
+        """How many events it holds (`len` counts the columns of a tuple)."""
+        return len(self.user)
+
+
+def decode_batch(records: Sequence[Record], now_ms: int) -> tuple[Batch, list[Rejected]]:
+    """The events in some records, and the records that are none."""
+    events = []
+    good: Sequence[Record] = records
+    rejected: list[Rejected] = []
+    for record in records:
+        try:
+            events.append(decode(record[2], now_ms))
+        except BadEvent as exc:
+            rejected.append(Rejected(record, exc.reason, str(exc)))
+    if rejected:
+        bad = {id(item.record) for item in rejected}
+        good = [record for record in records if id(record) not in bad]
+    n = len(events)
+    batch = Batch(
+        [event.user for event in events],
+        [event.item for event in events],
+        np.fromiter([event.t for event in events], np.int64, n),
+        np.fromiter([CODE[event.type] for event in events], np.int8, n),
+        np.fromiter([event.value for event in events], np.float32, n),
+        np.fromiter([record[0] for record in good], np.int32, n),
+        np.fromiter([record[1] for record in good], np.int64, n),
+        np.fromiter([record[3] for record in good], np.int64, n),
+        _ends(records),
+    )
+    return batch, rejected
+
+
+def _ends(records: Sequence[Record]) -> dict[int, int]:
+    """The next offset of each partition; offsets rise within one."""
+    return {record[0]: record[1] + 1 for record in records}
+
+
+def merged(batch: Batch) -> Batch:
+    """Return a batch from several partitions in order of time, each partition's own order kept.
+
+    Within one partition nothing moves, so a replay of it in other batches ends the same.
+    """
+    partitions = np.unique(batch.partition)
+    if partitions.shape[0] < 2:
+        return batch
+    newest = np.empty_like(batch.t)
+    for partition in partitions:
+        rows = batch.partition == partition
+        t = np.where(batch.kind[rows] == FORGET, 0, batch.t[rows])  # whose time may be of another clock
+        newest[rows] = np.maximum.accumulate(t)
+    return picked(batch, np.argsort(newest, kind="stable").tolist())
+
+
+def picked(batch: Batch, places: list[int]) -> Batch:
+    """Return the events of a batch at these places, in this order; the offsets still cover all of them."""
+    order = np.array(places, np.int64)
+    columns = {name: getattr(batch, name)[order] for name in Batch._fields[2:8]}
+    return batch._replace(
+        user=[batch.user[i] for i in places], item=[batch.item[i] for i in places], **columns
+    )
+
+
+def hashed(offset: np.ndarray, partition: np.ndarray) -> np.ndarray:
+    """Return a number in [0, 1) for each event, from its place in the topic alone."""
+    z = offset.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + partition.astype(np.uint64)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    return ((z ^ (z >> np.uint64(27))) >> np.uint64(11)).astype(np.float64) / 2.0**53

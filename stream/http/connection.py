@@ -1,0 +1,227 @@
+"""The HTTP endpoint: bytes in and out over h11; what is asked and replied is in `site`.
+
+Requests of a connection are answered one after the other.  A client has `PATIENCE_S` to send a request, to take its
+reply and to think of the next one.
+"""
+
+import asyncio
+import ssl
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Final, cast
+
+import h11
+import structlog
+
+from stream.http.route import JSON, Page, Question, Site
+from stream.service import address
+from stream.service.session import Service
+
+log = structlog.get_logger()
+
+PATIENCE_S: Final = 30.0
+GRACE_S: Final = 3.0
+MAX_HEAD: Final = 16 * 1024  # bytes of a request line with its headers
+MAX_BODY: Final = 64 * 1024  # bytes that are read and thrown away; nothing here takes a body
+_ALWAYS: Final = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-store"),
+    ("Server", "riverwalk"),
+]
+_BUSY: Final = Page(503, b'{"error":"too many clients; serve.max_clients sets how many"}\n')
+
+
+class Visit(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, site: Site, visits: "set[Visit]", most: int, patience_s: float) -> None:
+        self._site, self._visits, self._most = site, visits, most
+        self._patience_s = patience_s
+        self._loop = asyncio.get_running_loop()
+        self._wire = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
+        self._task: asyncio.Task[None] | None = None
+        self._patience: asyncio.TimerHandle | None = None
+        self._question: Question | None = None
+        self._body = 0
+        self._full = False  # the client does not take what was written
+        self._paused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._local = address.is_local(transport)
+        address.keep_alive(transport)
+        self._visits.add(self)
+        self._wait()
+        if len(self._visits) > self._most:
+            self._write(_BUSY)
+            self._transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        self._feed(data)
+        if self._busy() and not self._transport.is_closing():  # what comes now has to wait in the kernel
+            self._paused = True
+            self._transport.pause_reading()
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._feed()
+
+    def eof_received(self) -> bool:
+        self._feed(b"")
+        return self._task is not None and self._transport.get_extra_info("sslcontext") is None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._visits.discard(self)
+        if self._patience is not None:
+            self._patience.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def finish(self) -> None:
+        """Hang up after the reply that is under way, if any."""
+        if self._task is None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Hang up at once."""
+        self._transport.abort()
+
+    def _busy(self) -> bool:
+        return self._full or self._task is not None
+
+    def _feed(self, data: bytes | None = None) -> None:
+        """Take what came, if anything, and go on."""
+        if self._transport.is_closing():
+            return
+        try:
+            if data is not None:
+                self._wire.receive_data(data)
+            self._go_on()
+        except h11.RemoteProtocolError as exc:
+            self._broken(exc)
+        if self._paused and not self._busy() and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()
+
+    def _go_on(self) -> None:
+        """Take the next whole request, unless one is being answered."""
+        while not self._busy() and not self._transport.is_closing():
+            event = self._wire.next_event()
+            if isinstance(event, h11.Request):
+                headers = {name: value.decode("latin-1") for name, value in event.headers}
+                self._question = Question(
+                    event.method.decode("ascii"),
+                    event.target.decode("ascii"),
+                    headers.get(b"host", ""),
+                    headers.get(b"authorization", ""),
+                    self._local,
+                )
+                self._body = 0
+            elif isinstance(event, h11.Data):
+                self._body += len(event.data)
+                if self._body > MAX_BODY:
+                    raise h11.RemoteProtocolError("the body is too long; nothing here takes one", 413)
+            elif isinstance(event, h11.EndOfMessage) and self._question is not None:
+                self._task = self._loop.create_task(self._reply(self._question))
+                return
+            elif isinstance(event, h11.ConnectionClosed):
+                self._transport.close()
+            else:
+                return
+
+    async def _reply(self, question: Question) -> None:
+        page = await self._site.answer(question)
+        self._task = None
+        self._write(page, question.method == "HEAD")
+        if self._wire.our_state is h11.MUST_CLOSE:
+            self._transport.close()
+            return
+        self._wire.start_next_cycle()
+        self._wait()
+        self._feed()
+
+    def _write(self, page: Page, head_only: bool = False) -> None:
+        headers = [
+            ("Content-Type", page.kind),
+            ("Content-Length", str(len(page.body))),
+            ("Date", formatdate(usegmt=True)),
+        ]
+        head = h11.Response(
+            status_code=page.status,
+            reason=HTTPStatus(page.status).phrase.encode(),
+            headers=[*headers, *_ALWAYS, *page.headers],
+        )
+        data = [self._wire.send(head)]
+        if not head_only:
+            data.append(self._wire.send(h11.Data(data=page.body)))
+        data.append(self._wire.send(h11.EndOfMessage()))
+        self._transport.write(b"".join(part for part in data if part))
+
+    def _broken(self, exc: h11.RemoteProtocolError) -> None:
+        if self._wire.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            text = str(exc).replace("\\", "").replace('"', "'")
+            self._write(Page(exc.error_status_hint, f'{{"error":"{text}"}}\n'.encode(), JSON))
+        self._transport.close()
+
+    def _wait(self) -> None:
+        """Give the client its time, anew."""
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patience = self._loop.call_later(self._patience_s, self._end_patience)
+
+    def _end_patience(self) -> None:
+        if self._task is not None:  # it waits for us
+            self._wait()
+        elif self._transport.get_write_buffer_size():
+            self._transport.abort()
+        else:
+            self._transport.close()
+
+
+class Endpoint:
+    """The listening socket and its clients.  `port` is the port in use."""
+
+    def __init__(self, server: asyncio.Server, visits: set[Visit]) -> None:
+        self._server, self._visits = server, visits
+        self.port: int = server.sockets[0].getsockname()[1]
+
+    async def close(self, grace_s: float = GRACE_S) -> None:
+        """Take no more clients, let replies under way be sent, hang up."""
+        self._server.close()
+        for visit in list(self._visits):
+            visit.finish()
+        end = asyncio.get_running_loop().time() + grace_s
+        while self._visits and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(0.01)
+            for visit in list(self._visits):
+                visit.finish()
+        for visit in list(self._visits):
+            visit.abort()
+        await self._server.wait_closed()
+
+
+async def serve(
+    service: Service,
+    host: str = "127.0.0.1",
+    port: int = 7879,
+    *,
+    socket_port: int = 7878,
+    tls: ssl.SSLContext | None = None,
+    patience_s: float = PATIENCE_S,
+) -> Endpoint:
+    """Start to answer over HTTP from the service of a server; port 0 picks a free one.
+
+    Args:
+        socket_port: Of the Redis socket, as the page tells it.
+        tls: Makes it HTTPS.
+        patience_s: Seconds a client has to send a request, and to take a reply.
+    """
+    visits: set[Visit] = set()
+    site = Site(service, socket_port)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Visit(site, visits, service.max_clients, patience_s), host, port, ssl=tls
+    )
+    return Endpoint(server, visits)

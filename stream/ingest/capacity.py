@@ -1,0 +1,257 @@
+"""The budget of rows: names get rows, and where there is none left, rows are let go.
+
+    an item's   when a new item comes and no row is free: about a twentieth of all items goes, those with the smallest
+                decayed counts, never one that the items topic describes
+    a user's    likewise those who were silent for longest; and whoever asks to be forgotten
+
+It happens between two events, the same two whatever batches the events come in, so that a replay ends in the same
+rows.  What is learned of a row is cleared by who learns, after the events before it; see `job`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from state.counter.eviction import drop_items, drop_users, least, silent
+from state.counter.seen import had
+from state.error import NoRoom
+from state.record.layout import START
+from state.storage.store import Store
+from state.storage.tombstone import PREFIX, Tombstones
+from stream.event.batch import Batch
+from stream.event.event import FORGET
+from stream.generation.generation import Generation
+from stream.learning.job import Gone
+
+SHARE = 20  # one row in so many is let go at once
+STALE, SCRUBBED = "stale", "scrubbed"  # meta names: how many were forgotten; how many of them no file holds
+
+
+class Run(NamedTuple):
+    """Columns of n events in a row between which no row is let go, by row.
+
+    Shapes:
+        - user, item: int32 [n]; t: int64 [n] ms; kind: int8 [n]; value: float32 [n]
+        - taken: bool [n], whether it may be learned from
+    """
+
+    user: np.ndarray
+    item: np.ndarray
+    t: np.ndarray
+    kind: np.ndarray
+    value: np.ndarray
+    taken: np.ndarray
+
+
+class Budget:
+    """Gives rows to names and lets rows go, in the writer.
+
+    `gone` are the rows let go that the learned side has not been told of, `let_go` counts them by kind for metrics,
+    `seconds` is the time it took; who reads them clears them.
+    """
+
+    def __init__(self, generation: Generation, store: Store | None) -> None:
+        self.generation, self.world, self.store = generation, generation.world, store
+        self.kinds = {"item": generation.items, "user": generation.users}
+        records = store.records(PREFIX) if store is not None else {}
+        salt, forgotten, scrubbed = (store and store.meta(name) for name in ("salt", STALE, SCRUBBED))
+        self.tombstones = Tombstones(salt, records)
+        self.checked = np.zeros(generation.users.capacity, np.uint8)  # 1: this row's user has no tombstone
+        self.gone: Gone = {}
+        self.let_go = {"item": 0, "user": 0}
+        self.dropped = 0
+        self.seconds = 0.0
+        self.removed: dict[bytes, None] = {}  # learned rows to remove from the store with the next save
+        self.erased: list[bytes] = []  # keys of rows that held what was known of a forgotten user
+        self.stale: list[bytes] = []  # such keys that are saved: the store's files may hold old bytes of them
+        self.number: object = forgotten  # tombstones when `stale` was last added to
+        if forgotten != scrubbed:
+            names = ["user", "user.id", "seen", *(table.name for table in generation.nodes["user"])]
+            self.stale = [name.encode() + b"\0" for name in names]
+
+        for kind, ids in self.kinds.items() if store is not None else ():
+            # What is learned is saved on a slower clock: a crash may have left rows of names that were let go.
+            free = [*ids.free, *range(len(ids), int(self.world.state.world[0][f"{kind}s"]))]
+            generation.clear(kind, np.array(free, np.int64))
+
+    def runs(self, batch: Batch, taken: np.ndarray, told: Callable[[], object]) -> Iterator[Run]:
+        """Yield the events of a batch, to be applied before the next ones are asked for.
+
+        Args:
+            taken: bool [n], which events may be learned from.
+            told: Called when rows were let go, with `gone` filled.
+
+        Raises:
+            NoRoom: A ceiling is reached and nothing may be let go.
+        """
+        begin = 0
+        for stop in (*np.flatnonzero(batch.kind == FORGET).tolist(), batch.size):
+            yield from self._roomy(*self._kept(batch, taken, begin, stop), told)
+            if stop < batch.size:
+                self._forget(batch.user[stop], int(batch.partition[stop]), int(batch.offset[stop]))
+                told()
+            begin = stop + 1
+
+    def _kept(
+        self, batch: Batch, taken: np.ndarray, begin: int, stop: int
+    ) -> tuple[list[str], list[str], Run]:
+        """Return the events `begin` to `stop` without those that are older than their user's being forgotten."""
+        rows: slice | np.ndarray = slice(begin, stop)
+        users, items = batch.user[begin:stop], batch.item[begin:stop]
+        if len(self.tombstones) and stop > begin:
+            good = self._alive(users, batch.t[begin:stop].tolist())
+            rows = begin + np.array(good, np.int64)
+            users, items = [users[k] for k in good], [items[k] for k in good]
+            self.dropped += stop - begin - len(good)
+            self.world.state.world[0]["dropped"] += stop - begin - len(good)
+        none = np.zeros(0, np.int32)
+        return users, items, Run(none, none, batch.t[rows], batch.kind[rows], batch.value[rows], taken[rows])
+
+    def _alive(self, users: list[str], t: list[int]) -> list[int]:
+        """Return which events are not older than their user's being forgotten."""
+        row, checked, until, good = self.kinds["user"].row, self.checked, self.tombstones.get, []
+        for k, user in enumerate(users):
+            at = row.get(user)
+            if at is None or not checked[at]:
+                when = until(user)
+                if t[k] <= when:
+                    continue
+                if at is not None and when < 0:
+                    checked[at] = 1
+            good.append(k)
+        return good
+
+    def _roomy(
+        self, users: list[str], items: list[str], run: Run, told: Callable[[], object]
+    ) -> Iterator[Run]:
+        """Yield events as far as there are rows for their names, make room, and go on."""
+        at, size = 0, len(users)
+        while at < size:
+            user = self.kinds["user"].rows(users[at:])
+            end = at + user.shape[0]
+            while at < end:
+                item = self.kinds["item"].rows(items[at:end])
+                stop = at + item.shape[0]
+                if stop > at:
+                    world = self.world.state.world[0]
+                    for name, ids in self.kinds.items():
+                        world[f"{name}s"] = max(int(world[f"{name}s"]), len(ids))
+                    mine = user[user.shape[0] - (end - at) :][: stop - at]
+                    yield Run(mine, item, *(column[at:stop] for column in run[2:]))
+                at = stop
+                if at < end:
+                    self._make_room("item", items[at])
+                    told()
+            if at < size:
+                self._make_room("user", users[at])
+                told()
+
+    def item(self, name: str) -> int:
+        """Return the row of an item, letting others go for it where there must be."""
+        items = self.kinds["item"]
+        while not (rows := items.rows([name])).shape[0]:
+            self._make_room("item", name)
+        world = self.world.state.world[0]
+        world["items"] = max(int(world["items"]), len(items))
+        return int(rows[0])
+
+    def _make_room(self, kind: str, name: str) -> None:
+        """Let the rows go that are missed least."""
+        began = time.perf_counter()
+        ids = self.kinds[kind]
+        free = ids.place.array[: len(ids)] == 0
+        if kind == "item":
+            free[START] = True
+            free |= self.generation.metadata.known.array[: len(ids)] > 0
+        rows = np.flatnonzero(~free)
+        if not rows.shape[0]:
+            raise NoRoom(
+                f"{kind} {name!r} would be number {len(ids.row) + 1}, the ceiling is {ids.capacity}, and every item is "
+                f"described by the items topic, so that none is let go; raise state.max_{kind}s and restart"
+            )
+        rows = (least if kind == "item" else silent)(self.world, rows, max(1, ids.capacity // SHARE))
+        self._release(kind, rows)
+        self.world.state.world[0][f"{kind}s_let_go"] += rows.shape[0]
+        self.let_go[kind] += rows.shape[0]
+        self.seconds += time.perf_counter() - began
+
+    def _release(self, kind: str, rows: np.ndarray) -> np.ndarray:
+        """Let rows go; return the numbers of the seen blocks that were erased."""
+        blocks = np.zeros(0, np.int64)
+        if kind == "item":
+            drop_items(self.world, rows)
+        else:
+            blocks = drop_users(self.world, rows)
+            self.checked[rows] = 0
+        keys = [row.to_bytes(4, "big") for row in rows.tolist()]
+        for table in self.generation.nodes[kind]:
+            if table.name.endswith("_column"):
+                table.bytes[rows] = 0
+                table.touch(rows)
+            prefix = table.name.encode() + b"\0"
+            self.removed.update(dict.fromkeys([prefix + key for key in keys]))
+        for row in rows.tolist():
+            self.kinds[kind].remove(row)
+        before = self.gone.get(kind)
+        self.gone[kind] = rows if before is None else np.union1d(before, rows)
+        return blocks
+
+    def _forget(self, name: str, partition: int, offset: int) -> None:
+        """Remove a user and everything known of them, and write the receipt."""
+        began = time.perf_counter()
+        generation, world = self.generation, self.world.state.world[0]
+        row = generation.users.row.get(name, -1)
+        told = {
+            "t": int(max(world["t"], world["heard"])),
+            "found": 0,
+            "history": 0,
+            "seen": 0,
+            "events": 0,
+            "memory": 0,
+        }
+        if row >= 0:
+            user, rows = self.world.state.users[row], np.array([row])
+            told |= {"found": 1, "history": int(user["slots"]), "events": int(user["n"])}
+            told["seen"] = had(self.world.state, row)
+            for table in generation.nodes["user"]:
+                told["memory"] |= int(table.bytes[row].any() and not table.name.endswith("_column"))
+                table.bytes[row] = 0  # at once for readers; who learns clears it again, behind what is queued
+            blocks = self._release("user", rows)
+            world["forgotten"] += 1
+            tables = ["user", "user.id", *(table.name for table in generation.nodes["user"])]
+            self.erased += [name.encode() + b"\0" + row.to_bytes(4, "big") for name in tables]
+            self.erased += [b"seen\0" + int(block).to_bytes(4, "big") for block in blocks]
+        self.tombstones.put(name, told["t"])
+        generation.receipts.put(partition, offset, **told)
+        self.seconds += time.perf_counter() - began
+
+    def records(self) -> dict[bytes, bytes | None]:
+        """Return the records that go into the next save: learned rows that are no more, and tombstones."""
+        stale: dict[bytes, bytes | None] = {}
+        if self.erased:
+            stale[b"meta\0" + STALE.encode()] = str(self.tombstones.next).encode()
+        return {**self.removed, **self.tombstones.unsaved, **stale}
+
+    def saved(self) -> None:
+        """Note that `records` are saved."""
+        self.removed, self.tombstones.unsaved = {}, {}
+        if self.erased:
+            self.stale.extend(self.erased)
+            self.erased, self.number = [], self.tombstones.next
+
+    def scrub(self) -> None:
+        """Drop from the store's files what was saved of users who were forgotten; any thread may, it takes a while.
+
+        Raises:
+            BadStore: It cannot be done now; the next call tries again.
+        """
+        if self.store is None:
+            return
+        number, keys = self.number, self.stale[:]
+        self.store.scrub(keys)
+        del self.stale[: len(keys)]
+        self.store.note(SCRUBBED, number)

@@ -1,0 +1,246 @@
+"""The writer's life: read, learn, save, commit, again.
+
+One thread reads, applies and saves; a second one takes the training steps, so that a step does not delay what
+the next request sees.  When steps fall behind, a smaller share of the events is learned from: all of them
+change the state, and a hash of the offset decides which are learned.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+import structlog
+
+from state.error import BadStore, NoRoom
+from stream import metric
+from stream.event.batch import Batch, Record, Rejected, decode_batch
+from stream.generation.status import RANKERS
+from stream.ingest.edge import Edges
+from stream.ingest.item import Items
+from stream.ingest.writer import Engine
+from stream.learning.job import Job
+from stream.learning.learning import Learning
+
+log = structlog.get_logger()
+
+AHEAD = 3  # jobs that may wait behind the one being learned from
+RETRY_SECONDS = 2.0
+
+
+class Source(Protocol):
+    """Where records come from: a topic or a file."""
+
+    def poll(self, limit: int, wait_s: float) -> list[Record]: ...
+    def commit(self, ends: dict[int, int]) -> None: ...
+    def lag(self) -> int: ...
+
+
+class Letters(Protocol):
+    """Where records go that are no events."""
+
+    def put(self, record: Record, reason: str, message: str) -> None: ...
+    def flush(self) -> None: ...
+
+
+class Ingest:
+    """Feeds an engine from a source.
+
+    Args:
+        clock: The wall clock in milliseconds; far-future events are judged by it.
+        items: The topic that describes items.
+        save_seconds: How often learned rows are saved.
+        sync_seconds: How often the disk is waited for, None when every save does.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        learning: Learning | None,
+        source: Source,
+        letters: Letters,
+        *,
+        clock: Callable[[], int],
+        limit: int = 16_384,
+        wait_s: float = 0.01,
+        save_seconds: float = 10.0,
+        sync_seconds: float | None = None,
+        items: Items | None = None,
+    ) -> None:
+        self.items = items
+        self.engine, self.learning, self.source, self.letters = engine, learning, source, letters
+        self.clock, self.limit, self.wait_s, self.save_seconds = clock, limit, wait_s, save_seconds
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="learning")
+        self.waiting: deque[Future[object]] = deque()
+        self.status = engine.generation.status
+        self.edges = Edges(engine.state)
+        self.ends: dict[int, int] = {}
+        self.sync_seconds = sync_seconds
+        self.saved_learning = self.gauged = self.synced = self.scrubbed = time.monotonic()
+        self.goal: dict[int, int] | None = None
+        self.deadline = 0.0
+
+    def publish_at(self, goal: dict[int, int], deadline: float) -> None:
+        """Let readers switch to this generation once it has applied `goal`, or at `deadline` (monotonic)."""
+        self.goal, self.deadline = goal, deadline
+
+    def run(self, stop: Callable[[], bool]) -> None:
+        """Go on until `stop`; then drain what was read, save, and return."""
+        try:
+            while not stop():
+                self.step(stop)
+            self.engine.hand(self._teach)
+            while self.waiting:
+                self.waiting.popleft().result()
+            self._save_learned()
+            self.engine.flush()
+        finally:
+            self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def step(self, stop: Callable[[], bool]) -> int:
+        """Read once and apply what came; return how many records that were."""
+        records = self.source.poll(self.limit, self.wait_s)
+        if records:
+            batch, rejected = decode_batch(records, self.clock())
+            self._reject(rejected)
+            self._learn(batch, stop)
+            self.source.commit(batch.ends)
+            self.ends.update(batch.ends)
+            metric.events(batch.size)
+            self._count_gone()
+            for name, seconds in self.engine.seconds.items():
+                metric.batch_seconds(name, seconds)
+            if batch.size:
+                late_ms = self.clock() - 1000 * (time.perf_counter() - self.engine.visible_at)
+                metric.freshness(max(0.0, late_ms - int(batch.produced[0])) / 1000)
+        else:
+            self.engine.hand(self._teach)
+        if self.items is not None:
+            self.items.step()
+        now = time.monotonic()
+        if self.goal is not None and (now > self.deadline or self._reached(self.goal)):
+            self.engine.generation.publish()
+            self.goal = None
+        if self.sync_seconds is not None and now - self.synced > self.sync_seconds:
+            self.synced = now
+            self.engine.flush()
+        if self.learning is not None and now - self.saved_learning > self.save_seconds:
+            self.saved_learning = now
+            self._enqueue(self._save_learned)
+        if self.engine.budget.stale and now - self.scrubbed > self.save_seconds:
+            self.scrubbed = now
+            self._enqueue(self._scrub)
+        if now - self.gauged > 0.2:
+            self.gauged = now
+            self.status["lag"] = self.source.lag()
+            self._gauge()
+            self.edges.step(now)
+        return len(records)
+
+    def _reached(self, goal: dict[int, int]) -> bool:
+        return all(self.status["applied"][partition] >= offset for partition, offset in goal.items())
+
+    def _reject(self, rejected: list[Rejected]) -> None:
+        """Put bad records in the dead-letter topic before their offsets are saved."""
+        for item in rejected:
+            self.letters.put(item.record, item.reason, item.message)
+            metric.rejected(item.reason)
+        if rejected:
+            self.letters.flush()
+            self.engine.state.world[0]["rejected"] += len(rejected)
+            last = rejected[-1]
+            log.warning(
+                "bad records",
+                count=len(rejected),
+                reason=last.reason,
+                message=last.message,
+                partition=last.record.partition,
+                offset=last.record.offset,
+            )
+
+    def _learn(self, batch: Batch, stop: Callable[[], bool]) -> None:
+        """Apply and save; while the disk cannot be written, stop learning and let readers go on."""
+        try:
+            self.engine.learn(batch, self._teach)
+        except NoRoom:
+            raise  # part of the batch is applied and none of it saved: the next life begins with it
+        except BadStore as exc:
+            self.status["stopped"] = 1
+            metric.store_error()
+            log.error("learning has stopped, answers go on", error=str(exc))
+            while True:
+                if stop():
+                    raise
+                time.sleep(RETRY_SECONDS)
+                try:
+                    self.engine.retry(batch.ends)
+                    break
+                except BadStore as again:
+                    metric.store_error()
+                    log.error("the save still fails", error=str(again))
+            self.status["stopped"] = 0
+            log.info("the disk can be written again; learning goes on")
+
+    def _teach(self, job: Job) -> None:
+        if self.learning is not None:
+            self._enqueue(self.learning.take, job)
+        else:
+            for kind, rows in job.gone.items():
+                self.engine.generation.clear(kind, rows)
+
+    def _enqueue(self, call: Callable[..., object], *arguments: object) -> None:
+        while self.waiting and (self.waiting[0].done() or len(self.waiting) > AHEAD):
+            self.waiting.popleft().result()
+        crowded = len(self.waiting) > 1
+        self.engine.share = (
+            max(0.001, 0.7 * self.engine.share) if crowded else min(1.0, 1.05 * self.engine.share)
+        )
+        self.waiting.append(self.pool.submit(call, *arguments))
+
+    def _count_gone(self) -> None:
+        """Count rows that were let go, and events that came after their user was forgotten."""
+        budget = self.engine.budget
+        for kind, count in budget.let_go.items():
+            if count:
+                metric.let_go(kind, count)
+                budget.let_go[kind] = 0
+        if budget.dropped:
+            metric.rejected("forgotten", budget.dropped)
+            budget.dropped = 0
+
+    def _scrub(self) -> None:
+        """Have the store drop what is left in its files of users who were forgotten."""
+        try:
+            self.engine.budget.scrub()
+        except BadStore as exc:
+            metric.store_error()
+            log.error("old rows of forgotten users could not be dropped from the disk yet", error=str(exc))
+
+    def _save_learned(self) -> None:
+        engine = self.engine
+        if engine.store is not None and self.learning is not None:
+            try:
+                engine.store.save_slowly(engine.generation.learned.values(), engine.topic, dict(self.ends))
+            except BadStore as exc:
+                metric.store_error()
+                log.error("learned rows could not be saved; the next try is in some seconds", error=str(exc))
+
+    def _gauge(self) -> None:
+        status, generation = self.status, self.engine.generation
+        metric.lag(int(status["lag"]))
+        metric.stream_time(int(self.engine.state.world[0]["t"]) / 1000)
+        for k, name in enumerate(RANKERS):
+            metric.live(
+                name, float(status["mrr"][k]), float(status["recall10"][k]), k == int(status["serving"])
+            )
+        world = self.engine.state.world[0]
+        for table, rows in (
+            (generation.world.users, generation.users.named),
+            (generation.world.items, generation.items.named),
+            (generation.world.edges, generation.items.named),
+            (generation.world.seen, int(world["blocks"])),
+        ):
+            metric.table(table.name, rows, rows * table.row_bytes)

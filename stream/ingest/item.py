@@ -1,0 +1,125 @@
+"""The items topic: what a catalogue says of each item, applied like events.
+
+A record's key is the item's id, its value a JSON object of fields (see `catalogue.decode`) that replaces what was known;
+a null value removes it.  The topic is compacted: the last record of each key is enough to know everything.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import structlog
+
+from state.error import BadStore
+from stream import metric
+from stream.catalogue.catalogue import Value, decode
+from stream.error import BadEvent, BadRequest
+from stream.event.batch import Record
+from stream.generation.metadata import MOST
+from stream.ingest.writer import Engine
+from stream.service.argument import name
+
+log = structlog.get_logger()
+
+LIMIT = 512  # records at once: events wait for no more than these, some 20 ms
+
+
+def hides(fields: dict[str, Value] | None) -> bool:
+    """Whether an item is to be in no answer: `"hidden": true` or `"available": false`."""
+    return fields is not None and (fields.get("hidden") is True or fields.get("available") is False)
+
+
+class Source(Protocol):
+    """Where records come from."""
+
+    def poll(self, limit: int, wait_s: float) -> list[Record]: ...
+    def commit(self, ends: dict[int, int]) -> None: ...
+
+
+class Letters(Protocol):
+    """Where records go that describe no item."""
+
+    def put(self, record: Record, reason: str, message: str) -> None: ...
+    def flush(self) -> None: ...
+
+
+class Items:
+    """Applies the records of the items topic and saves them with their offsets.
+
+    Args:
+        topic: The name the offsets are kept under.
+    """
+
+    def __init__(self, engine: Engine, source: Source, letters: Letters, topic: str) -> None:
+        self.engine, self.source, self.letters, self.topic = engine, source, letters, topic
+        self.unsaved: dict[int, int] = {}
+        engine.generation.metadata.known.touch(
+            np.zeros(0, np.int32)
+        )  # loads the kernel before a record waits
+
+    def step(self) -> int:
+        """Apply what came; return how many records that were."""
+        records = self.source.poll(LIMIT, 0.0)
+        rejected, rows = 0, list[int]()
+        for record in records:
+            try:
+                self._apply(record, rows)
+            except BadEvent as exc:
+                self.letters.put(record, exc.reason, str(exc))
+                metric.rejected(exc.reason)
+                rejected += 1
+            self.unsaved[record.partition] = record.offset + 1
+        if rows:
+            self._touch(rows)
+        if rejected:
+            self.letters.flush()
+            log.warning("records that describe no item", count=rejected)
+        if self.unsaved:
+            self._save()
+        return len(records)
+
+    def _apply(self, record: Record, rows: list[int]) -> None:
+        """Write what a record tells; its row joins `rows`."""
+        generation, payload = self.engine.generation, record.payload
+        try:
+            item = name("item", record.key)
+        except BadRequest as exc:
+            raise BadEvent(
+                "missing", f"the key of a record of the items topic is the item's id: {exc}"
+            ) from exc
+        fields = decode(payload)
+        if fields is None:
+            payload = b""
+        if len(payload) > MOST:
+            raise BadEvent(
+                "size", f"item {item!r} is described in {len(payload)} bytes; at most {MOST} are kept"
+            )
+        row = generation.items.row.get(item)
+        if row is None and not payload:
+            return
+        row = self.engine.budget.item(item)
+        generation.metadata.put(row, payload, hides(fields))
+        rows.append(row)
+
+    def _touch(self, rows: list[int]) -> None:
+        """Note for the store what changed."""
+        generation = self.engine.generation
+        for table in generation.metadata.tables:
+            table.touch(np.array(rows, np.int32))
+        generation.world.world.touch(np.zeros(1, np.int32))
+
+    def _save(self) -> None:
+        """Save; what could not be saved is tried again with the next step, and shows in answers meanwhile."""
+        generation = self.engine.generation
+        try:
+            self.engine.save(self.unsaved, tables=generation.metadata.tables, topic=self.topic)
+        except BadStore as exc:
+            metric.store_error()
+            log.error("what items are could not be saved; the next try is at once", error=str(exc))
+            return
+        finally:
+            for partition, offset in self.unsaved.items():
+                generation.status["described"][partition] = offset
+        self.source.commit(self.unsaved)
+        self.unsaved = {}

@@ -1,0 +1,288 @@
+"""The engine: what the stream teaches, and what a request is told.
+
+`learn` and `recommend` read as two straight lines.  There is no thread, no socket and no wall
+clock in here (only a stopwatch for the metrics).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from state.ranking.request import visit
+from state.ranking.sample import Sample, empty, learn
+from state.retrieval.candidate import CANDIDATES
+from state.storage.store import Store
+from state.storage.table import Table
+from stream.answer.request import Answer, Rank, Recommend
+from stream.answer.rerank import Arrangement
+from stream.answer.rule import AnswerSettings
+from stream.answer.scorer import Scorer
+from stream.catalogue.catalogue import Catalogue
+from stream.event.batch import Batch, hashed, merged, picked
+from stream.generation.generation import Generation
+from stream.ingest.capacity import Budget, Run
+from stream.ingest.feature import Explicit
+from stream.learning.job import Job
+
+RESERVED = "riverwalk:"  # ids the program keeps for itself: the start node, the canary
+NO_ENDS = np.zeros(0, np.int64)
+NOTHING = Run(*(np.zeros(0, dtype) for dtype in ("i4", "i4", "i8", "i1", "f4", "?")))
+BUFFERS = 5  # sample buffers: one being filled, some waiting, one being learned from
+STEP = 128  # samples that are worth a step
+
+
+class Engine:
+    """Learns from batches and answers requests, over one generation of tables.
+
+    Args:
+        generation: The tables.
+        store: Where the writer saves; readers have none.
+        topic: The name offsets are kept under.
+        samples: Events of a batch that are learned from at most.
+        explicit: Features of items and users by name.
+        ttl, answers: The rules of answers where a request has none of its own; `ttl` as of `rule.ttl`, else all forever.
+        catalogue: What an earlier generation knew of items.
+    """
+
+    def __init__(
+        self,
+        generation: Generation,
+        *,
+        store: Store | None = None,
+        topic: str = "events",
+        samples: int = 512,
+        explicit: Explicit | None = None,
+        ttl: np.ndarray | None = None,
+        answers: AnswerSettings | None = None,
+        catalogue: Catalogue | None = None,
+    ) -> None:
+        self.explicit = explicit
+        self.generation, self.store, self.topic = generation, store, topic
+        self.state = generation.world.state
+        self.samples = samples
+        if generation.write:
+            self.scratch = generation.world.scratch()
+            self.budget = Budget(generation, store)
+            self.buffers: list[Sample] = []
+            self.turn = -1
+            self.named = (
+                (len(generation.users), len(generation.items))
+                if store is not None and store.loaded
+                else (0, 0)
+            )
+            self.seconds: dict[str, float] = {}
+            self.visible_at = 0.0
+            self.share = 1.0  # of events that may be learned from; which ones, a hash of the offset decides
+            self._next_buffer()
+        else:
+            self.scorer = Scorer(generation, catalogue)
+            self.ttl = self.scorer.scratch.ttl.copy() if ttl is None else ttl
+            self.arrangement = Arrangement(self.scorer, answers or AnswerSettings())
+            self.candidates = CANDIDATES  # of a request at most
+
+    def learn(self, batch: Batch, teach: Callable[[Job], object]) -> None:
+        """Apply a batch and save it.
+
+        1. ids: names become rows; where none is left, and where one asks to be forgotten, rows are let go in between
+        2. state: one pass, event by event, describing sampled events just before they happen
+        3. tgn: what was sampled goes to the learned side, once there is enough for a step
+        4. store: changed rows and offsets in one write
+
+        Raises:
+            BadStore: The save failed; tables are ahead of the store until a later save succeeds.
+            NoRoom: A ceiling is reached; what is on the disk stays as it was before the batch.
+        """
+        began = time.perf_counter()
+        budget, state_s, budget.seconds = self.budget, 0.0, 0.0
+        if budget.gone:  # let go by what describes items: before the events that come now
+            self.hand(teach)
+        for run in budget.runs(*self._chosen(batch, teach), lambda: self.hand(teach)):
+            named = time.perf_counter()
+            if self.explicit is not None:
+                self.explicit.fill()
+            self._apply(run)
+            state_s += time.perf_counter() - named
+        self.generation.world.world.touch(np.zeros(1, np.int32))
+        for partition, offset in batch.ends.items():
+            self.generation.status["applied"][partition] = offset
+        self.visible_at = time.perf_counter()
+        if self.sampled >= STEP or sum(part[0].shape[0] for part in self.run) >= 4 * self.samples:
+            self.hand(teach)
+        taught = time.perf_counter()
+        self.save(batch.ends)
+        self.seconds = {
+            "ids": self.visible_at - began - state_s - budget.seconds,
+            "state": state_s,
+            "sweep": budget.seconds,
+            "tgn": taught - self.visible_at,
+            "store": time.perf_counter() - taught,
+        }
+
+    def _apply(self, run: Run) -> None:
+        """Apply events between which no row is let go."""
+        pick = np.full(run.user.shape[0], -1, np.int32)
+        taken = np.flatnonzero(run.taken)
+        pick[taken] = self.sampled + np.arange(taken.shape[0])
+        self.sampled += taken.shape[0]
+        learn(
+            self.state,
+            self.generation.world.marks,
+            self.scratch,
+            run.user,
+            run.item,
+            run.t,
+            run.kind,
+            NO_ENDS,
+            pick,
+            True,
+            False,
+            True,
+            self.sample,
+        )
+        self.run.append(run[:5])
+
+    def hand(self, teach: Callable[[Job], object]) -> None:
+        """Hand over what was sampled so far."""
+        if self.run or self.budget.gone:
+            user, item, t, kind, value = (
+                np.concatenate(column) for column in zip(NOTHING[:5], *self.run, strict=True)
+            )
+            items = int(self.state.world[0]["items"])
+            teach(Job(self.sample, self.sampled, user, item, t, kind, value, items, self.budget.gone))
+            self.budget.gone = {}
+            self._next_buffer()
+
+    def warm(self) -> None:
+        """Compile the kernels of the learning line before the first event."""
+        self._apply(NOTHING)
+        self.run.clear()
+
+    def retry(self, ends: dict[int, int]) -> None:
+        """Open the store anew after a save failed, and save again.
+
+        Raises:
+            BadStore: It still fails.
+        """
+        if self.store is not None:
+            self.store.reopen()
+            self.save(ends)
+
+    def flush(self) -> None:
+        """Wait until everything saved is on the disk."""
+        if self.store is not None:
+            self.store.flush()
+
+    def save(
+        self, ends: dict[int, int], *, tables: list[Table] | None = None, topic: str | None = None
+    ) -> None:
+        """Save what changed since the last save, with the offsets to read on from.
+
+        Args:
+            tables: Others beside those of the counted state, whose records come from another topic.
+        """
+        if self.store is None:
+            return
+        generation = self.generation
+        names = {generation.users: self.named[0], generation.items: self.named[1]}
+        every = [*generation.world.tables, *(tables or [])]
+        self.store.save(every, names, topic or self.topic, ends, more=self.budget.records())
+        self.budget.saved()
+        self.named = (len(generation.users), len(generation.items))
+        if topic is not None:
+            return
+        for partition, offset in ends.items():
+            generation.status["saved"][partition] = offset
+
+    def _chosen(self, batch: Batch, teach: Callable[[Job], object]) -> tuple[Batch, np.ndarray]:
+        """Return the batch in order and without reserved items, and which of its events may be learned from, bool."""
+        batch = merged(batch)
+        keep = [i for i, name in enumerate(batch.item) if not name.startswith(RESERVED)]
+        if len(keep) < batch.size:
+            batch = picked(batch, keep)
+        taken = np.flatnonzero((batch.kind != 3) & (batch.kind < 6))
+        draw = hashed(batch.offset[taken], batch.partition[taken])
+        if self.share < 1.0:
+            taken, draw = taken[draw < self.share], draw[draw < self.share]
+        if taken.shape[0] > self.samples:
+            taken = taken[np.argpartition(draw, self.samples)[: self.samples]]
+        if self.sampled + taken.shape[0] > self.samples:
+            self.hand(teach)
+        chosen = np.zeros(batch.size, bool)
+        chosen[taken] = True
+        return batch, chosen
+
+    def _next_buffer(self) -> None:
+        if len(self.buffers) < BUFFERS:
+            self.buffers.append(empty(self.samples))
+        self.turn = (self.turn + 1) % len(self.buffers)
+        self.sample = self.buffers[self.turn]
+        self.sampled = 0
+        self.run: list[tuple[np.ndarray, ...]] = []
+
+    def recommend(self, request: Recommend) -> Answer:
+        """Answer a request; nothing is written.
+
+        1. ids: an unknown user is row -1, a guest: with what a session names, or with nothing (the start node)
+        2. walk: candidates and their features as of the newest event; excluded ones are none
+        3. ranker: the one that does best on the live stream orders them
+        4. rules: seen items are out unless asked for; tail, variety, caps, fill, exploration
+        5. ids: rows become names, with scores and reasons
+        """
+        generation, state, scorer = self.generation, self.state, self.scorer
+        u = generation.users.row.get(request.user, -1) if request.visited is None else -1
+        t = int(state.world[0]["t"])
+        own, out = request.include_seen, self._rows_of(request.exclude, any_of=True)
+        visit(state, self._rows_of(request.visited or []), t)
+        scorer.scratch.ttl[:] = self.ttl if request.seen is None else request.seen
+        with scorer.barring(out, request.filter, t):
+            n = scorer.find(u, t, own, self.candidates)
+            chosen = self.arrangement.choose(u, t, n, scorer.score(u, n), request)
+            rows, reasons = chosen.rows.tolist(), []
+            if request.with_reasons:
+                reasons = scorer.reasons(u, chosen.rows)
+                for place, row in enumerate(rows):
+                    if row in chosen.explored:
+                        reasons[place] = scorer.fresh(chosen.explored[row])
+            short = scorer.shortfall(u, out, request, t) if len(rows) < request.k else {}
+        if short and chosen.cut:
+            short["tail"] = chosen.cut
+        names, scores = scorer.names(rows), chosen.scores.tolist()
+        if "" in names:  # let go in the meantime
+            left = [k for k, name in enumerate(names) if name]
+            names, scores = [names[k] for k in left], [scores[k] for k in left]
+            reasons = [reasons[k] for k in left] if reasons else []
+        return Answer(names, scores, reasons, t, {}, short)
+
+    def rank(self, request: Rank) -> Answer:
+        """Order the items the caller brings, best first; items without an event come last, scored -inf."""
+        state, scorer = self.state, self.scorer
+        u = self.generation.users.row.get(request.user, -1)
+        t = int(state.world[0]["t"])
+        names = list(dict.fromkeys(request.items))
+        rows = self._rows_of(names, keep=True)
+        known = np.flatnonzero(rows > 0)
+        visit(state, rows[:0], t)
+        score = np.full(len(names), -np.inf)
+        score[known] = scorer.score(u, scorer.bring(u, t, rows[known]))
+        order = np.argsort(-score, kind="stable").tolist()
+        return Answer([names[k] for k in order], [float(score[k]) for k in order], [], t, {})
+
+    def _rows_of(self, names: list[str], *, keep: bool = False, any_of: bool = False) -> np.ndarray:
+        """Return the rows of items that have had an event, int32.
+
+        Args:
+            keep: One for every name, 0 for others.
+            any_of: Also those that have had none.
+        """
+        if not names:
+            return NOTHING.item
+        items, state = self.generation.items.row, self.state
+        rows = np.array([items.get(name, 0) for name in names], np.int32)
+        known = rows > 0
+        if not any_of:
+            known &= state.items["n"][rows] > 0
+        out: np.ndarray = np.where(known, rows, 0).astype(np.int32) if keep else rows[known]
+        return out

@@ -1,0 +1,280 @@
+"""Learning from the stream: score, judge, then learn, in that order for every event.
+
+What is sampled from a batch is scored with weights that have not seen it (that is the live quality), then the
+temporal graph network and the ranker take a step on it, and all events of the batch reach the node memory.
+
+Beside the learned ranker the blend and two plain orders are judged on the same events; when the learned one
+falls below the best of them, that one serves until the learned one has recovered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+import numpy as np
+import structlog
+
+from state.ranking.feature import FEATURES, NAMES
+from state.ranking.sample import UNIFORM, Sample
+from stream.generation.generation import Generation
+from stream.generation.status import RANKERS
+from stream.learning.job import Job
+from stream.learning.refit import Refit
+from tgn.inference.ranker import SCORES, inputs
+from tgn.training.learner import Learner
+from tgn.training.ranker import Ranker, RankerSettings
+
+log = structlog.get_logger()
+
+WINDOW = 2_000  # events the live quality looks back on
+JUDGED = 500  # events before the guard may act
+MARGIN = 0.003  # MRR the learned ranker may stay behind
+KEPT = 24  # past steps the ranker learns from again
+STEP = 256  # events a step
+COLUMNS = 48  # items of a sample that a step learns from
+
+
+# What an ablation can leave out: the temporal graph network, co-watch features, the user's own history,
+# all counted features, node memory, the slow vectors.
+PARTS = ("memory", "cowatch", "history", "counted", "gru", "slow")
+
+
+def hidden(without: Collection[str]) -> np.ndarray:
+    """Return the columns of counted features that an ablation hides, int64 [h]."""
+    names: set[str] = set()
+    if "cowatch" in without:
+        names |= {"next_last", "push", "push_share", "push_all", "push_all_share", "walk", "near", "start"}
+    if "history" in without:
+        names |= {"blend"} | {name for name in NAMES if name.startswith(("own", "user"))}
+    if "counted" in without:
+        names |= set(NAMES)
+    return np.array([k for k, name in enumerate(NAMES) if name in names], np.int64)
+
+
+class Judged(NamedTuple):
+    """Ranks of n events by each ranker, before any of them was learned from.
+
+    float64 [n]; NaN where the true item was one the user had and may not have again.
+    """
+
+    riverwalk: np.ndarray
+    blend: np.ndarray
+    own_recency: np.ndarray
+    popularity: np.ndarray
+    served: np.ndarray  # by the one of them that served at the time
+
+
+def ranks(score: np.ndarray, sample: Sample, n: int) -> np.ndarray:
+    """Return the place of each true item, float64 [n]; ties share the mean of their places.
+
+    Items that are no candidates come after all candidates, by popularity (or nowhere, where that was not
+    worked out).  A score that is not finite comes last.
+    """
+    found, label = sample.found[:n], sample.label[:n]
+    place = np.arange(score.shape[1])[None]
+    clean = np.where((place < found[:, None]) & np.isfinite(score), score, -1e30)
+    mine = np.take_along_axis(clean, np.maximum(label, 0)[:, None], 1)
+    inside = 0.5 * ((clean > mine).sum(1) + (clean >= mine).sum(1) - 1) + 1
+    outside = np.where(sample.better[:n] < 0, np.inf, found + sample.better[:n] + 0.5 * sample.equal[:n] + 1)
+    broken = mine[:, 0] <= -1e30
+    at: np.ndarray = np.where((label >= 0) & (label < found), np.where(broken, found, inside), outside)
+    return at
+
+
+class Learning:
+    """The learned side of a writer.
+
+    Args:
+        generation: Whose learned tables are written.
+        seed: Of the ranker's first weights and its draws.
+        replay: Past steps the ranker takes again for each fresh one.
+        learn: False freezes all weights; memory goes on.
+        without: Parts that are left out, of `PARTS`.
+        background: Whether the slow vectors are fitted in a thread beside, as a live stream wants it.
+    """
+
+    def __init__(
+        self,
+        generation: Generation,
+        *,
+        seed: int = 0,
+        replay: int = 1,
+        learn: bool = True,
+        without: Collection[str] = (),
+        background: bool = False,
+    ) -> None:
+        self.generation, self.replay, self.learn = generation, replay, learn
+        arrays = {name: table.array for name, table in generation.learned.items()}
+        self.learner = Learner(arrays, generation.tgn) if "memory" not in without else None
+        self.refit = Refit(generation, background=background) if "slow" not in without else None
+        self.hidden = hidden(without)
+        self.ranker = Ranker(
+            arrays["ranker"][0], arrays["ranker_moment"][0], FEATURES, RankerSettings(seed=seed)
+        )
+        self.rng = np.random.default_rng(seed)
+        self.kept: list[tuple[np.ndarray, ...]] = []
+
+    def load(self) -> None:
+        """Take the weights from tables the store has just filled."""
+        self.ranker.load()
+        if self.learner is not None:
+            self.learner.load()
+
+    def take(self, job: Job) -> Judged:
+        """Judge the sampled events of a batch, learn from them, and remember all of them."""
+        parts = []
+        for begin in range(0, job.samples, STEP):
+            rows = slice(begin, min(begin + STEP, job.samples))
+            parts.append(self._step(Sample(*(column[rows] for column in job.sample)), job.items))
+        self.remember(job)
+        self.let_go(job)
+        if self.refit is not None and self.learn:
+            self.refit.step()
+        self._mark()
+        none = np.zeros(0)
+        judged = (
+            Judged(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+            if parts
+            else Judged(*[none] * len(Judged._fields))
+        )
+        self._note(judged)
+        return judged
+
+    def remember(self, job: Job) -> None:
+        """Let every event of the batch reach the memory of its user and its item."""
+        if self.learner is not None and job.user.shape[0]:
+            self.learner.remember(job.user, job.item, job.t, job.kind, job.value)
+
+    def let_go(self, job: Job) -> None:
+        """Begin again at zero with what was learned of rows that were let go after the job's events.
+
+        Steps that are taken later from what is kept of the past, and a fit of the slow vectors that is under way, may
+        still write such a row: it is then a new item's that knows a little too much until it is learned itself.
+        """
+        for kind, rows in job.gone.items():
+            if kind == "item" and self.learner is not None:
+                self.learner.drop(rows, int(self.generation.world.state.world[0]["users"]))
+            self.generation.clear(kind, rows)
+
+    def _step(self, sample: Sample, items: int) -> Judged:
+        n = sample.n.shape[0]
+        width = int(sample.n.max(initial=1))
+        place = np.arange(width)[None]
+        valid = place < sample.n[:, None]
+        cand = np.where(valid, sample.cand[:, :width], -1)
+        x = np.ascontiguousarray(sample.x[:, :width])
+        if self.hidden.shape[0]:
+            x[..., self.hidden] = 0
+        tgn = np.zeros((n, width, SCORES), np.float32)
+        if self.learner is not None:
+            k = self.generation.tgn.history
+            tgn[..., :3] = inputs(
+                *self.learner.score_known(sample.hist[:, :k], sample.age[:, :k], sample.user, cand), valid
+            )
+        if self.refit is not None:
+            tgn[..., 3:] = inputs(*self.refit.score(sample.hist, cand), valid)
+        by = [
+            ranks(self.ranker.score(x, tgn), sample, n),
+            ranks(x[..., 0], sample, n),
+            np.where(sample.own_rank > 0, sample.own_rank, np.inf),
+            np.where(sample.pop_rank > 0, sample.pop_rank, np.inf),
+        ]
+        by.append(by[int(self.generation.status["serving"])])
+        judged = Judged(*(np.where(sample.own_rank < 0, np.nan, column) for column in by))
+        if self.learn:
+            self._learn(sample, x, tgn, valid, place, items)
+        return judged
+
+    def _learn(
+        self, sample: Sample, x: np.ndarray, tgn: np.ndarray, valid: np.ndarray, place: np.ndarray, items: int
+    ) -> None:
+        good = np.flatnonzero(sample.label >= 0)
+        if good.shape[0] == 0:
+            return
+        order, weight = self._drawn(sample, valid, place, items)
+        picked = good[:, None], order[good]
+        fresh = x[picked], tgn[picked], weight[good]
+        draws: Any = self.rng.integers(0, len(self.kept), self.replay) if self.kept else []
+        for step in [fresh, *(self.kept[int(k)] for k in draws)]:
+            first = np.zeros(step[0].shape[0], np.int64)
+            self.ranker.step(step[0].astype(np.float32), step[1].astype(np.float32), step[2], first)
+        if good.shape[0] >= STEP // 4:
+            small = fresh[0].astype(np.float16), fresh[1].astype(np.float16), fresh[2]
+            if len(self.kept) < KEPT:
+                self.kept.append(small)
+            else:
+                self.kept[int(self.rng.integers(KEPT))] = small
+        if not np.isfinite(self.ranker.row).all():
+            log.warning("the ranker's weights are not finite; it starts afresh")
+            self.ranker.row[:] = 0
+            self.ranker.moment[:] = 0
+            self.ranker.load()
+        if self.learner is not None:
+            k = self.generation.tgn.history
+            self.learner.step(
+                sample.hist[good, :k], sample.age[good, :k], sample.user[good], sample.item[good]
+            )
+
+    def _drawn(
+        self, sample: Sample, valid: np.ndarray, place: np.ndarray, items: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the columns a step learns from, the true item first, and the log of what each stands for.
+
+        Some of the candidates and all of the random items are enough, and several times cheaper than all.  What
+        was shown and not taken is always among them; what was not shown says nothing.
+        """
+        label, found = sample.label[:, None], sample.found[:, None]
+        shown = valid & (sample.shown[:, : valid.shape[1]] > 0) & (place != label)
+        random = valid & (place >= found) & (place != label) & ~shown
+        key = self.rng.random(valid.shape)
+        key[random] = -1.0
+        key[shown] = -1.5
+        key[np.broadcast_to(place == label, key.shape)] = -2.0
+        key[~valid] = 2.0
+        width = min(COLUMNS, key.shape[1])
+        order = np.argsort(key, axis=1)[:, :width]
+        kept = np.take_along_axis(key, order, 1)
+        among = np.maximum(((kept >= 0) & (kept < 2)).sum(1, keepdims=True), 1)
+        weight = np.where(kept < 2, np.log(np.maximum(1.0, (found - (label < found)) / among)), -np.inf)
+        weight[kept == -1.0] = np.log(max(1.0, (items - valid.shape[1]) / UNIFORM))
+        weight[kept == -1.5] = 0.0
+        weight[:, 0] = 0.0
+        return order, weight.astype(np.float32)
+
+    def _mark(self) -> None:
+        learned = self.generation.learned
+        if self.learner is not None:
+            for name, rows in self.learner.dirty().items():
+                learned[name].touch(rows)
+        if self.refit is not None:
+            learned["slow"].touch(self.refit.dirty())
+        learned["ranker"].touch(np.zeros(1, np.int32))
+        learned["ranker_moment"].touch(np.zeros(1, np.int32))
+
+    def _note(self, judged: Judged) -> None:
+        """Keep the live quality, and let the best ranker serve."""
+        status = self.generation.status
+        asked = ~np.isnan(judged.riverwalk)
+        n = int(asked.sum())
+        if n == 0:
+            return
+        seen = min(int(status["judged"]), WINDOW)
+        share = n / (seen + n)
+        for k, rank in enumerate(column[asked] for column in judged[: len(RANKERS)]):
+            status["mrr"][k] += share * (np.mean(1.0 / rank) - status["mrr"][k])
+            status["recall10"][k] += share * (np.mean(rank <= 10) - status["recall10"][k])
+        status["judged"] += n
+        status["learned"] += n if self.learn else 0
+        if status["judged"] >= JUDGED:
+            best = int(np.argmax(status["mrr"]))
+            now = int(status["serving"])
+            behind = status["mrr"][best] - status["mrr"][now]
+            if best != now and (behind > MARGIN or best == 0):
+                status["serving"] = best
+                log.warning(
+                    "another ranker serves",
+                    ranker=RANKERS[best],
+                    before=RANKERS[now],
+                    mrr_behind=round(float(behind), 4),
+                )

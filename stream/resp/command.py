@@ -1,0 +1,179 @@
+"""The commands of the socket by name, and the one way a request becomes a reply."""
+
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, NamedTuple
+
+import structlog
+
+from stream import metric
+from stream.error import BadFrame, BadRequest, BadSource
+from stream.resp import discover, handshake, recommend
+from stream.resp.codec import Error, Reply, Status, encode
+from stream.service import erasure
+from stream.service.argument import short
+from stream.service.session import Session
+
+log = structlog.get_logger()
+
+Function = Callable[[Session, list[bytes]], Reply | Coroutine[Any, Any, Reply]]
+NO_AUTH: Final = Error("Authentication required.", "NOAUTH")
+BROKEN: Final = Error("this should not have happened; the server's log says what did")
+WRITES: Final = frozenset((b"EVENT", b"ITEM", b"HIDE", b"UNHIDE", b"FORGET"))
+BEFORE_LOGIN: Final = frozenset((b"AUTH", b"HELLO", b"QUIT", b"RESET"))
+HTTP: Final = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"HOST:"))
+
+
+class Command(NamedTuple):
+    """A command: what it does, the words it takes, and one line about it."""
+
+    function: Function
+    syntax: str
+    summary: str
+    label: str  # in metrics
+
+
+def commands(session: Session, args: list[bytes]) -> Reply:
+    """What commands there are, in the forms that Redis clients ask for."""
+    sub, names = (args[0].upper() if args else b"", args[1:])
+    if sub == b"COUNT" and not names:
+        return len(COMMANDS)
+    if sub == b"LIST" and not names:
+        return [name.decode().lower() for name in COMMANDS]
+    if sub in (b"", b"INFO"):
+        asked = [name.upper() for name in names] or list(COMMANDS)
+        return [_shape(name) if name in COMMANDS else None for name in asked]
+    if sub == b"DOCS":
+        asked = [name.upper() for name in names] or list(COMMANDS)
+        return {name.decode().lower(): _manual(COMMANDS[name]) for name in asked if name in COMMANDS}
+    raise BadRequest(f"COMMAND {short(args[0])} is not known here; wanted COUNT, LIST, INFO or DOCS")
+
+
+def _shape(name: bytes) -> Reply:
+    """What COMMAND tells of a command: name, how many words (at least, when negative), flags, no keys."""
+    required = 1 + sum(not part.startswith("[") for part in _parts(COMMANDS[name].syntax))
+    arity = -required if "[" in COMMANDS[name].syntax else required
+    flags: list[Reply] = [Status("write" if name in WRITES else "readonly"), Status("fast")]
+    return [name.decode().lower(), arity, flags, 0, 0, 0, [Status("@all")], [], [], []]
+
+
+def _manual(command: Command) -> Reply:
+    """What COMMAND DOCS tells of a command; redis-cli makes its hints of it, and ends when a flag is
+    anything but a status."""
+    arguments: list[Reply] = []
+    for part in _parts(command.syntax):
+        optional = part.startswith("[")
+        word = part[1:-1] if optional else part
+        argument: dict[str, Reply] = {"name": word, "type": "string", "display_text": word}
+        arguments.append(argument | {"flags": [Status("optional")]} if optional else argument)
+    return {"summary": command.summary, "since": "0.1.0", "group": "riverwalk", "arguments": arguments}
+
+
+def _parts(syntax: str) -> list[str]:
+    """The words of a syntax, those in brackets together."""
+    parts, depth = [""], 0
+    for letter in syntax:
+        depth += (letter == "[") - (letter == "]")
+        if letter == " " and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part for part in parts if part]
+
+
+def _command(function: Function, syntax: str = "", summary: str = "") -> Command:
+    told = summary or (function.__doc__ or "").splitlines()[0]
+    return Command(
+        function, syntax, told, function.__name__.rstrip("s") if function is commands else function.__name__
+    )
+
+
+COMMANDS: Final[dict[bytes, Command]] = {
+    b"RECOMMEND": _command(
+        recommend.recommend,
+        "user [k] [WITHSCORES] [WITHREASONS] [INCLUDESEEN] [EXCLUDE n item [item ...]]"
+        " [FILTER expression] [PERCATEGORY n] [AFTER partition:offset [TIMEOUT ms]]",
+    ),
+    b"SESSION": _command(recommend.session, "k item [item ...] [WITHSCORES] [WITHREASONS]"),
+    b"RANK": _command(recommend.rank, "user item [item ...] [WITHSCORES]"),
+    b"SIMILAR": _command(discover.similar, discover.SIMILAR),
+    b"TRENDING": _command(discover.trending, discover.TRENDING),
+    b"EXPLAIN": _command(discover.explain, discover.EXPLAIN),
+    b"EVENT": _command(recommend.event, "user item [type] [value] [t]"),
+    b"ITEM": _command(recommend.item, "item [json]"),
+    b"HIDE": _command(recommend.hide, "item"),
+    b"UNHIDE": _command(recommend.unhide, "item"),
+    b"FORGET": _command(erasure.forget, "user [TIMEOUT ms]"),
+    b"INFO": _command(handshake.info, "[section]"),
+    b"PING": _command(handshake.ping, "[message]"),
+    b"ECHO": _command(handshake.echo, "message"),
+    b"HELLO": _command(handshake.hello, "[protocol [AUTH user password] [SETNAME name]]"),
+    b"AUTH": _command(handshake.auth, "[user] password"),
+    b"CLIENT": _command(handshake.client, "subcommand [argument]"),
+    b"COMMAND": _command(commands, "[COUNT|LIST|INFO|DOCS] [command]"),
+    b"SELECT": _command(handshake.select, "index"),
+    b"RESET": _command(handshake.reset),
+    b"QUIT": _command(handshake.quit),
+}
+_OTHER: Final = "other"  # the label of what is no command
+
+
+def answer(session: Session, words: list[bytes]) -> bytes | Coroutine[Any, Any, bytes]:
+    """The reply to a request, or what will be it once the command has waited for something.
+
+    Raises:
+        BadFrame: The client speaks HTTP; a browser must not be led into sending commands.
+    """
+    began = time.perf_counter()
+    found = COMMANDS.get(words[0]) or COMMANDS.get(words[0].upper())
+    if found is None:
+        return _unknown(session, words[0], began)
+    if not session.trusted and words[0].upper() not in BEFORE_LOGIN:
+        return _told(session, NO_AUTH, found.label, "error", began)
+    try:
+        reply = found.function(session, words[1:])
+    except Exception as exc:
+        return _told(session, *_problem(exc, found.label), began)
+    if isinstance(reply, Coroutine):
+        return _later(session, reply, found.label, began)
+    return _told(session, reply, found.label, "error" if isinstance(reply, Error) else "ok", began)
+
+
+async def _later(session: Session, reply: Coroutine[Any, Any, Reply], label: str, began: float) -> bytes:
+    """The reply of a command that waits; its waiting for an event is not counted as its work."""
+    session.wait_s = 0.0
+    try:
+        value = await reply
+    except Exception as exc:
+        return _told(session, *_problem(exc, label), began + session.wait_s)
+    return _told(session, value, label, "ok", began + session.wait_s)
+
+
+def _told(session: Session, reply: Reply, label: str, result: str, began: float) -> bytes:
+    session.service.answered += 1
+    metric.request(label, result, time.perf_counter() - began)
+    return encode(reply, session.protocol)
+
+
+def _problem(exc: Exception, label: str) -> tuple[Error, str, str]:
+    """What the client is told of an exception, and how it counts: `error` is the client's, `failed` is ours."""
+    if isinstance(exc, BadRequest):
+        return Error(str(exc)), label, "error"
+    if isinstance(exc, BadSource):
+        log.error("an event could not be published", error=str(exc))
+        return Error(f"the event is not published: {exc}"), label, "failed"
+    log.exception("a request failed", command=label)
+    return BROKEN, label, "failed"
+
+
+def _unknown(session: Session, word: bytes, began: float) -> bytes:
+    if word.upper() in HTTP:
+        raise BadFrame("this port speaks the Redis protocol; HTTP is on another one (serve.http_port)")
+    error = (
+        NO_AUTH if not session.trusted else Error(f"unknown command {short(word)}; wanted one of {_names()}")
+    )
+    return _told(session, error, _OTHER, "error", began)
+
+
+def _names() -> str:
+    return ", ".join(name.decode() for name in COMMANDS)

@@ -1,0 +1,226 @@
+"""One connection of the socket: bytes in, replies out in the order of the requests.
+
+    came ─► parser ─► answer ─► written          a turn: up to 2 ms or 64 KiB, then others have theirs
+                        │
+                        └─► waits (EVENT, AFTER): the requests behind it wait too, other connections do not
+
+A client that does not take its replies is asked nothing more of once 256 KiB wait for it, and is dropped when they
+still wait after `slow_s`.  What it sent and was not looked at is bounded as well: then nothing more is read from it.
+"""
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from typing import Any, Final, cast
+
+import structlog
+
+from stream.error import BadFrame
+from stream.resp.codec import (
+    MAX_ARGS,
+    MAX_BULK,
+    MAX_FRAME,
+    Error,
+    Parser,
+    encode,
+)
+from stream.resp.command import answer
+from stream.service import address
+from stream.service.session import Service, Session
+
+log = structlog.get_logger()
+
+TURN_S: Final = 0.002
+TURN_BYTES: Final = 64 * 1024
+HIGH_BYTES: Final = 256 * 1024  # replies that wait for a client to take them
+HELD_BYTES: Final = 1024 * 1024  # requests that wait for their turn
+STRANGER_ARGS: Final = 16  # words, and bytes of one, of a request before the password is given
+STRANGER_BYTES: Final = 16 * 1024
+DENIED: Final = Error(
+    "Riverwalk is in protected mode: it has no password and answers only clients on its own machine. Set "
+    "serve.password (and serve.tls_cert and serve.tls_key, so that nobody reads it on the way), or connect from there.",
+    "DENIED",
+)
+FULL: Final = Error("max number of clients reached; serve.max_clients sets it")
+
+
+class Line(asyncio.Protocol):
+    """A connection.
+
+    Args:
+        slow_s: Seconds that replies may wait for the client to take them.
+        login_s: Seconds within which a password has to come, where there is one.
+    """
+
+    def __init__(self, service: Service, *, slow_s: float, login_s: float) -> None:
+        self._service = service
+        self._slow_s, self._login_s = slow_s, login_s
+        self._session = Session(service, next(service.numbers))
+        self._loop = asyncio.get_running_loop()
+        self._parser = Parser()
+        self._limited = False
+        self._task: asyncio.Task[None] | None = None
+        self._next: asyncio.Handle | None = None  # of the turn to come
+        self._full = False
+        self._paused = False
+        self._ended = False  # the client sends no more
+        self._login: asyncio.TimerHandle | None = None
+        self._patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        service, session = self._service, self._session
+        service.accepted += 1
+        session.address = address.peer(transport)
+        if not service.password and not address.is_local(transport):
+            return self._refuse(DENIED)
+        if len(service.clients) >= service.max_clients:
+            return self._refuse(FULL)
+        service.clients.add(self)
+        self._transport.set_write_buffer_limits(high=HIGH_BYTES)
+        address.keep_alive(transport)
+        self._limit()
+        if not session.trusted:
+            self._login = self._loop.call_later(self._login_s, self._give_up)
+        return None
+
+    def data_received(self, data: bytes) -> None:
+        if self._session.closing:
+            return
+        self._parser.feed(data)
+        if not self._busy():
+            self._turn()
+        elif self._parser.held > HELD_BYTES and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        self._ended = True
+        if not self._busy():
+            self._hang_up()
+        return self._transport.get_extra_info("sslcontext") is None  # with TLS there is no half-closed line
+
+    def pause_writing(self) -> None:
+        self._full = True
+        if self._patience is None:
+            self._patience = self._loop.call_later(self._slow_s, self._drop)
+
+    def resume_writing(self) -> None:
+        self._full = False
+        if self._patience is not None and not self._session.closing:
+            self._patience.cancel()
+            self._patience = None
+        if not self._busy():
+            self._turn()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._session.closing = True
+        for waiting in (self._task, self._next, self._login, self._patience):
+            if waiting is not None:
+                waiting.cancel()
+        self._service.leave(self)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of replies that wait for the client to take them."""
+        return self._transport.get_write_buffer_size()
+
+    def finish(self) -> None:
+        """Hang up after the reply that is under way, if any."""
+        self._session.closing = True
+        if self._task is None:
+            self._hang_up()
+
+    def abort(self) -> None:
+        """Hang up at once."""
+        self._transport.abort()
+
+    def _busy(self) -> bool:
+        return self._full or self._task is not None or self._next is not None or self._session.closing
+
+    def _turn(self) -> None:
+        """Answer what has come, for a while."""
+        session, parser = self._session, self._parser
+        replies: list[bytes] = []
+        size = 0
+        end = time.perf_counter() + TURN_S
+        try:
+            while (words := parser.next()) is not None:
+                reply = answer(session, words)
+                if not isinstance(reply, bytes):
+                    self._task = self._loop.create_task(self._wait(reply))
+                    break
+                replies.append(reply)
+                size += len(reply)
+                if session.closing:
+                    break
+                if session.trusted is self._limited:
+                    self._limit()
+                if parser.held and (size > TURN_BYTES or time.perf_counter() > end):
+                    self._next = self._loop.call_soon(self._take_turn)
+                    break
+        except BadFrame as exc:
+            replies.append(encode(Error(f"Protocol error: {exc}")))
+            session.closing = True
+        if replies:
+            self._transport.write(replies[0] if len(replies) == 1 else b"".join(replies))
+        self._settle()
+
+    def _take_turn(self) -> None:
+        self._next = None
+        if not self._busy():
+            self._turn()
+
+    async def _wait(self, reply: Coroutine[Any, Any, bytes]) -> None:
+        """Write the reply of a command that waits, and go on with what came meanwhile."""
+        data = await reply
+        self._task = None
+        self._transport.write(data)
+        if not self._busy():
+            self._turn()
+        else:
+            self._settle()
+
+    def _settle(self) -> None:
+        """After a turn: hang up, or read on."""
+        if self._task is None and (self._session.closing or (self._ended and not self._busy())):
+            self._hang_up()
+        elif self._paused and self._parser.held <= HELD_BYTES:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def _limit(self) -> None:
+        """Take little from a client that has not given the password."""
+        self._limited = not self._session.trusted
+        parser = self._parser
+        parser.max_args = STRANGER_ARGS if self._limited else MAX_ARGS
+        parser.max_bulk = STRANGER_BYTES if self._limited else MAX_BULK
+        parser.max_frame = STRANGER_BYTES if self._limited else MAX_FRAME
+        if not self._limited and self._login is not None:
+            self._login.cancel()
+            self._login = None
+
+    def _refuse(self, why: Error) -> None:
+        self._service.refused += 1
+        log.warning("a client was refused", client=self._session.address, error=why.message)
+        self._transport.write(encode(why))
+        self._hang_up()
+
+    def _give_up(self) -> None:
+        if not self._session.trusted:
+            self._service.refused += 1
+            self._transport.write(encode(Error(f"no password within {self._login_s:g} s", "NOAUTH")))
+            self._hang_up()
+
+    def _drop(self) -> None:
+        if not self._session.closing:
+            self._service.dropped += 1
+            log.warning("a slow client was dropped", client=self._session.address, unsent_bytes=self.unsent)
+        self._transport.abort()
+
+    def _hang_up(self) -> None:
+        """Close once what was written is taken, or after a while."""
+        self._session.closing = True
+        self._transport.close()
+        if self._patience is None:
+            self._patience = self._loop.call_later(self._slow_s, self._drop)

@@ -1,0 +1,86 @@
+"""Erasure: FORGET user, and DELETE /user/{id}.
+
+The request becomes a record of the topic, in the user's partition, so that it is applied like an event: in order, once,
+and again when the topic is replayed.  The reply is a receipt, once it is applied:
+
+    user, place         who, and where the record stands in the topic, partition:offset
+    stream_time_ms      events of the user up to this time, the newest heard of so far, are dropped from now on, should
+                        they come again
+    found               1 when anything was known of the user
+    history_items, seen_items, events, memory     how much there was
+    removed             what is gone
+    not_removed         what is kept, because it is about nobody in particular or lies elsewhere
+
+In memory all of it is gone then; on the disk it is removed with the next save, and old bytes leave the store's files
+when those are written anew, which begins within `learn.save_seconds`.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from stream.error import BadRequest
+from stream.resp.codec import Reply
+from stream.service.argument import name, timeout
+from stream.service.session import Late, Service, Session
+
+WAIT_MS: Final = 5_000
+NOT_REMOVED: Final = (
+    "counts of items, co-watch edges and network weights, which name no user; the topic's own records until its "
+    "retention takes them; the file of explicit columns; a salted hash that keeps a replay from bringing the user back"
+)
+Receipt = dict[str, Reply]
+
+
+async def forget(session: Session, args: list[bytes]) -> Reply:
+    """Remove all that is remembered of a user; the reply is a receipt."""
+    if len(args) not in (1, 3) or (len(args) == 3 and args[1].upper() != b"TIMEOUT"):
+        raise BadRequest("wanted FORGET user [TIMEOUT ms]")
+    wait_ms = timeout(args[2]) if len(args) == 3 else WAIT_MS
+    began = time.perf_counter()
+    told = await erased(session.service, name("user", args[0]), wait_ms)
+    session.wait_s = time.perf_counter() - began
+    return told
+
+
+async def erased(service: Service, user: str, wait_ms: int = WAIT_MS) -> Receipt:
+    """Have a user forgotten and return the receipt.
+
+    Raises:
+        BadRequest: This instance publishes nothing.
+        Late: It is accepted, and not applied within `wait_ms`.
+    """
+    partition, offset = await service.backend.forget(user, service.clock())
+    if not await service.waiting.reach(partition, offset, wait_ms):
+        raise Late(
+            f"accepted as {partition}:{offset} and not applied after {wait_ms} ms; it will be, once ingest gets there, "
+            "and FORGET may be sent again"
+        )
+    told = service.backend.receipt(partition, offset)
+    if told is None:
+        raise Late(
+            f"{partition}:{offset} is applied; its receipt went to a later one, so FORGET may be sent again"
+        )
+    return {"user": user, "place": f"{partition}:{offset}", **_listed(told)}
+
+
+def _listed(told: dict[str, int]) -> Receipt:
+    """A receipt of the writer in words."""
+    kinds = {
+        "history": f"a history of {told['history']} items with their counts and times",
+        "seen": f"a list of {told['seen']} items had",
+        "events": f"counts of {told['events']} events",
+        "memory": "what was learned of the user",
+    }
+    removed = [words for field, words in kinds.items() if told[field]]
+    return {
+        "stream_time_ms": told["t"],
+        "found": told["found"],
+        "history_items": told["history"],
+        "seen_items": told["seen"],
+        "events": told["events"],
+        "memory": told["memory"],
+        "removed": [*removed, "the id"] if told["found"] else [],
+        "not_removed": NOT_REMOVED,
+    }

@@ -1,0 +1,279 @@
+"""The life of an instance, with real processes, real signals, and tiny jobs inside them."""
+
+import os
+import queue
+import re
+import select
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from deploy.config.schema import (
+    BadConfig,
+    Config,
+    Kafka,
+    Serve,
+    State,
+    encode,
+)
+from deploy.service.child import Patience
+from deploy.service.folder import METRIC
+from deploy.service.supervisor import DRAIN_S, BadService, Service
+from state.error import BadStore
+from stream.error import BadSource
+from tests.fixture import child
+
+WAIT_S = 20.0
+
+
+def settings(folder: Path, **todo: str) -> Config:
+    return Config(
+        kafka=Kafka(address="127.0.0.1:9", options=todo),
+        state=State(folder=str(folder / "state"), live=str(folder / "live")),
+        serve=Serve(port=0, http_port=0),
+    )
+
+
+class Instance:
+    """A service and what it has said so far."""
+
+    def __init__(self, config: Config) -> None:
+        self.lines: queue.Queue[str] = queue.Queue()
+        self.service = Service(
+            config, say=self.lines.put, worker=child.COMMAND, patience=lambda: Patience(0.05, 0.2, 60.0, 3)
+        )
+
+    def until(self, pattern: str) -> re.Match[str]:
+        """The first line from here on that matches."""
+        while True:
+            found = re.search(pattern, self.lines.get(timeout=WAIT_S))
+            if found:
+                return found
+
+    def answer(self) -> str:
+        serve = self.service.config.serve
+        with socket.create_connection((serve.host, serve.port), timeout=WAIT_S) as line:
+            return line.makefile().readline()
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    it = Instance(settings(tmp_path))
+    with it.service:
+        yield it
+
+
+class Process:
+    """A supervisor in a process of its own."""
+
+    def __init__(self, config: Config) -> None:
+        self.process = subprocess.Popen(
+            [*child.COMMAND, "supervise"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(encode(config) + b"\n")
+        self.process.stdin.close()
+        self.output = self.process.stdout
+
+    def until(self, pattern: str) -> re.Match[str]:
+        """The first line from here on that matches."""
+        for line in self.output:
+            found = re.search(pattern, line.decode())
+            if found:
+                return found
+        raise AssertionError(f"ended without a line like {pattern}")
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path) -> Iterator[Process]:
+    it = Process(settings(tmp_path))
+    yield it
+    if it.process.poll() is None:
+        it.process.terminate()
+    it.process.wait(WAIT_S)
+    it.output.close()
+
+
+def restarts(config: Config) -> float:
+    """What the metrics of an instance say about restarts of ingest."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(Path(config.state.live).parent / METRIC))
+    return registry.get_sample_value("riverwalk_ingest_restarts_total") or 0.0
+
+
+def ended(pid: int) -> bool:
+    """Whether a process that is not our child ends within the time of a test."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], WAIT_S)[0])
+    finally:
+        os.close(handle)
+
+
+def test_ingest_is_started_before_serve_and_both_before_start_returns(instance: Instance) -> None:
+    assert instance.until(r"^ingest: (.*)$")[1] == "looking around"
+    instance.until(r"^ingest: ready")
+    instance.until(r"^serve: ready")
+
+    assert instance.answer().startswith("answered by")
+
+
+def test_ingest_gives_way_to_the_servers(instance: Instance) -> None:
+    own = os.nice(0)
+
+    assert instance.until(r"^ingest: ready .* nice (\d+)")[1] == str(min(19, own + 10))
+    assert instance.until(r"^serve: ready .* nice (\d+)")[1] == str(own)
+
+
+def test_a_killed_ingest_is_started_again_while_the_same_server_answers(instance: Instance) -> None:
+    first = instance.until(r"^ingest: ready pid (\d+)")[1]
+    before = instance.answer()
+
+    os.kill(int(first), signal.SIGKILL)
+    instance.until(r"ingest ended \(killed by SIGKILL\); starting it again")
+    during = instance.answer()
+    second = instance.until(r"^ingest: ready pid (\d+)")[1]
+
+    assert before == during == instance.answer()
+    assert first != second
+    assert restarts(instance.service.config) == 1
+
+
+def test_a_killed_server_is_started_again_on_the_same_port(instance: Instance) -> None:
+    first = instance.until(r"^serve: ready pid (\d+)")[1]
+
+    os.kill(int(first), signal.SIGKILL)
+    second = instance.until(r"^serve: ready pid (\d+)")[1]
+
+    assert instance.answer() == f"answered by {second}\n"
+
+
+def test_a_clean_end_lets_ingest_save_and_clears_the_shared_tables(tmp_path: Path) -> None:
+    it = Instance(settings(tmp_path))
+    it.service.start()
+    shared = Path(it.service.config.state.live).parent
+    assert shared.joinpath(METRIC).is_dir()
+
+    it.service.close()
+
+    assert (tmp_path / "state" / "saved").read_text() == "whole"
+    assert not shared.exists()
+    assert all(child.pid is None for child in it.service.children.values())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_drains_the_instance_and_the_exit_status_is_0(
+    supervisor: Process, tmp_path: Path, number: signal.Signals
+) -> None:
+    ingest = int(supervisor.until(r"^ingest: ready pid (\d+)")[1])
+    serve = int(supervisor.until(r"^serve: ready pid (\d+)")[1])
+
+    supervisor.process.send_signal(number)
+
+    assert supervisor.process.wait(10.0) == 0
+    assert (tmp_path / "state" / "saved").exists()
+    assert ended(ingest)
+    assert ended(serve)
+
+
+def test_no_child_outlives_a_killed_supervisor(supervisor: Process) -> None:
+    ingest = int(supervisor.until(r"^ingest: ready pid (\d+)")[1])
+    serve = int(supervisor.until(r"^serve: ready pid (\d+)")[1])
+
+    supervisor.process.kill()
+
+    assert ended(ingest)
+    assert ended(serve)
+
+
+def test_a_second_instance_on_one_state_folder_is_told_who_holds_it(
+    supervisor: Process, tmp_path: Path
+) -> None:
+    supervisor.until(r"^serve: ready")
+
+    with pytest.raises(BadStore, match=rf"in use by riverwalk, process {supervisor.process.pid}.*--state"):
+        Instance(settings(tmp_path)).service.start()
+
+
+def test_the_folder_is_free_again_after_a_kill(supervisor: Process, tmp_path: Path) -> None:
+    children = [int(supervisor.until(rf"^{role}: ready pid (\d+)")[1]) for role in ("ingest", "serve")]
+    supervisor.process.kill()
+    assert all(ended(child) for child in children)
+
+    with Instance(settings(tmp_path)).service as service:
+        assert service.children["serve"].ready
+
+
+def test_a_taken_port_is_named_with_what_to_change(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        config = Config(
+            kafka=Kafka(address="127.0.0.1:9"),
+            state=State(folder=str(tmp_path / "state"), live=str(tmp_path)),
+            serve=Serve(port=0, http_port=port),
+        )
+
+        with pytest.raises(
+            BadConfig,
+            match=rf"port {port} .*taken.*--http-port, RIVERWALK_SERVE_HTTP_PORT or serve.http_port",
+        ):
+            Instance(config).service.start()
+
+
+def test_an_error_with_a_name_at_the_first_start_ends_it_with_that_error(tmp_path: Path) -> None:
+    with pytest.raises(BadStore, match="row 7: checksum is wrong"):
+        Instance(settings(tmp_path, ingest="fail")).service.start()
+
+
+def test_an_ingest_that_crashes_at_every_start_is_given_up(tmp_path: Path) -> None:
+    with pytest.raises(BadService, match="ingest does not start: exit status 3"):
+        Instance(settings(tmp_path, ingest="crash")).service.start()
+
+
+def test_the_same_error_again_and_again_ends_the_service_with_it(tmp_path: Path) -> None:
+    def live_long(service: Service) -> None:
+        service.start()
+        service.wait(WAIT_S)
+
+    with pytest.raises(BadSource, match="offset 5 is gone"):
+        live_long(Instance(settings(tmp_path, ingest="fail later")).service)
+
+
+def test_servers_go_on_when_the_disk_is_full(tmp_path: Path) -> None:
+    it = Instance(settings(tmp_path, ingest="disk full later"))
+    with it.service:
+        for _ in range(5):
+            it.until(r"ingest ended \(ingest: the disk is full; free some space\)")
+
+        assert it.answer().startswith("answered by")
+
+
+def test_a_process_that_does_not_end_is_ended_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DRAIN_S, "ingest", 0.2)
+    it = Instance(settings(tmp_path, ingest="hang"))
+    it.service.start()
+
+    with pytest.raises(BadService, match="ingest took too long to end and was killed"):
+        it.service.close()
+
+
+def test_no_secret_is_in_an_argument_or_the_environment_of_a_child(tmp_path: Path) -> None:
+    config = settings(tmp_path, secret="hunter2")
+    with Instance(config).service as service:
+        for child in service.children.values():
+            process = Path("/proc", str(child.pid))
+
+            assert b"hunter2" not in process.joinpath("cmdline").read_bytes()
+            assert b"hunter2" not in process.joinpath("environ").read_bytes()

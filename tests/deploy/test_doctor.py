@@ -1,0 +1,87 @@
+"""The doctor finds what is broken, and says what to do about it."""
+
+import json
+import socket
+import zlib
+from pathlib import Path
+
+import pytest
+
+from deploy.config.schema import Config, Kafka, Serve, State
+from deploy.doctor import Finding, examine, report
+from deploy.service.folder import Lock
+from state.storage.store import Store
+
+
+def config(folder: Path, port: int = 0, kafka: str = "") -> Config:
+    return Config(
+        kafka=Kafka(address=kafka), state=State(folder=str(folder)), serve=Serve(port=port, http_port=0)
+    )
+
+
+def by_name(config: Config) -> dict[str, Finding]:
+    return {finding.check: finding for finding in examine(config)}
+
+
+def test_this_machine_is_fit_to_run_and_the_state_folder_is_not_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    findings = examine(config(tmp_path / "state"))
+
+    assert report(findings, False)
+    assert capsys.readouterr().out.endswith("fit to run\n")
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_taken_port_an_unreachable_broker_and_a_file_for_a_folder_are_broken(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket() as idle:
+        idle.bind(("127.0.0.1", 0))
+        closed = idle.getsockname()[1]
+
+        found = by_name(config(tmp_path / "file", taken.getsockname()[1], f"127.0.0.1:{closed}"))
+
+    assert found["serve.port"].state == "broken"
+    assert "--port" in found["serve.port"].advice
+    assert found["kafka"].state == "broken"
+    assert found["state folder"].state == "broken"
+
+
+def test_a_broker_without_a_port_is_told_how_to_write_it(tmp_path: Path) -> None:
+    found = by_name(config(tmp_path, kafka="localhost"))["kafka"]
+
+    assert (found.state, found.advice) == ("broken", "write --kafka host:port")
+
+
+def test_a_folder_in_use_is_a_note_naming_the_holder(tmp_path: Path) -> None:
+    lock = Lock(tmp_path, "riverwalk, process 5")
+    found = by_name(config(tmp_path))["state"]
+    lock.close()
+
+    assert found.state == "note"
+    assert "in use by riverwalk, process 5" in found.found
+
+
+def test_a_store_in_another_format_is_broken_and_one_of_ours_is_not(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    store.close()
+    assert by_name(config(tmp_path))["state"].state == "ok"
+
+    store = Store(tmp_path / "store")
+    value = b"999"
+    store.db[b"meta\0format"] = zlib.crc32(value).to_bytes(4, "little") + value
+    store.close()
+    found = by_name(config(tmp_path))["state"]
+
+    assert found.state == "broken"
+    assert "format 999" in found.found
+    assert "restore a backup" in found.advice
+
+
+def test_a_program_reads_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+    well = report([Finding("a", "ok", "1"), Finding("b", "broken", "2", "mend it")], True)
+
+    value = json.loads(capsys.readouterr().out)
+    assert not well
+    assert value["ok"] is False
+    assert value["checks"][1] == {"check": "b", "state": "broken", "found": "2", "advice": "mend it"}

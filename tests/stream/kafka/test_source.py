@@ -1,0 +1,169 @@
+"""Source, Sink and DeadLetter on the embedded broker, and what they do without one."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from stream.error import BadSource
+from stream.event.batch import Record
+from stream.kafka import source as kafka
+from stream.kafka.source import (
+    DeadLetter,
+    EmbeddedBroker,
+    Sink,
+    Source,
+    ensure_topic,
+    identity,
+    ready,
+)
+from tests.fixture.broker import PLAIN, TopicSuite, read
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[EmbeddedBroker]:
+    broker = EmbeddedBroker(["events", "events.dead"])
+    yield broker
+    broker.close()
+
+
+@pytest.fixture
+def nobody() -> str:
+    """An address where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def overflow(address: str, topic: str, count: int = 60) -> None:
+    """More bytes than the embedded broker keeps."""
+    sink = Sink(address, topic, partition=0, extra={"compression.type": "none", **PLAIN})
+    for number in range(count):
+        sink.send(None, b"%06d" % number + b"x" * 200_000)
+    sink.flush()
+    sink.close()
+
+
+class TestEmbedded(TopicSuite):
+    @pytest.fixture
+    def address(self, broker: EmbeddedBroker) -> str:
+        return broker.address
+
+    @pytest.fixture
+    def forget(self, address: str) -> Callable[[str], int]:
+        def forget(topic: str) -> int:
+            overflow(address, topic)
+            probe = Source(address, topic, {}, start="earliest")
+            low = probe.places.next[0]
+            probe.close()
+            assert low > 1
+            return low
+
+        return forget
+
+    def test_records_forgotten_while_reading_stop_the_stream(self, address: str, topic: str) -> None:
+        small = {"queued.max.messages.kbytes": 1, "queued.min.messages": 1}
+        source = Source(address, topic, {}, extra=small)
+        overflow(address, topic)
+
+        with pytest.raises(BadSource, match="retention has taken"):
+            read(source, 60)
+        source.close()
+
+    def test_records_forgotten_while_reading_can_be_skipped(self, address: str, topic: str) -> None:
+        small = {"queued.max.messages.kbytes": 1, "queued.min.messages": 1}
+        source = Source(address, topic, {}, on_gap="skip", extra=small)
+        overflow(address, topic)
+        offsets: list[int] = []
+        while not offsets or offsets[-1] < 59:
+            offsets += [record.offset for record in source.poll(10, 0.05)]
+
+        assert offsets == sorted(set(offsets))
+        assert len(offsets) + source.places.gaps == 60
+        assert source.places.gaps > 0
+        source.close()
+
+
+def test_the_embedded_broker_has_its_topics(broker):
+    assert ready(broker.address)
+    assert ensure_topic(broker.address, "events") == 4
+    assert Source(broker.address, "events.dead", {}).lag() == 0
+
+
+def test_the_topic_of_an_embedded_broker_is_another_one_in_every_life(broker):
+    other = EmbeddedBroker(["events"])
+
+    assert identity(broker.address, "events") == identity(broker.address, "events")
+    assert identity(broker.address, "events") != identity(other.address, "events")
+    other.close()
+
+
+def test_a_closed_broker_is_gone():
+    broker = EmbeddedBroker(["events"])
+    address = broker.address
+    broker.close()
+
+    assert not ready(address, wait_s=0.2)
+
+
+def test_no_broker_is_a_bad_source(nobody, monkeypatch):
+    monkeypatch.setattr(kafka, "_ASK_S", 0.2)
+
+    with pytest.raises(
+        BadSource, match=rf"{nobody}: no answer from the broker \(.*\); start it, or correct kafka"
+    ):
+        Source(nobody, "events", {})
+    with pytest.raises(BadSource, match=rf"{nobody}: topic events cannot be made"):
+        ensure_topic(nobody, "events")
+    assert not ready(nobody, wait_s=0.1)
+
+
+def test_a_dead_letter_that_cannot_be_written_stops_the_stream(nobody):
+    dead = DeadLetter(nobody, "events.dead", extra={"message.timeout.ms": 300})
+    dead.put(Record(0, 0, b"x", 0), "json", "no JSON")
+
+    with pytest.raises(BadSource, match=rf"{nobody}: topic events.dead cannot be written"):
+        dead.flush()
+    dead.close()
+
+
+def test_a_dead_letter_with_nothing_to_write_asks_nobody(nobody):
+    dead = DeadLetter(nobody, "events.dead")
+    began = time.monotonic()
+    dead.flush()
+    dead.close()
+
+    assert time.monotonic() - began < 1
+
+
+def test_publishing_to_nobody_is_a_bad_source(nobody):
+    sink = Sink(nobody, "events", timeout_s=0.3)
+
+    with pytest.raises(BadSource, match="cannot be written"):
+        asyncio.run(sink.publish(b"u", b"x"))
+    sink.close()
+
+
+def test_records_that_wait_for_the_broker_are_told(nobody):
+    sink = Sink(nobody, "events", timeout_s=3)
+    sink.send(b"u", b"x")
+
+    with pytest.raises(BadSource, match="1 records wait"):
+        sink.flush(0.1)
+
+
+def test_a_reader_that_gave_up_waiting_harms_nobody(broker):
+    sink = Sink(broker.address, "events")
+
+    async def publish() -> tuple[int, int]:
+        task = asyncio.create_task(sink.publish(b"u", b"x"))
+        await asyncio.sleep(0)
+        task.cancel()
+        return await sink.publish(b"u", b"y")
+
+    partition, offset = asyncio.run(publish())
+
+    assert (partition, offset) >= (0, 0)
+    sink.close()

@@ -1,0 +1,266 @@
+"""The engine: what is learned shows in the next answer, and asking changes nothing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from state.counter.leaderboard import leaders
+from state.ranking.feature import FEATURES, NAMES
+from state.ranking.request import similar, trending
+from state.record.layout import BOARD, POPULAR, TOTAL, GraphSettings
+from state.storage.store import Store
+from stream.answer.request import Rank, Recommend
+from stream.event.batch import Batch
+from stream.generation.generation import Generation, Limits
+from stream.ingest.writer import Engine
+from stream.learning.job import Job
+from tgn.inference.layout import TgnSettings
+
+LIMITS = Limits(max_users=500, max_items=300)
+HOUR = 3_600_000
+
+
+def batch(events: list[tuple[str, str, int]], kind: int = 0, start: int = 0, partition: int = 0) -> Batch:
+    n = len(events)
+    return Batch(
+        [e[0] for e in events],
+        [e[1] for e in events],
+        np.array([e[2] for e in events], np.int64),
+        np.full(n, kind, np.int8),
+        np.ones(n, np.float32),
+        np.full(n, partition, np.int32),
+        np.arange(start, start + n),
+        np.zeros(n, np.int64),
+        {partition: start + n},
+    )
+
+
+class Pair:
+    """A writer and, on its files, a reader."""
+
+    def __init__(self, folder: Path) -> None:
+        self.writer = Engine(Generation(GraphSettings(), TgnSettings(), LIMITS, live=folder), samples=64)
+        self.writer.generation.publish()
+        self.jobs: list[Job] = []
+        self.folder = folder
+        self.next = 0
+
+    def learn(self, events: list[tuple[str, str, int]], kind: int = 0) -> None:
+        self.writer.learn(batch(events, kind, self.next), self.jobs.append)
+        self.next += len(events)
+
+    @property
+    def reader(self) -> Engine:
+        return Engine(Generation(GraphSettings(), TgnSettings(), LIMITS, live=self.folder, write=False))
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Pair:
+    return Pair(tmp_path)
+
+
+def shop(n: int = 400, seed: int = 1) -> list[tuple[str, str, int]]:
+    chance = np.random.default_rng(seed)
+    return [(f"u{chance.integers(40)}", f"i{int(60 * chance.random() ** 2)}", k * 60_000) for k in range(n)]
+
+
+def test_an_empty_state_answers_with_nothing(pair: Pair) -> None:
+    assert pair.reader.recommend(Recommend("ann", 5)).items == []
+
+
+def test_what_was_just_taken_leads_to_what_others_took_next(pair: Pair) -> None:
+    pair.learn([(f"u{k}", item, k * HOUR + j) for k in range(20) for j, item in enumerate(("tea", "cup"))])
+    pair.learn([(f"v{k}", f"other{k % 7}", 21 * HOUR + k) for k in range(40)])
+    pair.learn([("ann", "tea", 22 * HOUR)])
+    answer = pair.reader.recommend(Recommend("ann", 3, with_reasons=True))
+
+    assert answer.items[0] == "cup"
+    assert answer.reasons[0] == "because you viewed tea just now: often taken right after it"
+
+
+def test_an_answer_holds_k_when_k_are_allowed_and_no_seen_item(pair: Pair) -> None:
+    events = shop()
+    pair.learn(events)
+    items = {item for _, item, _ in events}
+    reader = pair.reader
+    for user in ("u1", "u7", "nobody"):
+        had = {item for who, item, _ in events if who == user}
+        answer = reader.recommend(Recommend(user, 1000))
+        assert set(answer.items) == items - had
+        assert len(answer.items) == len(set(answer.items))
+        assert answer.scores == sorted(answer.scores, reverse=True)
+        assert len(reader.recommend(Recommend(user, 7)).items) == 7
+
+
+def test_seen_items_come_back_when_asked_for(pair: Pair) -> None:
+    pair.learn([("ann", "tea", k) for k in range(9)] + [("bob", "cup", 9)])
+
+    assert pair.reader.recommend(Recommend("ann", 5)).items == ["cup"]
+    assert pair.reader.recommend(Recommend("ann", 5, include_seen=True)).items[0] == "tea"
+
+
+def test_more_seen_items_than_a_row_remembers_stay_out(pair: Pair) -> None:
+    pair.learn([("ann", f"i{k}", k) for k in range(150)] + [("bob", "new", 200)])
+
+    assert pair.reader.recommend(Recommend("ann", 100)).items == ["new"]
+
+
+def test_excluded_items_are_out_of_this_answer_and_no_other(pair: Pair) -> None:
+    events = shop()
+    pair.learn(events)
+    reader, items = pair.reader, {item for _, item, _ in events}
+    first = reader.recommend(Recommend("nobody", 10)).items
+    some = [*first[:5], "never heard of"]
+
+    assert not set(reader.recommend(Recommend("nobody", 10, exclude=some)).items) & set(some)
+    assert set(reader.recommend(Recommend("nobody", 1000, exclude=some)).items) == items - set(some)
+    assert reader.recommend(Recommend("nobody", 10)).items == first
+
+
+def test_a_visitor_without_a_name_gets_what_a_user_with_the_same_history_gets(pair: Pair) -> None:
+    pair.learn(shop())
+    seen = ["i3", "i9", "i1"]
+    pair.learn([("new", item, 400 * 60_000) for item in seen])
+    reader = pair.reader
+    known = reader.recommend(Recommend("new", 8, with_reasons=True))
+    visitor = reader.recommend(Recommend("", 8, visited=[*seen, "gone"], with_reasons=True))
+
+    assert visitor.items == known.items
+    assert visitor.reasons == known.reasons
+    assert not set(visitor.items) & set(seen)
+    assert (
+        reader.recommend(Recommend("nobody", 8)).items == reader.recommend(Recommend("", 8, visited=[])).items
+    )
+
+
+def test_a_list_that_is_brought_is_ordered_as_an_answer_is(pair: Pair) -> None:
+    pair.learn([(f"u{k}", item, k * HOUR + j) for k in range(20) for j, item in enumerate(("tea", "cup"))])
+    pair.learn([(f"v{k}", f"other{k % 7}", 21 * HOUR + k) for k in range(40)])
+    pair.learn([("ann", "tea", 22 * HOUR)])
+    answer = pair.reader.rank(Rank("ann", ["other3", "gone", "cup", "cup", "other5", "nowhere"]))
+
+    assert answer.items[0] == "cup"
+    assert set(answer.items[1:3]) == {"other3", "other5"}
+    assert answer.items[3:] == ["gone", "nowhere"]
+    assert answer.scores[3:] == [-np.inf, -np.inf]
+    assert answer.scores == sorted(answer.scores, reverse=True)
+    assert pair.reader.rank(Rank("nobody", [])).items == []
+
+
+def test_asking_writes_nothing(pair: Pair) -> None:
+    pair.learn(shop())
+    generation = pair.writer.generation
+    tables = [
+        *generation.world.tables,
+        *generation.learned.values(),
+        generation.users.place,
+        generation.items.place,
+    ]
+    before = [table.bytes.tobytes() for table in tables]
+    reader = pair.reader
+    answers = [
+        reader.recommend(Recommend(user, 10, with_reasons=True))
+        for user in ("u1", "nobody")
+        for _ in range(2)
+    ]
+    similar(reader.state, reader.scorer.scratch, 3, np.zeros(5, np.int32), np.zeros(5, np.float32))
+    trending(reader.state, 0, reader.scorer.scratch.barred, np.zeros(5, np.int32), np.zeros(5, np.float32))
+
+    assert [table.bytes.tobytes() for table in tables] == before
+    assert answers[0] == answers[1]
+    assert answers[2] == answers[3]
+    assert not reader.scorer.scratch.had.any()
+    assert not reader.scorer.scratch.where.any()
+    assert not reader.scorer.scratch.found.any()
+
+
+def test_reserved_items_are_never_in_the_state(pair: Pair) -> None:
+    pair.learn(
+        [("riverwalk:canary", "riverwalk:canary", 5), ("ann", "tea", 6), ("eve", "riverwalk:start", 7)]
+    )
+
+    assert pair.writer.generation.items.text == ["riverwalk:start", "tea"]
+    assert int(pair.writer.state.world[0]["events"]) == 1
+    assert int(pair.writer.generation.status["applied"][0]) == 3
+
+
+def test_a_disliked_item_is_seen_and_not_popular(pair: Pair) -> None:
+    pair.learn([("ann", "tea", 1), ("bob", "cup", 2)])
+    pair.learn([("ann", "cup", 3)] * 3, kind=3)
+
+    assert pair.reader.recommend(Recommend("ann", 5)).items == []
+    assert int(pair.writer.state.items[2]["n"]) == 1
+
+
+def test_an_impression_is_no_interaction(pair: Pair) -> None:
+    pair.learn([("ann", "tea", 1), ("bob", "cup", 2)])
+    pair.learn([("ann", "cup", 3)], kind=6)
+
+    assert pair.reader.recommend(Recommend("ann", 5)).items == ["cup"]
+    assert int(pair.writer.state.world[0]["impressions"]) == 1
+
+
+def test_boards_hold_exactly_the_largest_counts(tmp_path: Path) -> None:
+    pair = Pair(tmp_path)
+    chance = np.random.default_rng(2)
+    items = (280 * chance.random(6_000) ** 1.5).astype(int)
+    for at in range(0, 6_000, 60):
+        pair.learn([(f"u{k % 90}", f"i{items[k]}", k * 1_000) for k in range(at, at + 60)])
+    state = pair.writer.state
+    counts = state.items["n"][1 : int(state.world[0]["items"])]
+    out = np.zeros(BOARD, np.int32)
+    n = leaders(state.boards[TOTAL], out, BOARD)
+
+    assert n == BOARD
+    assert sorted(state.items["n"][out].tolist()) == sorted(np.sort(counts)[-BOARD:].tolist())
+    on_board = set(np.flatnonzero(state.items["board"] & (1 << POPULAR)).tolist())
+    assert on_board == set(state.boards[POPULAR]["item"].tolist())
+
+
+def test_partitions_are_merged_by_time_and_each_keeps_its_order(tmp_path: Path) -> None:
+    pair = Pair(tmp_path)
+    one, two = (
+        batch([("a", "x", 10), ("a", "y", 5), ("a", "z", 30)]),
+        batch([("b", "p", 7), ("b", "q", 20)], partition=1),
+    )
+    both = Batch(
+        one.user + two.user,
+        one.item + two.item,
+        *(np.concatenate(c) for c in zip(one[2:8], two[2:8], strict=True)),
+        {0: 3, 1: 2},
+    )
+    pair.writer.learn(both, pair.jobs.append)
+
+    assert pair.writer.generation.items.text[1:] == ["p", "x", "y", "q", "z"]
+
+
+def test_samples_see_the_state_just_before_their_event(pair: Pair) -> None:
+    pair.learn([("ann", "tea", 1_000), ("ann", "tea", 2_000), ("ann", "cup", 3_000)])
+    pair.writer.hand(pair.jobs.append)
+    sample = pair.jobs[0].sample
+    own = NAMES.index("own_count")
+
+    assert pair.jobs[0].samples == 3
+    assert sample.label[:3].tolist()[0] == -1
+    assert sample.x[1, sample.label[1], own] == pytest.approx(np.log1p(1) / 4)
+    assert sample.own_rank[:3].tolist() == [0, 1, 0]
+    assert sample.x.shape[2] == FEATURES
+    assert np.isfinite(sample.x).all()
+
+
+def test_a_save_holds_rows_and_offsets_together(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    engine = Engine(Generation(GraphSettings(), TgnSettings(), LIMITS), store=store, samples=64)
+    engine.learn(batch(shop(50)), lambda job: None)
+    store.close()
+    store = Store(tmp_path / "store")
+    again = Generation(GraphSettings(), TgnSettings(), LIMITS)
+    store.load(again.world.tables, [again.users, again.items])
+
+    assert store.offsets("events") == {0: 50}
+    assert [t.bytes.tobytes() for t in again.world.tables] == [
+        t.bytes.tobytes() for t in engine.generation.world.tables
+    ]
+    assert again.items.text == engine.generation.items.text
+    store.close()

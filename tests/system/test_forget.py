@@ -1,0 +1,300 @@
+"""Forgetting: budgets of rows and users who ask for it, the same whatever batches the events come in."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from state.error import NoRoom
+from state.record.layout import GraphSettings
+from state.storage.store import Store
+from state.storage.tombstone import PREFIX, Tombstones
+from stream.answer.reader import Reader
+from stream.answer.request import Recommend
+from stream.error import BadEvent
+from stream.event.batch import Record
+from stream.event.event import decode, forget
+from stream.generation.generation import Generation, Limits, current
+from stream.ingest.ingest import Ingest
+from stream.ingest.item import Items
+from stream.ingest.writer import Engine
+from stream.learning.learning import Learning
+from tgn.inference.layout import TgnSettings
+
+TIGHT = Limits(max_users=25, max_items=20)
+NOW = 10**12
+STATE = (b"world", b"user", b"item", b"edge", b"seen", b"board", b"user.id", b"item.id", b"offset")
+
+
+def event(user: str, item: str, t: int, kind: str = "view") -> bytes:
+    return msgspec.json.encode({"user": user, "item": item, "t": t, "type": kind})
+
+
+class Topic:
+    """A topic of one partition, to read from and to publish to."""
+
+    def __init__(self, payloads: list[bytes] | None = None) -> None:
+        self.payloads = payloads or []
+        self.next = 0
+        self.letters: list[bytes] = []
+
+    def poll(self, limit: int, wait_s: float) -> list[Record]:
+        found = self.payloads[self.next : self.next + limit]
+        self.next += len(found)
+        return [Record(0, self.next - len(found) + k, payload, 0) for k, payload in enumerate(found)]
+
+    def commit(self, ends: dict[int, int]) -> None:
+        """The store knows."""
+
+    def lag(self) -> int:
+        return len(self.payloads) - self.next
+
+    def put(self, record: Record, reason: str, message: str) -> None:
+        self.letters.append(record.payload)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    async def publish(self, key: bytes, payload: bytes) -> tuple[int, int]:
+        self.payloads.append(payload)
+        return 0, len(self.payloads) - 1
+
+
+class Writer:
+    """A writer over a store, in memory or shared."""
+
+    def __init__(
+        self, folder: Path, topic: Topic, limits: Limits = TIGHT, *, live: bool = False, learn: bool = False
+    ) -> None:
+        self.store = Store(folder / "store", sync=False)
+        number = current(folder / "live") + 1
+        self.generation = Generation(
+            GraphSettings(), TgnSettings(), limits, live=folder / "live" if live else None, number=number
+        )
+        g = self.generation
+        self.store.load([*g.world.tables, *g.learned.values(), *g.metadata.tables], [g.users, g.items])
+        topic.next = self.store.offsets("events").get(0, 0)
+        self.engine = Engine(g, store=self.store, samples=64)
+        learning = Learning(g) if learn else None
+        self.topic = topic
+        self.ingest = Ingest(
+            self.engine, learning, topic, topic, clock=lambda: NOW, wait_s=0, save_seconds=0.05
+        )
+        g.publish()
+
+    def read(self, limit: int = 10**6, stop: int = 10**9) -> None:
+        """Apply what is in the topic, at most `limit` records a batch, up to about `stop`."""
+        while self.topic.lag() and self.topic.next < stop:
+            self.ingest.limit = limit
+            self.ingest.step(lambda: False)
+
+    def close(self) -> None:
+        self.ingest.run(lambda: True)
+        self.store.close()
+
+    def drop(self) -> None:
+        """End without saving anything more."""
+        self.ingest.pool.shutdown()
+        self.store.close()
+
+    def state(self) -> dict[bytes, bytes]:
+        """Everything that is saved and not learned; of tombstones, whose hashes are salted, how many there are."""
+        found = dict(self.store.rows())
+        rows = {key: value for key, value in found.items() if key.split(b"\0")[0] in STATE}
+        return rows | {PREFIX: bytes([sum(key.startswith(PREFIX) for key in found)])}
+
+
+def stream(n: int = 3_000, seed: int = 4) -> list[bytes]:
+    """Events of users and items that come and go, some of whom ask to be forgotten, and old events that come again."""
+    chance, out, last = np.random.default_rng(seed), [], {}
+    for k in range(n):
+        user = f"u{int(20 * chance.random() ** 2) + k // 80}"
+        item = f"i{int(15 * chance.random() ** 2) + k // 90}"
+        if chance.random() < 0.01:
+            out += [forget(user, 999), last.get(user, event(user, item, 0)), event("u0", item, k * 60_000)]
+        else:
+            kind = str(chance.choice(["view", "like", "dislike", "impression"]))
+            out.append(event(user, item, k * 60_000, kind))
+            last[user] = out[-1]
+    return out
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[bytes, bytes]:
+    writer = Writer(tmp_path_factory.mktemp("whole"), Topic(stream()))
+    writer.read()
+    world = writer.engine.state.world[0]
+    assert min(world["items_let_go"], world["users_let_go"], world["forgotten"], world["dropped"]) > 9
+    assert writer.generation.items.named <= TIGHT.max_items
+    assert writer.topic.letters == []
+    state = writer.state()
+    writer.close()
+    return state
+
+
+@pytest.mark.parametrize("limit", [1, 7, 256])
+def test_batches_of_any_size_and_restarts_end_in_the_same_bytes(
+    tmp_path: Path, whole: dict[bytes, bytes], limit: int
+) -> None:
+    topic = Topic(stream())
+    for stop in (700, 1_900, 10**9):
+        writer = Writer(tmp_path, topic)
+        writer.read(limit, stop)
+        found = writer.state()
+        writer.drop()
+
+    assert found.keys() == whole.keys()
+    assert [key for key in whole if found[key] != whole[key]] == []
+
+
+def test_no_reference_leads_to_a_row_without_a_name(tmp_path: Path) -> None:
+    writer = Writer(tmp_path, Topic(stream()))
+    for stop in range(100, 3_001, 100):
+        writer.read(50, stop)
+        g, state = writer.generation, writer.engine.state
+        named = {row for row, text in enumerate(g.items.text) if text}
+        for user in state.users:
+            assert set(user["item"][: user["slots"]].tolist()) <= named
+            assert set(user["shown"].tolist()) <= named
+        blocks = int(state.world[0]["blocks"]) + 1
+        assert set(state.seen["item"][:blocks].ravel().tolist()) <= named
+        for row, edge in enumerate(state.edges):
+            assert (
+                set(edge["dst"][: edge["slots"]].tolist()) | set(edge["next"][: edge["nexts"]].tolist())
+                <= named
+            )
+            assert row in named or not (g.world.edges.bytes[row].any() or g.world.items.bytes[row].any())
+        users = {row for row, text in enumerate(g.users.text) if text}
+        assert set(state.items["last_user"].tolist()) <= users | {-2, 0}
+    writer.close()
+
+
+def test_a_reader_answers_with_names_that_are_and_never_for_another_user(tmp_path: Path) -> None:
+    writer = Writer(tmp_path, Topic(stream()), live=True)
+    reader = Reader(GraphSettings(), TgnSettings(), TIGHT, tmp_path / "live")
+    gone = 0
+    for stop in range(60, 3_001, 60):
+        writer.read(20, stop)
+        users, items = writer.generation.users, writer.generation.items
+        for user in [*list(users.row)[-3:], "u7", "nobody"]:
+            answer = reader.recommend(Recommend(user, 15, with_reasons=True, include_seen=True))
+            assert set(answer.items) <= set(items.row)
+            assert "because of " not in answer.reasons
+        engine = reader.engine
+        assert engine is not None
+        assert engine.generation.users.row == users.row
+        gone += "u7" not in users.row
+    told = reader.info()
+    assert gone > 5
+    assert told["items"] == len(items.row) - 1
+    assert told["items_let_go"] == int(writer.engine.state.world[0]["items_let_go"]) > 0
+    writer.close()
+
+
+def test_what_the_items_topic_describes_stays_and_a_full_house_is_an_error(tmp_path: Path) -> None:
+    writer = Writer(tmp_path, Topic())
+    items = Topic()
+    shelf = Items(writer.engine, items, items, "items")
+
+    def describe(names: list[str]) -> None:
+        items.next = 0
+        records = [Record(0, k, b'{"price":1}', 0, name.encode()) for k, name in enumerate(names)]
+        items.poll = lambda limit, wait_s: [records.pop(0)] if records else []  # type: ignore[method-assign]
+        while shelf.step():
+            pass
+
+    writer.topic.payloads += [event("ann", f"i{k}", k) for k in range(19)]
+    writer.read()
+    describe(["i3", "new"])
+    assert {"i3", "new"} < set(writer.generation.items.row)
+    assert "i0" not in writer.generation.items.row
+    writer.topic.payloads += [event("bob", f"j{k}", 100 + k) for k in range(60)]
+    writer.read()
+    assert {"i3", "new", "j59"} < set(writer.generation.items.row)
+    assert len(writer.generation.items.row) == 20
+    describe([*sorted(set(writer.generation.items.row) - {"riverwalk:start"})])
+    writer.topic.payloads.append(event("bob", "one more", 200))
+    with pytest.raises(NoRoom, match=r"every item is described .* raise state\.max_items"):
+        writer.read()
+    assert writer.store.offsets("events") == {0: 79}
+    writer.drop()
+
+
+def test_who_is_forgotten_stays_forgotten_until_they_come_again(tmp_path: Path) -> None:
+    old = [event("ann", f"i{k}", 1_000 + k) for k in range(5)] + [event("eve", "i1", 2_000)]
+    topic = Topic([*old, forget("ann", 5), *old, event("ann", "i9", 1_999)])
+    writer = Writer(tmp_path, topic)
+    writer.read(4)
+    users = writer.generation.users
+    assert set(users.row) == {"eve"}
+    assert writer.generation.receipts.get(0, 6) == {
+        "t": 2_000, "found": 1, "history": 5, "seen": 5, "events": 5, "memory": 0
+    }  # fmt: skip
+    assert int(writer.engine.state.world[0]["dropped"]) == 6
+    writer.close()
+
+    writer = Writer(tmp_path, topic)  # as after a restart: the tombstone is remembered
+    topic.payloads += [old[0], event("ann", "i2", 2_001), old[1], event("ann", "i3", 2_002)]
+    writer.read(3)
+    row = writer.generation.users.row["ann"]
+    assert int(writer.engine.state.users[row]["n"]) == 2
+    assert int(writer.engine.state.world[0]["dropped"]) == 8
+    assert topic.letters == []
+    writer.close()
+
+
+def test_what_was_shown_and_comes_again_brings_nobody_back(tmp_path: Path) -> None:
+    shown = event("ann", "i1", 9_000, kind="impression")
+    writer = Writer(tmp_path, Topic([event("ann", "i1", 1_000), shown, forget("ann", 5), shown]))
+    writer.read(2)
+    assert "ann" not in writer.generation.users.row
+    assert int(writer.engine.state.world[0]["dropped"]) == 1
+    writer.close()
+
+
+def test_a_replay_from_the_start_forgets_again(tmp_path: Path) -> None:
+    topic = Topic([event("ann", "i1", 10), event("bob", "i2", 20), forget("ann", 5), event("bob", "i1", 30)])
+    found = []
+    for name in ("first", "second"):
+        writer = Writer(tmp_path / name, topic)
+        writer.read(2)
+        assert set(writer.generation.users.row) == {"bob"}
+        found.append(writer.state())
+        writer.close()
+
+    assert found[0] == found[1]
+
+
+def test_tombstones_are_bounded_survive_and_name_nobody() -> None:
+    graves = Tombstones(most=3)
+    for k in range(5):
+        graves.put(f"user {k}", 100 + k)
+    graves.put("user 2", 50)
+    records = {
+        key: data for key, data in graves.unsaved.items() if data is not None and key.startswith(PREFIX)
+    }
+    salt = json.loads(graves.unsaved[b"meta\0salt"] or b"")
+    again = Tombstones(
+        salt, {key: data for key, data in records.items() if key[len(PREFIX) :] in graves.until}, most=3
+    )
+
+    assert [again.get(f"user {k}") for k in range(6)] == [-1, -1, 102, 103, 104, -1]
+    again.put("user 9", 1)
+    assert [again.get(f"user {k}") for k in (2, 3, 4, 9)] == [102, -1, 104, 1]
+    assert b"user" not in b"".join((*records, *records.values()))
+    assert Tombstones("00", {}).get("user 2") == -1
+
+
+def test_a_record_that_forgets_names_a_user_and_no_item() -> None:
+    assert decode(forget("ann", 5), NOW).user == "ann"
+    assert decode(b'{"user":7,"item":"","t":"2024-05-01","type":"forget"}', 2 * NOW).user == "7"
+    for payload, reason in (
+        (b'{"user":"ann","item":"cup","t":5,"type":"forget"}', "type"),
+        (b'{"t":5,"type":"forget"}', "missing"),
+        (b'{"user":"","t":5,"type":"forget"}', "size"),
+    ):
+        with pytest.raises(BadEvent) as refused:
+            decode(payload, NOW)
+        assert refused.value.reason == reason
