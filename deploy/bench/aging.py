@@ -21,7 +21,8 @@ from deploy.service.ingest import graph_settings
 from state.counter.update import learn
 from state.ranking.feature import FEATURES
 from state.ranking.request import prepare
-from state.record.layout import HISTORY, GraphSettings
+from state.record.layout import HISTORY
+from state.record.setting import GraphSettings
 from state.record.world import World
 from state.retrieval.candidate import CANDIDATES
 from stream.file.event import Columns

@@ -14,15 +14,8 @@ from deploy.service.ingest import graph_settings
 from state.counter.update import learn, link_all
 from state.graph.aging import ROWS, age
 from state.graph.walk import push, seeds, top, visits
-from state.record.layout import (
-    EDGE,
-    HISTORY,
-    SLOTS,
-    Marks,
-    Scratch,
-    State,
-)
-from state.record.world import World
+from state.record.layout import EDGE, HISTORY, SLOTS
+from state.record.world import Marks, Scratch, State, World
 from state.retrieval.candidate import close
 
 ITEMS, USERS, EVENTS = 100_000, 200_000, 3_000_000

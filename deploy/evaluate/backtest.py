@@ -15,7 +15,7 @@ import numpy as np
 from deploy.evaluate.ablation import Alone
 from state.counter.update import learn as apply_all
 from state.ranking.sample import Sample, empty, learn, look
-from state.record.layout import GraphSettings
+from state.record.setting import GraphSettings
 from stream.generation.generation import Generation, Limits
 from stream.learning.job import Job
 from stream.learning.learning import PARTS, STEP, Judged, Learning

@@ -12,7 +12,7 @@ import numpy as np
 
 from deploy.evaluate.split import Split
 from state.counter.update import learn
-from state.record.layout import GraphSettings
+from state.record.setting import GraphSettings
 from state.record.world import World
 from state.retrieval.candidate import close, gather
 

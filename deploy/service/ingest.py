@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from deploy.config.schema import BadConfig, Config
-from state.record.layout import GraphSettings
+from state.record.setting import GraphSettings
 from stream.file.feature import BadColumn, read
 from stream.generation.generation import Generation, Limits, current
 from stream.ingest.feature import Explicit

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.record.layout import BLOCK, START, State
+from state.record.layout import BLOCK, START
+from state.record.world import State
 
 LATEST = 256  # distinct items a user counts with, the newest
 WORK = 60_000_000  # pairs counted at most; beyond that, users are drawn evenly

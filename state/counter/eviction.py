@@ -17,7 +17,7 @@ from numba import njit
 
 from state.counter.leaderboard import raise_to, score
 from state.counter.seen import release
-from state.graph.edge import LN2
+from state.record.decay import LN2
 from state.record.layout import (
     BLOCK,
     FIRST,
@@ -28,11 +28,9 @@ from state.record.layout import (
     SHOWN,
     START,
     TOTAL,
-    Marks,
     Row,
-    State,
 )
-from state.record.world import World
+from state.record.world import Marks, State, World
 from state.storage.table import Table, mark
 
 GONE = -2  # in place of a user's row in an item's: neither a row nor the guest

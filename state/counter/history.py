@@ -5,14 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.graph.edge import LN2
-from state.record.layout import HISTORY, Row, State
-
-
-@njit(nogil=True, cache=True)
-def decay(gap: float, half: float) -> float:
-    """Return what is left of 1 after `gap`; late events (a negative gap) keep 1."""
-    return np.exp(-LN2 * gap / half) if gap > 0 else 1.0
+from state.record.decay import decay
+from state.record.layout import HISTORY, Row
+from state.record.world import State
 
 
 @njit(nogil=True, cache=True)
@@ -66,3 +61,21 @@ def remember(state: State, user: Row, j: int, row: int, t: int, seq: int, mask: 
     user.count[0], user.visits[0], user.t[0] = count + np.float32(1.0), visits, newest
     user.mask[0], user.kind[0] = mask | (1 << kind), kind
     user.dec[0, 0], user.dec[0, 1] = d0 + np.float32(1.0), d1 + np.float32(1.0)
+
+
+def visit(state: State, rows: np.ndarray, t: int) -> None:
+    """Make the guest one who has looked at these items, int32 [n], the newest last; with none, one who is not known."""
+    guest = state.guest
+    if guest["n"][0]:
+        guest[0] = 0
+    last = list(dict.fromkeys(reversed(rows.tolist())))[:HISTORY]
+    if not last:
+        return
+    m, place = len(last), np.arange(len(last))
+    guest["n"], guest["slots"], guest["session_n"], guest["run"] = m, m, m, 1
+    guest["last_t"] = guest["first_t"] = guest["session_t"] = t
+    guest["item"][0, :m], guest["index"][0, :m] = last, m - 1 - place
+    guest["at"][0, :m] = np.minimum(state.items["n"][last], 2**31 - 1)
+    guest["count"][0, :m] = guest["visits"][0, :m] = guest["dec"][0, :m] = 1
+    guest["t"][0, :m] = t
+    guest["mask"][0, :m] = 1  # viewed

@@ -11,14 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.record.layout import (
-    BOARD,
-    TOTAL,
-    Marks,
-    Row,
-    Rows,
-    State,
-)
+from state.record.layout import BOARD, TOTAL, Row, Rows
+from state.record.world import Marks, State
 from state.storage.table import mark
 
 

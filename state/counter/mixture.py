@@ -15,9 +15,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.counter.history import decay
 from state.graph.edge import edge_share
 from state.graph.walk import CHANCES, EXPLORE, LONG, add
+from state.record.decay import decay
 from state.record.layout import (
     BOARD,
     FIRST,
@@ -28,9 +28,8 @@ from state.record.layout import (
     RISING,
     SOURCES,
     START,
-    Scratch,
-    State,
 )
+from state.record.world import Scratch, State
 
 PUSH, WALK, NEAR, ALL, NEXT, NEWCOMERS, RISE, POP = range(
     SOURCES

@@ -16,12 +16,10 @@ from state.record.layout import (
     KEPT_OUT,
     KINDS,
     START,
-    Marks,
     Row,
     Rows,
-    State,
 )
-from state.record.world import World
+from state.record.world import Marks, State, World
 from state.storage.table import mark
 
 

@@ -12,8 +12,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from state.counter.leaderboard import leaders
 from state.record.approximation import halved, log
-from state.record.layout import HALF, START, State
+from state.record.decay import decay
+from state.record.layout import BOARD, HALF, RISING, START
+from state.record.world import State
 
 LN2 = np.float32(0.6931471805599453)
 USUAL = 1  # the count that the board of rising items is kept by
@@ -88,4 +91,19 @@ def trend(
     order = np.argsort(-values[:n], kind="mergesort")[:limit]
     n = order.shape[0]
     out[:n], weight[:n] = rows[order], values[order]
+    return n
+
+
+@njit(nogil=True, cache=True)
+def trending(state: State, t: int, barred: np.ndarray, out: np.ndarray, weight: np.ndarray) -> int:
+    """Write the rising items that are not barred and their decayed counts as of `t`, best first; return how many."""
+    rows = np.empty(BOARD, np.int32)
+    m = leaders(state.boards[RISING], rows, BOARD)
+    half = state.rates[0].pop[1] * state.world[0].pace
+    n = 0
+    for c in range(m):
+        if n < out.shape[0] and not barred[rows[c]]:
+            item = state.items[rows[c]]
+            out[n], weight[n] = rows[c], item.pop[1] * decay(t - item.last_t, half)
+            n += 1
     return n

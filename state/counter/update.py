@@ -14,13 +14,8 @@ from state.counter.leaderboard import raise_to, rescore, score
 from state.counter.mixture import credit, due
 from state.counter.seen import add, find, leave
 from state.graph.aging import ROWS, age
-from state.graph.edge import (
-    EVICTED,
-    LN2,
-    NEW,
-    follow,
-    link,
-)
+from state.graph.edge import EVICTED, NEW, follow, link
+from state.record.decay import LN2
 from state.record.layout import (
     BLOCK,
     BOARD,
@@ -35,11 +30,10 @@ from state.record.layout import (
     SHOWN,
     START,
     TOTAL,
-    Marks,
     Row,
-    State,
 )
 from state.record.prefetch import fetch
+from state.record.world import Marks, State
 from state.storage.table import mark
 
 DISLIKE, IMPRESSION = 3, 6  # event type codes that are no interest

@@ -14,10 +14,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.counter.history import decay
 from state.graph.edge import chance
-from state.record.layout import HALF, START, Marks, State
+from state.record.decay import decay
+from state.record.layout import HALF, START
 from state.record.prefetch import fetch
+from state.record.world import Marks, State
 from state.storage.table import mark
 
 ROWS = 4  # of the pass under way that are visited with each event

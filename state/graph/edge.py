@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from state.record.decay import LN2
 from state.record.layout import NEXT, SLOTS, Row
 
-LN2 = 0.6931471805599453
 KEPT, NEW, EVICTED = 0, 1, 2  # what became of an edge
 LIFT = 40.0  # half-lives a row's weights may be inflated by
 

@@ -21,10 +21,9 @@ from state.record.layout import (
     SLOTS,
     START,
     Row,
-    Scratch,
-    State,
 )
 from state.record.prefetch import fetch, fetch_head
+from state.record.world import Scratch, State
 
 LONG = 0.93  # weight of an item of the history against the next newer one, in `push_all`
 WALKERS = 8

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.counter.history import decay, slot
+from state.counter.history import slot
 from state.graph.edge import edge_share
 from state.graph.walk import seeds
 from state.ranking.feature import habits, mixture
 from state.record.approximation import halved
+from state.record.decay import decay
 from state.record.layout import (
     FIRST,
     KEPT_OUT,
@@ -20,10 +21,9 @@ from state.record.layout import (
     SLOTS,
     START,
     Row,
-    Scratch,
-    State,
 )
 from state.record.prefetch import fetch, fetch_head
+from state.record.world import Scratch, State
 from state.retrieval.candidate import close, reach
 
 AGAIN, TOGETHER, NEWCOMER, RISE, POPULARITY, NEW, NEXT, ALIKE, NEAR = range(9)  # why an item is in the answer

@@ -10,17 +10,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.counter.history import decay
 from state.graph.walk import USER_HEAD
 from state.record.approximation import halved, log, log1p
-from state.record.layout import (
-    FRESH,
-    HALF,
-    START,
-    Scratch,
-    State,
-)
+from state.record.decay import decay
+from state.record.layout import FRESH, HALF, START
 from state.record.prefetch import fetch, fetch_head
+from state.record.world import Scratch, State
 
 NAMES = (
     "blend",  # log of the fixed mixture

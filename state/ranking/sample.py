@@ -11,21 +11,20 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from state.counter.history import decay, slot
+from state.counter.history import slot
 from state.counter.update import AHEAD, apply, expect
 from state.graph.edge import chance
 from state.ranking.feature import FEATURES, describe
+from state.record.decay import decay
 from state.record.layout import (
     HISTORY,
     KEPT_OUT,
     POPULAR,
     SHOWN,
     START,
-    Marks,
     Row,
-    Scratch,
-    State,
 )
+from state.record.world import Marks, Scratch, State
 from state.retrieval.candidate import CANDIDATES, close, gather, put
 
 UNIFORM = 24  # items drawn at random into a training sample

@@ -7,9 +7,8 @@ written, and zero means "nothing known".  Times are integer milliseconds of even
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
-import msgspec
 import numpy as np
 
 HISTORY = 32  # distinct items a user's row remembers in full, newest first
@@ -160,141 +159,6 @@ LEADER = np.dtype(
     [("n", "i4"), ("low", "f8"), ("item", "i4", (BOARD,)), ("score", "f8", (BOARD,))], align=True
 )
 
-RATES = np.dtype(
-    [
-        ("pop", "f8", (HALF,)),
-        ("user", "f8", (2,)),
-        ("edge", "f8"),
-        ("pace", "f8"),  # fixed pace in ms, 0 to follow the stream
-        ("window", "f8"),  # ms within which two events are co-watched
-        ("reach", "i8"),  # how many of the user's last items an event is linked to
-        ("backward", "f8"),  # weight of the edge from the later item back to the earlier one
-        ("closeness", "f8"),  # weight of an edge a position further back
-        ("month", "f8"),  # ms; unit of edge aging
-        ("share", "f8"),  # share of old edges dropped a month
-        ("session", "f8"),  # ms of silence that end a session
-        ("seen_max", "i8"),  # items a user's seen list holds at most
-        ("steps", "i8"),
-        ("restart", "f8"),
-        ("seeds", "i8"),
-        ("seed_decay", "f8"),
-        ("clusters", "i8"),  # 1: walks start from one item of each cluster of a history
-        ("every", "f8"),  # ms between two aging passes
-        ("hub", "f8"),  # an edge weaker than this times chance is hub noise; 0 leaves all
-        ("push", "i8"),  # 1: two-hop push stands in for steps
-        ("hops", "i8"),  # rows the second hop of a push goes through
-        ("boost", "i8"),  # 1: items reached from several seeds count more
-        ("stop_items", "i8"),  # a walk ends when so many items, 0 for never,
-        ("stop_visits", "i8"),  # have been visited so often
-    ]
-)
-
-
-class GraphSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How counts decay, edges live and walks go.  Half-lives are multiples of the stream's pace (see `update.pace`)."""
-
-    pace_seconds: float = 0.0
-    half_lives: tuple[float, float, float, float, float] = (0.03, 0.2, 1.0, 5.0, 36.0)
-    user_half_lives: tuple[float, float] = (0.2, 5.0)
-    edge_half_life: float = 36.0
-    window_hours: float = 24.0
-    reach: int = 8
-    closeness: float = 0.8
-    backward: float = 1.0
-    aging_month_days: float = 30.0
-    aging_share: float = 0.1
-    session_minutes: float = 30.0
-    seen_max: int = 4096
-    steps: int = 256
-    restart: float = 0.4
-    seeds: int = 12
-    seed_decay: float = 0.75
-    seeds_by: Literal["recency", "clusters"] = "recency"
-    aging_every_days: float = 30.0
-    hub_lift: float = 0.0
-    walk: Literal["steps", "push"] = "steps"
-    hops: int = 32
-    boost: bool = False
-    stop_items: int = 0
-    stop_visits: int = 4
-
-    def rates(self) -> np.ndarray:
-        """Return the settings as the one-row array the kernels read."""
-        rates = np.zeros(1, RATES)
-        rates["pop"] = self.half_lives
-        rates["user"] = self.user_half_lives
-        rates["edge"] = self.edge_half_life
-        rates["pace"] = self.pace_seconds * 1_000
-        rates["window"] = self.window_hours * 3_600_000
-        rates["reach"] = min(self.reach, HISTORY)
-        rates["backward"] = self.backward
-        rates["closeness"] = self.closeness
-        rates["month"] = self.aging_month_days * 86_400_000
-        rates["share"] = self.aging_share
-        rates["session"] = self.session_minutes * 60_000
-        rates["seen_max"] = self.seen_max
-        rates["steps"] = self.steps
-        rates["restart"] = self.restart
-        rates["seeds"] = min(self.seeds, HISTORY)
-        rates["seed_decay"] = self.seed_decay
-        rates["clusters"] = self.seeds_by == "clusters"
-        rates["every"] = self.aging_every_days * 86_400_000
-        rates["hub"] = self.hub_lift
-        rates["push"] = self.walk == "push"
-        rates["hops"] = self.hops
-        rates["boost"] = self.boost
-        rates["stop_items"] = self.stop_items
-        rates["stop_visits"] = max(1, self.stop_visits)
-        return rates
-
 
 Row = Any  # one record: numba knows its fields, the type checker does not
 Rows = Any  # an array of records
-
-
-class Mark(NamedTuple):
-    """Which rows of a table changed since the last save: a flag a row and the list of flagged rows."""
-
-    flag: Any  # uint8 [capacity]
-    row: Any  # int32 [capacity]
-    n: Any  # int64 [1]
-
-
-class State(NamedTuple):
-    """Everything the kernels read, by table."""
-
-    world: Rows  # WORLD [1]
-    users: Rows
-    items: Rows
-    edges: Rows
-    seen: Rows
-    boards: Rows  # LEADER [4]
-    rates: Rows  # RATES [1]
-    guest: Rows  # USER [1], in place of user row -1: a visitor without a row, zero for nobody known
-
-
-class Marks(NamedTuple):
-    users: Mark
-    items: Mark
-    edges: Mark
-    seen: Mark
-    boards: Mark
-
-
-class Scratch(NamedTuple):
-    """Room for one request: arrays over all items that are zero between requests."""
-
-    where: np.ndarray  # int32 [items], candidate number + 1
-    had: np.ndarray  # uint8 [items], had by the user: HAD, or KEPT_OUT where the seen rules keep it out too
-    found: np.ndarray  # uint16 [items], 1 + the number among those touched
-    touched: np.ndarray  # int32 [TOUCHED]
-    acc: np.ndarray  # float32 [TOUCHED, 5]: one-hop push, walk, recent users, push from all; worth
-    pick: np.ndarray  # int32 [BOARD]
-    weight: np.ndarray  # float32 [BOARD]
-    touched_n: np.ndarray  # int64 [1]
-    flagged: np.ndarray  # int32 [many], items flagged in `had`
-    flagged_n: np.ndarray  # int64 [1]
-    barred: np.ndarray  # uint8 [items], may be no candidate; whoever sets it clears it
-    ttl: (
-        np.ndarray
-    )  # int64 [KINDS], ms an event of each kind keeps its item out; FOREVER, or 0 for not at all

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,12 +18,10 @@ from state.record.layout import (
     TOUCHED,
     USER,
     WORLD,
-    GraphSettings,
-    Marks,
-    Scratch,
-    State,
+    Rows,
 )
-from state.storage.table import Table
+from state.record.setting import GraphSettings
+from state.storage.table import Mark, Table
 
 SPARE = 1_000_000  # blocks of seen lists beyond one and a half a user; those never written take no memory
 
@@ -89,3 +88,43 @@ class World:
             np.zeros(n, np.uint8),
             np.full(KINDS, FOREVER, np.int64),
         )
+
+
+class State(NamedTuple):
+    """Everything the kernels read, by table."""
+
+    world: Rows  # WORLD [1]
+    users: Rows
+    items: Rows
+    edges: Rows
+    seen: Rows
+    boards: Rows  # LEADER [4]
+    rates: Rows  # RATES [1]
+    guest: Rows  # USER [1], in place of user row -1: a visitor without a row, zero for nobody known
+
+
+class Marks(NamedTuple):
+    users: Mark
+    items: Mark
+    edges: Mark
+    seen: Mark
+    boards: Mark
+
+
+class Scratch(NamedTuple):
+    """Room for one request: arrays over all items that are zero between requests."""
+
+    where: np.ndarray  # int32 [items], candidate number + 1
+    had: np.ndarray  # uint8 [items], had by the user: HAD, or KEPT_OUT where the seen rules keep it out too
+    found: np.ndarray  # uint16 [items], 1 + the number among those touched
+    touched: np.ndarray  # int32 [TOUCHED]
+    acc: np.ndarray  # float32 [TOUCHED, 5]: one-hop push, walk, recent users, push from all; worth
+    pick: np.ndarray  # int32 [BOARD]
+    weight: np.ndarray  # float32 [BOARD]
+    touched_n: np.ndarray  # int64 [1]
+    flagged: np.ndarray  # int32 [many], items flagged in `had`
+    flagged_n: np.ndarray  # int64 [1]
+    barred: np.ndarray  # uint8 [items], may be no candidate; whoever sets it clears it
+    ttl: (
+        np.ndarray
+    )  # int64 [KINDS], ms an event of each kind keeps its item out; FOREVER, or 0 for not at all

@@ -24,9 +24,8 @@ from state.record.layout import (
     KEPT_OUT,
     NEWS,
     START,
-    Scratch,
-    State,
 )
+from state.record.world import Scratch, State
 
 CANDIDATES = 192  # at most, for one request
 

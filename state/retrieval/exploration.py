@@ -7,7 +7,7 @@ from numba import njit
 
 from state.counter.history import slot
 from state.counter.seen import find
-from state.record.layout import State
+from state.record.world import State
 
 FRONT = 8  # items of a shelf that a request looks at, the newest
 

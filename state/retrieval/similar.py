@@ -12,14 +12,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.graph.walk import top
-from state.record.layout import (
-    BLOCK,
-    RECENT,
-    START,
-    Scratch,
-    State,
-)
+from state.graph.walk import push, top, visits
+from state.record.layout import BLOCK, KEPT_OUT, RECENT, START
+from state.record.world import Scratch, State
 from state.retrieval.candidate import close
 
 COUNTED = 8_192  # users looked at for one question
@@ -102,5 +97,21 @@ def kin(state: State, scratch: Scratch, row: int, counted: int, out: np.ndarray,
         cosine = min(1.0, both / size * np.sqrt(mine / theirs))
         acc[c, 0] = np.float32(cosine * both / (both + DOUBT))
     n = top(scratch, 0, out, weight, out.shape[0], False)
+    close(scratch, out, 0)
+    return n
+
+
+@njit(nogil=True, cache=True)
+def similar(state: State, scratch: Scratch, row: int, out: np.ndarray, weight: np.ndarray) -> int:
+    """Write the items nearest to item `row` on the co-watch graph, best first; return how many."""
+    scratch.pick[0] = row
+    scratch.weight[0] = 1.0
+    push(state, scratch, 1)
+    visits(state, scratch, 1, state.rates[0].steps, row, True)
+    for c in range(scratch.touched_n[0]):
+        scratch.acc[c, 0] += np.float32(0.2) * scratch.acc[c, 1]
+    scratch.had[row] = KEPT_OUT
+    n = top(scratch, 0, out, weight, out.shape[0], True)
+    scratch.had[row] = 0
     close(scratch, out, 0)
     return n

@@ -17,12 +17,12 @@ import mmap
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
 from state.error import BadStore
-from state.record.layout import Mark
 
 HEADER = 4096
 MAGIC = int.from_bytes(b"rwtable1", "little")
@@ -165,3 +165,11 @@ class Table:
         """Forget which rows changed: they are saved."""
         self.marks.flag[self.dirty] = 0
         self.marks.n[0] = 0
+
+
+class Mark(NamedTuple):
+    """Which rows of a table changed since the last save: a flag a row and the list of flagged rows."""
+
+    flag: Any  # uint8 [capacity]
+    row: Any  # int32 [capacity]
+    n: Any  # int64 [1]

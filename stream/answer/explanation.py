@@ -25,6 +25,7 @@ from typing import Final
 
 import numpy as np
 
+from state.counter.history import visit
 from state.ranking.attribution import (
     SOURCES,
     last_kind,
@@ -33,7 +34,6 @@ from state.ranking.attribution import (
     shares,
 )
 from state.ranking.feature import FEATURES, NAMES
-from state.ranking.request import visit
 from state.record.layout import BOARD, START
 from stream.answer.reason import ago, did
 from stream.catalogue.filter import Filter

@@ -14,7 +14,8 @@ import structlog
 
 from state.counter.mixture import NAMES, weights
 from state.error import BadStore
-from state.record.layout import START, GraphSettings
+from state.record.layout import START
+from state.record.setting import GraphSettings
 from stream.answer import similar as chart
 from stream.answer.explanation import explained
 from stream.answer.request import (

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from state.counter.mixture import weights
-from state.ranking.request import fill
 from state.retrieval.exploration import chosen
+from state.retrieval.fallback import fill
 from stream import metric
 from stream.answer.exploration import SEEDS, Exploration
 from stream.answer.request import Recommend

@@ -9,8 +9,10 @@ import numpy as np
 
 from state.ranking.attribution import causes
 from state.ranking.feature import FEATURES, NAMES
-from state.ranking.request import order, prepare, seen
-from state.record.layout import HISTORY, Scratch
+from state.ranking.request import order, prepare
+from state.record.layout import HISTORY
+from state.record.world import Scratch
+from state.retrieval.fallback import seen
 from stream.answer.exploration import Exploration
 from stream.answer.reason import PATH, sentence, short
 from stream.answer.request import MAX_K, Recommend

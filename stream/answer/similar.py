@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from state.counter.cooccurrence import busiest
-from state.counter.trend import between, trend
-from state.ranking.request import similar, trending
-from state.retrieval.similar import COUNTED, kin
+from state.counter.trend import between, trend, trending
+from state.retrieval.similar import COUNTED, kin, similar
 from stream.answer.request import Similar, Trending
 from stream.ingest.writer import Engine
 from tgn.inference.collaborative import likeness

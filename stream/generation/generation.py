@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 from state.ranking.feature import FEATURES, NAMES
-from state.record.layout import GraphSettings
+from state.record.setting import GraphSettings
 from state.record.world import World
 from state.storage.ids import Ids
 from state.storage.table import Table

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from state.graph.aging import BANDS, bands
-from state.record.layout import State
+from state.record.world import State
 from stream import metric
 
 PART = 16_384  # rows counted at a time

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from state.ranking.request import visit
+from state.counter.history import visit
 from state.ranking.sample import Sample, empty, learn
 from state.retrieval.candidate import CANDIDATES
 from state.storage.store import Store

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from state.counter.leaderboard import leaders
+from state.counter.trend import trending
 from state.ranking.feature import FEATURES, NAMES
-from state.ranking.request import similar, trending
-from state.record.layout import BOARD, POPULAR, TOTAL, GraphSettings
+from state.record.layout import BOARD, POPULAR, TOTAL
+from state.record.setting import GraphSettings
+from state.retrieval.similar import similar
 from state.storage.store import Store
 from stream.answer.request import Rank, Recommend
 from stream.event.batch import Batch

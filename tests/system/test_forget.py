@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from state.error import NoRoom
-from state.record.layout import GraphSettings
+from state.record.setting import GraphSettings
 from state.storage.store import Store
 from state.storage.tombstone import PREFIX, Tombstones
 from stream.answer.reader import Reader

@@ -15,7 +15,7 @@ from deploy.config.schema import BadConfig
 from deploy.service.ingest import graph_settings, limits, tgn_settings
 from deploy.train.training import Training
 from state.error import BadStore
-from state.record.layout import GraphSettings
+from state.record.setting import GraphSettings
 from state.storage.store import Store, _seal
 from stream.generation.generation import Generation, Limits
 from stream.ingest.writer import Engine

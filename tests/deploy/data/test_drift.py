@@ -10,7 +10,7 @@ from deploy.bench import aging, harness
 from deploy.chart import line
 from deploy.config.schema import BadConfig, Config
 from deploy.data import drift
-from state.record.layout import GraphSettings
+from state.record.setting import GraphSettings
 from stream.file.event import Columns
 
 SVG = "{http://www.w3.org/2000/svg}"

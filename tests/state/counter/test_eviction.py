@@ -22,8 +22,8 @@ from state.record.layout import (
     RISING,
     START,
     TOTAL,
-    GraphSettings,
 )
+from state.record.setting import GraphSettings
 from state.record.world import World
 
 USERS, ITEMS = 12, 40

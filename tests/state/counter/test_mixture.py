@@ -25,8 +25,8 @@ from state.record.layout import (
     POPULAR,
     RISING,
     START,
-    Scratch,
 )
+from state.record.world import Scratch
 from state.retrieval.candidate import _least, close, gather, reach
 from tests.fixture.graph import World, events, feed, world
 

@@ -14,8 +14,8 @@ from state.record.layout import (
     HISTORY,
     KEPT_OUT,
     KINDS,
-    GraphSettings,
 )
+from state.record.setting import GraphSettings
 from state.record.world import World
 from state.retrieval.candidate import close, open_user
 from stream.answer.rule import parse, ttl

@@ -14,7 +14,8 @@ from state.graph.walk import (
     top,
     visits,
 )
-from state.record.layout import START, Scratch
+from state.record.layout import START
+from state.record.world import Scratch
 from state.retrieval.candidate import close, reach
 from tests.fixture.graph import World, events, feed, matrix, world
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from state.counter.history import visit
 from state.counter.update import learn
 from state.ranking.attribution import (
     AGAIN,
@@ -17,16 +18,9 @@ from state.ranking.attribution import (
     TOGETHER,
     causes,
 )
-from state.ranking.request import visit
-from state.record.layout import (
-    FIRST,
-    POPULAR,
-    RECENT,
-    RISING,
-    GraphSettings,
-    State,
-)
-from state.record.world import World
+from state.record.layout import FIRST, POPULAR, RECENT, RISING
+from state.record.setting import GraphSettings
+from state.record.world import State, World
 
 USERS, ITEMS = 30, 60
 HOUR = 3_600_000

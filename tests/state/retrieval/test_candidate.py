@@ -9,7 +9,7 @@ from deploy.evaluate import recall
 from deploy.evaluate.protocol import split
 from deploy.evaluate.split import Split
 from state.counter.update import learn
-from state.record.layout import GraphSettings
+from state.record.setting import GraphSettings
 from state.record.world import World
 from state.retrieval.candidate import CANDIDATES, close, gather
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from state.record.layout import GraphSettings
+from state.record.setting import GraphSettings
 from stream.answer.reader import Reader
 from stream.answer.request import Recommend, Similar
 from stream.error import BadRequest

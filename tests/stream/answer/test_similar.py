@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from state.counter.trend import trend
-from state.record.layout import HALF, GraphSettings, State
+from state.record.layout import HALF
+from state.record.setting import GraphSettings
+from state.record.world import State
 from state.retrieval import similar
 from stream.answer.reader import Reader
 from stream.answer.request import Similar, Trending

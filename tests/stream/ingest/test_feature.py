@@ -8,7 +8,7 @@ import pytest
 from deploy.config.schema import BadConfig
 from deploy.evaluate import evaluation
 from deploy.evaluate.backtest import Backtest, BacktestSettings
-from state.record.layout import GraphSettings
+from state.record.setting import GraphSettings
 from stream.generation.generation import Generation, Limits
 from stream.ingest.feature import Explicit
 from stream.ingest.writer import Engine

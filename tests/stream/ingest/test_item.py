@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from state.record.layout import GraphSettings
+from state.record.setting import GraphSettings
 from state.storage.store import Store
 from stream.answer.request import Recommend
 from stream.catalogue.filter import parse

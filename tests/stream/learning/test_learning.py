@@ -5,7 +5,7 @@ import pytest
 
 from state.ranking.feature import FEATURES
 from state.ranking.sample import Sample, empty, learn
-from state.record.layout import GraphSettings
+from state.record.setting import GraphSettings
 from stream.generation.generation import Generation, Limits
 from stream.generation.status import RANKERS
 from stream.ingest.writer import Engine

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import ResponseError
 
-from state.record.layout import GraphSettings
+from state.record.setting import GraphSettings
 from state.storage.store import Store
 from stream.answer.reader import Reader
 from stream.event.batch import decode_batch

@@ -8,7 +8,7 @@ import pytest
 
 from state.counter.cooccurrence import busiest, gram
 from state.counter.update import learn
-from state.record.layout import GraphSettings
+from state.record.setting import GraphSettings
 from stream.generation.generation import Generation, Limits
 from stream.learning.refit import Refit
 from tgn.inference.collaborative import SCALE, SlowSettings, fit, score

@@ -1,0 +1,63 @@
+"""Fallback candidates: popular, recent, then described items, where ranked ones are too few."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from state.counter.leaderboard import leaders
+from state.record.layout import BOARD, KEPT_OUT, POPULAR, RISING, START, TOTAL
+from state.record.world import Scratch, State
+from state.retrieval.candidate import close, open_user, put
+
+
+@njit(nogil=True, cache=True)
+def fill(
+    state: State,
+    scratch: Scratch,
+    u: int,
+    t: int,
+    own: bool,
+    out: np.ndarray,
+    n: int,
+    k: int,
+    described: np.ndarray,
+) -> int:
+    """Append popular, then recent, then described items until `out` holds `k`, as far as any are allowed.
+
+    Shapes:
+        - described: uint8 [items], 1 where a catalogue tells of an item, whether or not it has had events
+        - output: how many are in `out`
+    """
+    open_user(state, scratch, u, t)
+    for c in range(n):
+        scratch.where[out[c]] = c + 1
+    room = out[:k]
+    for b in (POPULAR, RISING, TOTAL):
+        m = leaders(state.boards[b], scratch.pick, BOARD)
+        for c in range(m):
+            n = put(scratch, room, n, scratch.pick[c], own)
+    row = state.world[0].items - 1
+    while n < k and row > START:
+        if state.items[row].n > 0:
+            n = put(scratch, room, n, row, own)
+        row -= 1
+    row = state.world[0].items - 1
+    while n < k and row > START:
+        if described[row]:
+            n = put(scratch, room, n, row, own)
+        row -= 1
+    close(scratch, out, n)
+    return n
+
+
+@njit(nogil=True, cache=True)
+def seen(state: State, scratch: Scratch, u: int, t: int) -> int:
+    """Return how many items are kept out for a user having had them, as far as the seen list reaches."""
+    open_user(state, scratch, u, t)
+    n = 0
+    for k in range(scratch.flagged_n[0]):
+        item = scratch.flagged[k]
+        n += scratch.had[item] >= KEPT_OUT and item != START  # which stands where an item was let go
+    close(scratch, scratch.pick, 0)
+    return n
