@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.config.schema import BadConfig
-from stream.kafka.source import ready
+from stream.kafka.broker import ready
 
 VERSION: Final = "4.1.0"
 HEAP: Final = "512m"

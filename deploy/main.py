@@ -191,7 +191,7 @@ def bench(
     set: Set = None,
 ) -> None:
     """Measure this machine: a figure with its unit, and a peer measured in the same run."""
-    from deploy.bench import harness as body
+    from deploy.bench import bench as body
 
     show(body.run(name, settings(config, set, kafka__address=kafka).config, plot), json)
 

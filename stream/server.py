@@ -17,9 +17,9 @@ import structlog
 import uvloop
 
 from stream import metric
-from stream.answer.request import Backend
 from stream.http import connection
 from stream.resp.connection import Line
+from stream.service.backend import Backend
 from stream.service.session import Service, wall_clock_ms
 
 log = structlog.get_logger()

@@ -15,9 +15,9 @@ from msgspec.structs import replace
 
 from deploy.chart import line
 from deploy.chart.svg import check
+from deploy.config.room import graph_settings
 from deploy.config.schema import Config
 from deploy.data import drift
-from deploy.service.ingest import graph_settings
 from state.counter.update import learn
 from state.ranking.feature import FEATURES
 from state.ranking.request import prepare

@@ -9,8 +9,8 @@ import numpy as np
 from numba import njit
 
 from deploy.bench import harness
+from deploy.config.room import graph_settings
 from deploy.config.schema import Config
-from deploy.service.ingest import graph_settings
 from state.counter.update import learn, link_all
 from state.graph.aging import ROWS, age
 from state.graph.walk import push, seeds, top, visits

@@ -1,82 +1,32 @@
-"""Benchmarks: each measures a whole instance from outside, and a peer in the same run, and says what it did.
-
-ingest            a backlog to synced RocksDB, learning on, a real Kafka beside it; PyG's TGNMemory as peer
-ingest-embedded   the same through the embedded broker, the producer paced
-serve             RECOMMEND over the socket, 16 connections; a real Redis GET as peer
-freshness         produced → in a reply, at 1 000 events a second
-start             from the command to the first answer, kernels compiled anew and not; empty state
-learn             learning on one thread, the network alone and the whole pass; PyG's TGN training as peer
-rank              one ranking in process, everything but the socket
-answer            RECOMMEND in process, 20 of 100 000 described items, by the rules asked for
-walk              the co-watch graph in process: walks, upkeep, aging
-memory            resident memory of the two processes after a log
-aging             freshness of lists on a stream whose taste shifts, with and without aging and decay of edges
-budget            memory and store while a million items stream through a budget of 100 000
-"""
+"""What benchmarks share: a folder, an instance, a stream, and how far it is."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+import urllib.request
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from msgspec.structs import replace
 
-from deploy.client.client import BadAnswer, Client
+from deploy.bench import harness
+from deploy.client.client import Client
 from deploy.client.gauge import fields
 from deploy.config.schema import BadConfig, Config
 from deploy.data.synthetic import columns
 from deploy.service.supervisor import Service
 from stream.event.event import Event, encode
 from stream.file.event import Columns
+from stream.kafka.sink import Sink
 
 EVENTS = 500_000
 USERS, ITEMS = 50_000, 10_000
 Figures = dict[str, Any]
-
-
-def run(name: str, config: Config, picture: str | None = None) -> Figures:
-    """Run the benchmark `name`; return its figures by name and unit.
-
-    Args:
-        picture: A file to draw them in, for `aging`.
-
-    Raises:
-        BadConfig: There is no such benchmark, or a program it needs is missing.
-    """
-    from deploy.bench import (
-        aging,
-        graph,
-        latency,
-        learning,
-        memory,
-        ranking,
-        throughput,
-    )
-
-    known: dict[str, Callable[[Config], Figures]] = {
-        "ingest": throughput.ingest,
-        "ingest-embedded": throughput.embedded,
-        "serve": latency.serve,
-        "freshness": latency.freshness,
-        "start": latency.start,
-        "memory": throughput.memory,
-        "budget": memory.budget,
-        "learn": learning.learn,
-        "rank": learning.rank,
-        "answer": ranking.answer,
-        "aging": lambda config: aging.run(config, picture),
-        "walk": graph.walk,
-    }
-    if name not in known:
-        raise BadConfig(f"bench {name}: no such benchmark; known: {', '.join(known)}")
-    if picture is not None and name != "aging":
-        raise BadConfig(f"bench {name} --plot: only aging is drawn; leave it out")
-    return {"bench": name, **known[name](config)}
 
 
 @contextmanager
@@ -157,4 +107,27 @@ def rss_mib(pid: int) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
 
 
-__all__ = ["BadAnswer", "run"]
+AHEAD = 20_000  # records the producer may be ahead of the embedded broker's reader
+
+
+def steps(config: Config) -> dict[str, float]:
+    """Return the seconds ingest has spent in each step, from its metrics."""
+    page = (
+        urllib.request.urlopen(f"http://127.0.0.1:{config.serve.http_port}/metrics", timeout=10)
+        .read()
+        .decode()
+    )
+    found = re.findall(r'riverwalk_batch_seconds_sum\{step="(\w+)"\} (\S+)', page)
+    return {step: round(float(seconds), 2) for step, seconds in found}
+
+
+def paced(service: Service, client: Client) -> Sink:
+    """Return a producer to an instance's embedded broker that is not further ahead than the broker keeps."""
+    kafka = service.config.kafka
+    return Sink(
+        kafka.address,
+        kafka.topic,
+        ahead=AHEAD,
+        applied=lambda _: harness.number(harness.info(client), "offset_0"),
+        partition=0,
+    )

@@ -20,7 +20,7 @@ from deploy.bench import harness
 from deploy.client.client import Client
 from deploy.config.schema import BadConfig, Config
 from deploy.service import port
-from stream.kafka.source import Sink
+from stream.kafka.sink import Sink
 
 REQUESTS, CLIENTS = 50_000, 16
 RATE, SECONDS = 1_000, 20

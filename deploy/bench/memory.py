@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from deploy.bench import harness
-from deploy.bench.throughput import paced, steps
+from deploy.bench.harness import paced, steps
 from deploy.client.client import Client
 from deploy.config.schema import Config
 from stream.event.event import Event, encode
@@ -87,4 +88,44 @@ def budget(config: Config) -> harness.Figures:
         return {
             "unit": "MiB", "budget": BUDGET, "users": USERS, "marks": found,
             "measured": "a whole instance, learning on, the embedded broker; at each mark VmRSS and RssAnon of ingest, blocks of the shared tables and of the store; sweep_share is of ingest's time in batches so far",
+        }  # fmt: skip
+
+
+def memory(config: Config) -> harness.Figures:
+    """Measure resident memory after the Wikipedia log, or the generated stream where that is not found."""
+    from deploy.data.dataset import find
+    from stream.file.event import events
+
+    with harness.folder() as place:
+        ready = replace(harness.prepared(config, place), kafka=replace(config.kafka, address=""))
+        ready = replace(
+            ready,
+            state=replace(ready.state, max_users=config.state.max_users, max_items=config.state.max_items),
+        )
+        found = find("wikipedia")
+        count = 0
+        with tempfile.TemporaryFile() as log, harness.instance(ready, log) as service:
+            with Client(service.config.serve) as client:
+                from stream.event.event import encode
+
+                sink = paced(service, client)
+                for event in events(str(found.path)):
+                    sink.send(event.user.encode(), encode(event))
+                    count += 1
+                sink.flush(60)
+                harness.wait_for(client, count)
+                for k in range(200):
+                    client.ask("RECOMMEND", str(k), 20)
+                pids = {role: child.pid for role, child in service.children.items()}
+                figures = {role: round(harness.rss_mib(pid), 1) for role, pid in pids.items() if pid}
+                own = {role: round(harness.resident_mib(pid), 1) for role, pid in pids.items() if pid}
+                known = harness.info(client)
+                size = sum(
+                    file.stat().st_size for file in Path(ready.state.folder).rglob("*") if file.is_file()
+                )
+        return {
+            "unit": "MiB", "data": found.name, "events": count, "ingest_rss_mib": figures["ingest"], "reader_rss_mib": figures["serve"],
+            "ingest_pss_mib": own["ingest"], "reader_pss_mib": own["serve"], "store_mib": round(size / 2**20, 1),
+            "users": harness.number(known, "users"), "items": harness.number(known, "items"),
+            "measured": "VmRSS and Pss of both processes after the whole log and 200 requests",
         }  # fmt: skip

@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 
 from deploy.bench import harness
+from deploy.config.room import graph_settings, tgn_settings
 from deploy.config.schema import Config
-from deploy.service.ingest import graph_settings, tgn_settings
 
 ITEMS, USERS, EVENTS = 100_000, 20_000, 600_000
 LEARNED = 40  # steps of learning, so that vectors and the ranker are no zeros
@@ -100,6 +100,58 @@ def answer(config: Config) -> harness.Figures:
                 begin = time.perf_counter()
                 reader.scorer.catch_up()
                 reader.recommend(wanted)
+                took[k] = time.perf_counter() - begin
+            p50, p99 = np.percentile(1_000 * took[100:], [50, 99])
+            figures |= {f"{name}_p50_ms": round(float(p50), 3), f"{name}_p99_ms": round(float(p99), 3)}
+        return figures
+
+
+RANKED, CATALOGUE = 100_000, 5_000
+
+
+REQUESTS, CANDIDATES = 3_000, 64
+
+
+def rank(config: Config) -> harness.Figures:
+    """Measure one ranking in process: candidates, features, temporal and slow scores, ranker, names; no socket."""
+    import torch
+
+    from stream.answer.request import Recommend
+    from stream.event.batch import Batch
+    from stream.generation.generation import Generation, Limits
+    from stream.ingest.writer import Engine
+    from stream.learning.learning import Learning
+
+    torch.set_num_threads(1)
+    found = harness.events(RANKED, users=20_000, items=CATALOGUE)
+    limits = Limits(max_users=50_000, max_items=20_000)
+    with harness.folder() as place:
+        graph, tgn = graph_settings(config), tgn_settings(config)
+        writer = Generation(graph, tgn, limits, live=place)
+        engine, learning = Engine(writer), Learning(writer)
+        zero = np.zeros(1_024, np.int64)
+        for at in range(0, RANKED, 1_024):
+            rows = slice(at, at + 1_024)
+            n = len(found.user[rows])
+            engine.share = 0.2
+            engine.learn(
+                Batch(
+                    found.user[rows], found.item[rows], found.t[rows], found.kind[rows], found.value[rows],
+                    zero[:n].astype(np.int32), np.arange(at, at + n), zero[:n], {0: at + n},
+                ),
+                learning.take,
+            )  # fmt: skip
+        writer.publish()
+        figures: harness.Figures = {"events": RANKED, "items": len(writer.items) - 1, "requests": REQUESTS}
+        reader = Engine(Generation(graph, tgn, limits, live=Path(place), number=writer.number, write=False))
+        draw = np.random.default_rng(0)
+        asked = [Recommend(user=found.user[int(k)], k=20) for k in draw.integers(0, RANKED, REQUESTS)]
+        for name, limit in (("candidates_all", 0), (f"candidates_{CANDIDATES}", CANDIDATES)):
+            reader.candidates = limit or reader.candidates
+            took = np.zeros(REQUESTS)
+            for k, request in enumerate(asked):
+                begin = time.perf_counter()
+                reader.recommend(request)
                 took[k] = time.perf_counter() - begin
             p50, p99 = np.percentile(1_000 * took[100:], [50, 99])
             figures |= {f"{name}_p50_ms": round(float(p50), 3), f"{name}_p99_ms": round(float(p99), 3)}

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import sys
-import tempfile
 import threading
 import time
-import urllib.request
-from pathlib import Path
 
 import numpy as np
 from msgspec.structs import replace
 
 from deploy import kafka
 from deploy.bench import harness
+from deploy.bench.harness import AHEAD, steps
 from deploy.client.client import Client
 from deploy.config.schema import BadConfig, Config
-from deploy.service.supervisor import Service
 from stream.file.event import Columns
-from stream.kafka.source import Sink, ensure_topic
-
-AHEAD = 20_000  # records the producer may be ahead of the embedded broker's reader
+from stream.kafka.broker import ensure_topic
+from stream.kafka.sink import Sink
 
 
 def _say(text: str) -> None:
@@ -142,17 +137,6 @@ def embedded(config: Config) -> harness.Figures:
         }  # fmt: skip
 
 
-def steps(config: Config) -> dict[str, float]:
-    """Return the seconds ingest has spent in each step, from its metrics."""
-    page = (
-        urllib.request.urlopen(f"http://127.0.0.1:{config.serve.http_port}/metrics", timeout=10)
-        .read()
-        .decode()
-    )
-    found = re.findall(r'riverwalk_batch_seconds_sum\{step="(\w+)"\} (\S+)', page)
-    return {step: round(float(seconds), 2) for step, seconds in found}
-
-
 def _about(known: dict[str, str], config: Config) -> harness.Figures:
     return {
         "measured": "from the first save seen to the last: read, decoded, applied, sampled and learned, saved with fsync a batch",
@@ -201,55 +185,3 @@ def _peer(stream: Columns, rate: float) -> harness.Figures:
         "peer_events_per_s": round(best[size]),
         "ratio": round(rate / best[size], 3),
     }
-
-
-def paced(service: Service, client: Client) -> Sink:
-    """Return a producer to an instance's embedded broker that is not further ahead than the broker keeps."""
-    kafka = service.config.kafka
-    return Sink(
-        kafka.address,
-        kafka.topic,
-        ahead=AHEAD,
-        applied=lambda _: harness.number(harness.info(client), "offset_0"),
-        partition=0,
-    )
-
-
-def memory(config: Config) -> harness.Figures:
-    """Measure resident memory after the Wikipedia log, or the generated stream where that is not found."""
-    from deploy.data.dataset import find
-    from stream.file.event import events
-
-    with harness.folder() as place:
-        ready = replace(harness.prepared(config, place), kafka=replace(config.kafka, address=""))
-        ready = replace(
-            ready,
-            state=replace(ready.state, max_users=config.state.max_users, max_items=config.state.max_items),
-        )
-        found = find("wikipedia")
-        count = 0
-        with tempfile.TemporaryFile() as log, harness.instance(ready, log) as service:
-            with Client(service.config.serve) as client:
-                from stream.event.event import encode
-
-                sink = paced(service, client)
-                for event in events(str(found.path)):
-                    sink.send(event.user.encode(), encode(event))
-                    count += 1
-                sink.flush(60)
-                harness.wait_for(client, count)
-                for k in range(200):
-                    client.ask("RECOMMEND", str(k), 20)
-                pids = {role: child.pid for role, child in service.children.items()}
-                figures = {role: round(harness.rss_mib(pid), 1) for role, pid in pids.items() if pid}
-                own = {role: round(harness.resident_mib(pid), 1) for role, pid in pids.items() if pid}
-                known = harness.info(client)
-                size = sum(
-                    file.stat().st_size for file in Path(ready.state.folder).rglob("*") if file.is_file()
-                )
-        return {
-            "unit": "MiB", "data": found.name, "events": count, "ingest_rss_mib": figures["ingest"], "reader_rss_mib": figures["serve"],
-            "ingest_pss_mib": own["ingest"], "reader_pss_mib": own["serve"], "store_mib": round(size / 2**20, 1),
-            "users": harness.number(known, "users"), "items": harness.number(known, "items"),
-            "measured": "VmRSS and Pss of both processes after the whole log and 200 requests",
-        }  # fmt: skip

@@ -16,7 +16,8 @@ import msgspec
 
 from deploy.config.schema import BadConfig
 from deploy.data import item, online_retail, synthetic
-from deploy.data.download import BadDownload, Progress, fetch
+from deploy.data.download import BadDownload, fetch
+from deploy.terminal.progress import Step
 from stream.error import BadEvent, BadSource
 from stream.event.event import Event
 from stream.file import event as replay
@@ -25,7 +26,7 @@ GENERATED = "generated"
 DEFAULT = "online-retail"
 
 Say = Callable[[str], None]
-Watch = Callable[[str], Progress]
+Watch = Callable[[str], Step]
 """Makes what is told how far something is, from a title; `deploy/terminal/progress.py` draws it."""
 
 
@@ -107,7 +108,7 @@ class Dataset(msgspec.Struct, frozen=True):
             yield from item.read(self.items, self.name, on_bad)
 
 
-def _silent(_: str) -> Progress:
+def _silent(_: str) -> Step:
     return lambda done, total: None
 
 

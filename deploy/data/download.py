@@ -10,13 +10,11 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-Progress = Callable[[int, int], None]
-"""Told the bytes so far and the bytes in all (0 when the server does not say)."""
+from deploy.terminal.progress import Step
 
 CHUNK = 1 << 16
 
@@ -36,7 +34,7 @@ def fetch(
     sha256: str | None,
     size: int = 0,
     timeout_s: float = 6.0,
-    progress: Progress = _silent,
+    progress: Step = _silent,
 ) -> bool:
     """Download `url` to `target`.
 
@@ -78,7 +76,7 @@ def fetch(
     return expected is not None
 
 
-def _receive(url: str, part: Path, size: int, timeout_s: float, progress: Progress) -> int:
+def _receive(url: str, part: Path, size: int, timeout_s: float, progress: Step) -> int:
     """Bring `part` to its full length; the number of bytes it should have, 0 when nobody knows."""
     have = part.stat().st_size if part.exists() else 0
     if size and have >= size:

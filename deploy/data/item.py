@@ -24,7 +24,8 @@ from stream.error import BadEvent, BadSource
 from stream.file import item as listing
 from stream.file import movielens
 from stream.file.item import Fields, Reject
-from stream.kafka.source import Sink, ensure_topic
+from stream.kafka.broker import ensure_topic
+from stream.kafka.sink import Sink
 
 BESIDE = ("items.csv", "items.csv.gz", "items.jsonl", "items.jsonl.gz", movielens.FILE)
 CHARGES = frozenset(("BANK CHARGES", "C2", "DOT", "M", "POST"))

@@ -26,9 +26,10 @@ from deploy.client.gauge import Gauge, Reading
 from deploy.config.schema import Config
 from deploy.data import dataset, item
 from deploy.data.dataset import Dataset
+from deploy.data.survey import survey
 from deploy.demo import screen
 from deploy.demo.canary import Canary
-from deploy.demo.follow import Follow, survey
+from deploy.demo.follow import Follow
 from deploy.demo.tip import tips
 from deploy.produce.producer import (
     AHEAD,
@@ -40,7 +41,8 @@ from deploy.produce.producer import (
 from deploy.produce.speed import Speed, parse
 from deploy.service.supervisor import BadService, Service
 from deploy.terminal.progress import Bars, lively
-from stream.kafka.source import Sink, ensure_topic
+from stream.kafka.broker import ensure_topic
+from stream.kafka.sink import Sink
 
 FRAME_S = 0.25
 ASK_S = 0.5

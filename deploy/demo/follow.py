@@ -2,22 +2,18 @@
 
 import re
 import threading
-from collections import Counter, deque
-from itertools import islice
+from collections import deque
 
 import msgspec
 
 from deploy.client.client import BadAnswer
 from deploy.client.gauge import Gauge
-from deploy.data.dataset import Dataset
 from stream.answer.reason import DID, did
-from stream.error import BadEvent
 from stream.event.event import Event
 
 BECAUSE = re.compile(
     rf"because you (?:{'|'.join([*DID.values(), did(-1)])}) (.+) (?:just now|yesterday|\d+ \w+ ago): .*"
 )
-SLICES = 60  # parts of the stream a lively user is seen in
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -33,28 +29,6 @@ class Pick(msgspec.Struct, frozen=True):
     title: str
     reason: str
     moved: int | None = 0
-
-
-class Survey(msgspec.Struct, frozen=True):
-    """What one look through a data set tells: how many events, and who is worth following."""
-
-    count: int
-    user: str
-    bad: str = ""  # in a line, what was left out because it is no event
-
-
-def survey(found: Dataset, limit: int | None = None) -> Survey:
-    """Look through a data set once; the user seen in the most parts of the stream is the one to follow."""
-    bad: list[BadEvent] = []
-    users = [event.user for event in islice(found.events(bad.append), limit)]
-    wide = max(1, len(users) // SLICES)
-    parts: Counter[str] = Counter()
-    for start in range(0, len(users), wide):
-        parts.update(set(users[start : start + wide]))
-    # ties go to the name, not to the order of a set
-    best = max(parts.items(), key=lambda one: (one[1], one[0]), default=("", 0))
-    left_out = f"{len(bad):,} lines are no events and left out; the first: {bad[0]}" if bad else ""
-    return Survey(len(users), best[0], left_out)
 
 
 class Follow:

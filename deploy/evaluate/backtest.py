@@ -17,8 +17,9 @@ from state.counter.update import learn as apply_all
 from state.ranking.sample import Sample, empty, learn, look
 from state.record.setting import GraphSettings
 from stream.generation.generation import Generation, Limits
+from stream.learning.guard import Judged
 from stream.learning.job import Job
-from stream.learning.learning import PARTS, STEP, Judged, Learning
+from stream.learning.learning import PARTS, STEP, Learning
 from tgn.inference.layout import TgnSettings
 
 

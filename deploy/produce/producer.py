@@ -19,12 +19,13 @@ from deploy.client.gauge import Gauge, Reading
 from deploy.config.schema import BadConfig, Config, Serve
 from deploy.data import dataset, item
 from deploy.data.dataset import Dataset
-from deploy.demo.follow import survey
+from deploy.data.survey import survey
 from deploy.produce.speed import Speed, parse
 from deploy.terminal.progress import Bars, lively
 from stream.error import BadSource
 from stream.event.event import Event, encode
-from stream.kafka.source import Sink, ready
+from stream.kafka.broker import ready
+from stream.kafka.sink import Sink
 
 AHEAD = 20_000  # events in flight; a partition of the embedded broker keeps about 31 000
 EARLY_S = 0.005  # waiting for each event by itself would cost more than the event

@@ -103,3 +103,6 @@ def _sweep(path: Path) -> None:
         return
     shutil.rmtree(path, ignore_errors=True)
     lock.close()
+
+
+TABLES = "tables"  # the folder in `state.live` where generations lie

@@ -8,57 +8,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
-import msgspec
-
+from deploy.config.room import graph_settings, limits, tgn_settings
 from deploy.config.schema import BadConfig, Config
-from state.record.setting import GraphSettings
+from deploy.service.folder import TABLES
 from stream.file.feature import BadColumn, read
-from stream.generation.generation import Generation, Limits, current
+from stream.generation.generation import Generation, current
 from stream.ingest.feature import Explicit
-from tgn.inference.layout import TgnSettings
 
-TABLES = "tables"  # the folder in `state.live` where generations lie
 SWITCH_SECONDS = 30.0  # readers switch to a new generation after so long even if it is still behind
-
-
-def graph_settings(config: Config) -> GraphSettings:
-    """Return how counts decay and edges live."""
-    graph = config.graph
-    return GraphSettings(
-        pace_seconds=config.decay.pace_seconds,
-        half_lives=config.decay.half_lives,
-        edge_half_life=graph.half_life_paces,
-        window_hours=graph.window_hours,
-        aging_month_days=graph.aging_month_days,
-        aging_share=graph.aging_share,
-        aging_every_days=graph.aging_every_days,
-        hub_lift=graph.hub_lift,
-        walk=graph.walk,
-        steps=graph.walk_steps,
-        restart=graph.walk_restart,
-        seeds=graph.walk_seeds,
-        seed_decay=graph.walk_seed_decay,
-        seeds_by=graph.walk_seeds_by,
-        hops=graph.walk_hops,
-        boost=graph.walk_boost,
-        stop_items=graph.walk_stop_items,
-        stop_visits=graph.walk_stop_visits,
-    )
-
-
-def tgn_settings(config: Config) -> TgnSettings:
-    """Return the sizes of what is learned."""
-    learn = config.learn
-    return TgnSettings(
-        seed=learn.seed,
-        loss=learn.loss,
-        negatives=learn.negatives,
-        node_memory=learn.memory,
-        columns=learn.columns if learn.item_columns or learn.user_columns else 0,
-    )
 
 
 def explicit(config: Config, generation: Generation) -> Explicit | None:
@@ -80,11 +39,6 @@ def explicit(config: Config, generation: Generation) -> Explicit | None:
     return Explicit(generation, items, users)
 
 
-def limits(config: Config) -> Limits:
-    """Return the ceilings of the tables."""
-    return Limits(max_users=config.state.max_users, max_items=config.state.max_items)
-
-
 def clock_ms() -> int:
     """Return the wall clock in milliseconds."""
     return time.time_ns() // 1_000_000
@@ -98,7 +52,9 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
     from stream.ingest.ingest import Ingest
     from stream.ingest.item import Items
     from stream.ingest.writer import Engine
-    from stream.kafka.source import DeadLetter, Source, ensure_topic, identity
+    from stream.kafka.broker import ensure_topic, identity
+    from stream.kafka.dead_letter import DeadLetter
+    from stream.kafka.source import Source
     from stream.learning.learning import Learning
 
     torch.set_num_threads(1)
@@ -194,47 +150,3 @@ def _goal(config: Config, live: Path, number: int) -> dict[int, int]:
     )
     applied = old.status["applied"]
     return {p: int(applied[p]) for p in range(applied.shape[0]) if applied[p]}
-
-
-def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
-    """Answer requests until `stop`."""
-    from stream import server
-    from stream.answer.reader import Reader
-    from stream.answer.rule import AnswerSettings, ttl
-    from stream.kafka.source import Sink
-
-    begin = time.monotonic()
-    sink = Sink(config.kafka.address, config.kafka.topic, extra=config.kafka.options)
-    describer = Sink(config.kafka.address, config.kafka.items, extra=config.kafka.options)
-    number = version("riverwalk")
-    reader = Reader(
-        graph_settings(config),
-        tgn_settings(config),
-        limits(config),
-        Path(config.state.live) / TABLES,
-        publisher=sink,
-        describer=describer,
-        ready_lag=config.serve.ready_lag,
-        version=number,
-        ttl=ttl(msgspec.structs.asdict(config.seen)),
-        answers=AnswerSettings(**msgspec.structs.asdict(config.answer)),
-    )
-    reader.warm()
-    s = config.serve
-    try:
-        server.run(
-            reader,
-            stop=stop,
-            ready=lambda port, http: ready(f"ready in {time.monotonic() - begin:.1f} s"),
-            host=s.host,
-            port=s.port,
-            http_port=s.http_port,
-            tls=server.context(s.tls_cert, s.tls_key) if s.tls_cert else None,
-            max_clients=s.max_clients,
-            password=s.password or None,
-            unix=s.unix or None,
-            version=number,
-        )
-    finally:
-        sink.close()
-        describer.close()

@@ -249,7 +249,7 @@ def run(config: Config, say: Callable[[str], None], worker: Sequence[str] = WORK
 
 def _embedded_broker(*topics: str) -> Broker:
     """The broker inside this process; imported here, so that an outside broker needs none of it."""
-    from stream.kafka.source import EmbeddedBroker
+    from stream.kafka.broker import EmbeddedBroker
 
     broker: Broker = EmbeddedBroker(topics)
     return broker

@@ -69,9 +69,9 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
 
 def _job(role: str) -> Job:
     """The work of a role; imported here, while the supervisor waits for another process."""
-    from deploy.service import ingest
+    from deploy.service import ingest, serve
 
-    jobs: dict[str, Job] = {"ingest": ingest.ingest, "serve": ingest.serve}
+    jobs: dict[str, Job] = {"ingest": ingest.ingest, "serve": serve.serve}
     return jobs[role]
 
 

@@ -1,6 +1,7 @@
 """Progress bars for what takes a while: a download, a workbook, a production."""
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
@@ -12,7 +13,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from deploy.data import download
+Step = Callable[[int, int], None]
+"""Told the bytes (or rows) so far and those in all; 0 in all where that is not known."""
 
 
 def lively(console: Console) -> bool:
@@ -35,7 +37,7 @@ class Bars:
             disable=not lively(self._console),
         )
 
-    def watch(self, title: str) -> download.Progress:
+    def watch(self, title: str) -> Step:
         """What is told how far something is."""
         if not lively(self._console):
             self._console.print(f"{title} …", style="dim")

@@ -17,17 +17,12 @@ from pathlib import Path
 import msgspec
 import torch
 
+from deploy.config.room import graph_settings, limits, tgn_settings
 from deploy.config.schema import BadConfig, Config
 from deploy.data.dataset import Dataset
 from deploy.data.log import Identity, Past, identity
 from deploy.service.folder import Lock
-from deploy.service.ingest import (
-    clock_ms,
-    explicit,
-    graph_settings,
-    limits,
-    tgn_settings,
-)
+from deploy.service.ingest import clock_ms, explicit
 from state.storage.store import Store
 from stream.error import BadSource
 from stream.generation.generation import Generation

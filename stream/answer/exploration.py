@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from state.retrieval.exploration import FRONT, fitting
-from stream.answer.rule import AnswerSettings
+from stream.answer.setting import AnswerSettings
 from stream.catalogue.catalogue import Catalogue, Value
 
 SHELF: Final = 1_024  # new items a word remembers at least, the newest

@@ -16,7 +16,6 @@ from state.counter.mixture import NAMES, weights
 from state.error import BadStore
 from state.record.layout import START
 from state.record.setting import GraphSettings
-from stream.answer import similar as chart
 from stream.answer.explanation import explained
 from stream.answer.request import (
     Answer,
@@ -25,7 +24,9 @@ from stream.answer.request import (
     Similar,
     Trending,
 )
-from stream.answer.rule import AnswerSettings
+from stream.answer.setting import AnswerSettings
+from stream.answer.similar import alike, warm
+from stream.answer.trending import rising
 from stream.catalogue.catalogue import Value
 from stream.catalogue.filter import Filter
 from stream.error import BadRequest
@@ -127,7 +128,7 @@ class Reader:
         engine.rank(Rank("", []))
         engine.scorer.learned_inputs(-1, 1)
         engine.arrangement.warm()
-        chart.warm(engine)
+        warm(engine)
         explained(engine, "", START, None)
 
     def recommend(self, request: Recommend) -> Answer:
@@ -164,11 +165,11 @@ class Reader:
     def similar(self, request: Similar) -> Answer:
         """Return the items like an item, lately or over all time."""
         row = self._item(request.item)
-        return self._answer(*chart.alike(self._engine(), row, request))
+        return self._answer(*alike(self._engine(), row, request))
 
     def trending(self, request: Trending) -> Answer:
         """Return the items with the largest decayed counts, and these."""
-        found, half_life_ms = chart.rising(self._engine(), request)
+        found, half_life_ms = rising(self._engine(), request)
         answer = self._answer(*found)
         answer.half_life_ms = half_life_ms
         return answer

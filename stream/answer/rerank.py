@@ -19,8 +19,8 @@ from state.retrieval.fallback import fill
 from stream import metric
 from stream.answer.exploration import SEEDS, Exploration
 from stream.answer.request import Recommend
-from stream.answer.rule import AnswerSettings
 from stream.answer.scorer import Scorer
+from stream.answer.setting import AnswerSettings
 from tgn.inference.diversity import capped, likeness, mixed
 
 VARIED = 3  # candidates that variety chooses from, for each place

@@ -7,7 +7,7 @@ import numpy as np
 from state.counter.cooccurrence import busiest
 from state.counter.trend import between, trend, trending
 from state.retrieval.similar import COUNTED, kin, similar
-from stream.answer.request import Similar, Trending
+from stream.answer.request import Similar
 from stream.ingest.writer import Engine
 from tgn.inference.collaborative import likeness
 
@@ -38,24 +38,6 @@ def alike(engine: Engine, row: int, request: Similar) -> Found:
             return busy[best], weight[best]
         n = kin(state, scratch, row, COUNTED, rows, weights)
         return rows[:n], weights[:n]
-
-
-def rising(engine: Engine, request: Trending) -> tuple[Found, int]:
-    """Items with the largest decayed counts, and the half-life of the counts in ms.
-
-    The usual half-life without a rule is answered from a board that is always kept; else every item is looked at.
-    """
-    state = engine.state
-    rows, weights = np.zeros(request.k, np.int32), np.zeros(request.k, np.float32)
-    t, half = int(state.world[0]["t"]), float(request.half_life_ms)
-    taken = int(between(state, half)[3])
-    with engine.scorer.barring(NONE, request.filter, t, request.category) as scratch:
-        if half or request.filter is not None or request.category:
-            size = min(int(state.world[0]["items"]), scratch.barred.shape[0])
-            n = trend(state, t, half, scratch.barred, size, rows, weights)
-        else:
-            n = trending(state, t, scratch.barred, rows, weights)
-    return (rows[:n], weights[:n]), taken
 
 
 def warm(engine: Engine) -> None:

@@ -24,9 +24,9 @@ import msgspec
 from stream.catalogue.catalogue import Value, decode
 from stream.catalogue.filter import FIELD
 from stream.error import BadEvent, BadRequest, BadSource
+from stream.event.identifier import name
 from stream.file.format import text_lines
 from stream.generation.metadata import MOST
-from stream.service.argument import name
 
 Fields = Mapping[str, Any]
 Reject = Callable[[BadEvent], None]

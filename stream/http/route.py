@@ -33,6 +33,7 @@ from stream.answer.request import Answer, Recommend, Similar, Trending
 from stream.answer.rule import parse as rule
 from stream.catalogue.filter import parse
 from stream.error import BadRequest
+from stream.event import identifier
 from stream.http.page import POLICY, page
 from stream.http.query import (
     all_known,
@@ -41,9 +42,9 @@ from stream.http.query import (
     rules,
     yes,
 )
-from stream.resp.discover import half_life, narrow
 from stream.service import argument
 from stream.service.address import is_loopback
+from stream.service.argument import half_life, narrow
 from stream.service.erasure import erased
 from stream.service.session import Late, Service
 
@@ -167,7 +168,7 @@ class Site:
         if route is None:
             return _error(404, f"nothing is at {path[:100]!r}; / tells what is")
         try:
-            parts = [argument.text("path", unquote_to_bytes(part)) for part in rest]
+            parts = [identifier.text("path", unquote_to_bytes(part)) for part in rest]
             reply, result = _json(200, await route(parts, options_of(query))), "ok"
         except BadRequest as exc:
             reply, result = _error(self._status(exc), str(exc)), "error"
@@ -191,7 +192,7 @@ class Site:
 
     async def _recommend(self, parts: list[str], options: dict[str, str]) -> Any:
         request = Recommend(
-            argument.name("user", parts[0].encode()),
+            identifier.name("user", parts[0].encode()),
             k=k(options),
             include_seen=yes("include_seen", options.pop("include_seen", "no")),
             with_scores=True,
@@ -201,7 +202,7 @@ class Site:
             request.after = argument.place(options.pop("after").encode())
             request.timeout_ms = argument.timeout(options.pop("timeout", "1000").encode())
         request.exclude = [
-            argument.name("item", word.encode()) for word in options.pop("exclude", "").split(",") if word
+            identifier.name("item", word.encode()) for word in options.pop("exclude", "").split(",") if word
         ]
         if "filter" in options:
             request.filter = parse(options.pop("filter"))
@@ -223,7 +224,7 @@ class Site:
         return {"user": request.user, **_listed(self._backend.recommend(request))}
 
     async def _similar(self, parts: list[str], options: dict[str, str]) -> Any:
-        request = Similar(argument.name("item", parts[0].encode()), k(options))
+        request = Similar(identifier.name("item", parts[0].encode()), k(options))
         request.all_time = yes("alltime", options.pop("alltime", "no"))
         narrow(request, rules(options))
         all_known(options, "k, alltime, filter, category")
@@ -239,14 +240,14 @@ class Site:
         return _listed(self._backend.trending(request))
 
     async def _explain(self, parts: list[str], options: dict[str, str]) -> Any:
-        user, item = argument.name("user", parts[0].encode()), argument.name("item", parts[1].encode())
+        user, item = identifier.name("user", parts[0].encode()), identifier.name("item", parts[1].encode())
         filter = parse(options.pop("filter")) if "filter" in options else None
         all_known(options, "filter")
         with _missing():
             return self._backend.explain(user, item, filter)
 
     async def _item(self, parts: list[str], options: dict[str, str]) -> Any:
-        item = argument.name("item", parts[0].encode())
+        item = identifier.name("item", parts[0].encode())
         all_known(options, "none")
         found = self._backend.item(item)
         if found is None:
@@ -256,7 +257,7 @@ class Site:
         return {"item": item, "fields": found}
 
     async def _forget(self, parts: list[str], options: dict[str, str]) -> Any:
-        user = argument.name("user", parts[0].encode())
+        user = identifier.name("user", parts[0].encode())
         all_known(options, "none")
         return await erased(self._service, user)
 

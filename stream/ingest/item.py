@@ -16,9 +16,9 @@ from stream import metric
 from stream.catalogue.catalogue import Value, decode
 from stream.error import BadEvent, BadRequest
 from stream.event.batch import Record
+from stream.event.identifier import name
 from stream.generation.metadata import MOST
 from stream.ingest.writer import Engine
-from stream.service.argument import name
 
 log = structlog.get_logger()
 

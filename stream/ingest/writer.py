@@ -18,8 +18,8 @@ from state.storage.store import Store
 from state.storage.table import Table
 from stream.answer.request import Answer, Rank, Recommend
 from stream.answer.rerank import Arrangement
-from stream.answer.rule import AnswerSettings
 from stream.answer.scorer import Scorer
+from stream.answer.setting import AnswerSettings
 from stream.catalogue.catalogue import Catalogue
 from stream.event.batch import Batch, hashed, merged, picked
 from stream.generation.generation import Generation

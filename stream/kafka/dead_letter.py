@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from stream.event.batch import Record
+from stream.kafka.broker import Extra
+from stream.kafka.sink import Sink
 
 MAX_LETTER_BYTES: Final = 900_000  # a default broker takes 1 048 588 with headers
 WAIT_S: Final = 10.0
@@ -65,3 +67,10 @@ class Letters:
     def close(self) -> None:
         """Let the broker go."""
         self._outlet.close()
+
+
+class DeadLetter(Letters):
+    """Where records go that are no events; `origin` is the topic they come from."""
+
+    def __init__(self, address: str, topic: str, *, origin: str = "", extra: Extra | None = None) -> None:
+        super().__init__(Sink(address, topic, timeout_s=WAIT_S, extra=extra), origin)

@@ -10,7 +10,7 @@ falls below the best of them, that one serves until the learned one has recovere
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import structlog
@@ -19,6 +19,7 @@ from state.ranking.feature import FEATURES, NAMES
 from state.ranking.sample import UNIFORM, Sample
 from stream.generation.generation import Generation
 from stream.generation.status import RANKERS
+from stream.learning.guard import JUDGED, MARGIN, WINDOW, Judged, ranks
 from stream.learning.job import Job
 from stream.learning.refit import Refit
 from tgn.inference.ranker import SCORES, inputs
@@ -27,9 +28,6 @@ from tgn.training.ranker import Ranker, RankerSettings
 
 log = structlog.get_logger()
 
-WINDOW = 2_000  # events the live quality looks back on
-JUDGED = 500  # events before the guard may act
-MARGIN = 0.003  # MRR the learned ranker may stay behind
 KEPT = 24  # past steps the ranker learns from again
 STEP = 256  # events a step
 COLUMNS = 48  # items of a sample that a step learns from
@@ -50,36 +48,6 @@ def hidden(without: Collection[str]) -> np.ndarray:
     if "counted" in without:
         names |= set(NAMES)
     return np.array([k for k, name in enumerate(NAMES) if name in names], np.int64)
-
-
-class Judged(NamedTuple):
-    """Ranks of n events by each ranker, before any of them was learned from.
-
-    float64 [n]; NaN where the true item was one the user had and may not have again.
-    """
-
-    riverwalk: np.ndarray
-    blend: np.ndarray
-    own_recency: np.ndarray
-    popularity: np.ndarray
-    served: np.ndarray  # by the one of them that served at the time
-
-
-def ranks(score: np.ndarray, sample: Sample, n: int) -> np.ndarray:
-    """Return the place of each true item, float64 [n]; ties share the mean of their places.
-
-    Items that are no candidates come after all candidates, by popularity (or nowhere, where that was not
-    worked out).  A score that is not finite comes last.
-    """
-    found, label = sample.found[:n], sample.label[:n]
-    place = np.arange(score.shape[1])[None]
-    clean = np.where((place < found[:, None]) & np.isfinite(score), score, -1e30)
-    mine = np.take_along_axis(clean, np.maximum(label, 0)[:, None], 1)
-    inside = 0.5 * ((clean > mine).sum(1) + (clean >= mine).sum(1) - 1) + 1
-    outside = np.where(sample.better[:n] < 0, np.inf, found + sample.better[:n] + 0.5 * sample.equal[:n] + 1)
-    broken = mine[:, 0] <= -1e30
-    at: np.ndarray = np.where((label >= 0) & (label < found), np.where(broken, found, inside), outside)
-    return at
 
 
 class Learning:

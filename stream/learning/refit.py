@@ -9,7 +9,8 @@ import numpy as np
 
 from state.counter.cooccurrence import busiest, gram
 from stream.generation.generation import Generation
-from tgn.inference.collaborative import fit, score
+from tgn.inference.collaborative import score
+from tgn.training.collaborative import fit
 
 REST = 12.0  # a thread beside rests so many times as long as it fitted: live, fitting takes 8 % of a core at most
 Fitted = tuple[np.ndarray, np.ndarray, np.ndarray]

@@ -8,10 +8,9 @@ import structlog
 
 from stream import metric
 from stream.error import BadFrame, BadRequest, BadSource
-from stream.resp import discover, handshake, recommend
+from stream.event.identifier import short
+from stream.resp import discover, forget, handshake, item, recommend
 from stream.resp.codec import Error, Reply, Status, encode
-from stream.service import erasure
-from stream.service.argument import short
 from stream.service.session import Session
 
 log = structlog.get_logger()
@@ -99,11 +98,11 @@ COMMANDS: Final[dict[bytes, Command]] = {
     b"SIMILAR": _command(discover.similar, discover.SIMILAR),
     b"TRENDING": _command(discover.trending, discover.TRENDING),
     b"EXPLAIN": _command(discover.explain, discover.EXPLAIN),
-    b"EVENT": _command(recommend.event, "user item [type] [value] [t]"),
-    b"ITEM": _command(recommend.item, "item [json]"),
-    b"HIDE": _command(recommend.hide, "item"),
-    b"UNHIDE": _command(recommend.unhide, "item"),
-    b"FORGET": _command(erasure.forget, "user [TIMEOUT ms]"),
+    b"EVENT": _command(item.event, "user item [type] [value] [t]"),
+    b"ITEM": _command(item.item, "item [json]"),
+    b"HIDE": _command(item.hide, "item"),
+    b"UNHIDE": _command(item.unhide, "item"),
+    b"FORGET": _command(forget.forget, "user [TIMEOUT ms]"),
     b"INFO": _command(handshake.info, "[section]"),
     b"PING": _command(handshake.ping, "[message]"),
     b"ECHO": _command(handshake.echo, "message"),

@@ -10,22 +10,20 @@ far as such counts are kept.  With scores each item is followed by its own.  CAT
 first of its `categories`.  EXPLAIN replies with names and values, see `stream.answer.explanation`.
 """
 
-import re
 from typing import Final
 
 from stream.answer.request import Recommend, Similar, Trending
-from stream.catalogue.filter import UNIT_MS, parse
+from stream.catalogue.filter import parse
 from stream.error import BadRequest
+from stream.event.identifier import name, short, text
 from stream.resp.codec import Reply
-from stream.resp.recommend import shown
-from stream.service.argument import count, name, short, text
+from stream.resp.reply import shown
+from stream.service.argument import count, half_life, narrow
 from stream.service.session import Session
 
 SIMILAR: Final = "item [k] [ALLTIME] [WITHSCORES] [FILTER expression] [CATEGORY name]"
 TRENDING: Final = "[k] [HALFLIFE duration] [WITHSCORES] [FILTER expression] [CATEGORY name]"
 EXPLAIN: Final = "user item [FILTER expression]"
-_DURATION: Final = re.compile(rb"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhdw])", re.IGNORECASE)
-LONGEST_MS: Final = 36_500 * UNIT_MS["d"]
 
 
 def similar(session: Session, args: list[bytes]) -> Reply:
@@ -62,26 +60,6 @@ def explain(session: Session, args: list[bytes]) -> Reply:
     return dict(session.service.backend.explain(name("user", args[0]), name("item", args[1]), filter))
 
 
-def half_life(word: bytes, what: str = "HALFLIFE") -> int:
-    """A duration such as 30m in milliseconds."""
-    found = _DURATION.fullmatch(word)
-    if found is not None:
-        ms = round(float(found[1]) * UNIT_MS[found[2].decode().lower()])
-        if 1 <= ms <= LONGEST_MS:
-            return ms
-    raise BadRequest(
-        f"{what} is {short(word)}; wanted a duration such as 90s, 30m, 1h, 7d or 4w, at most 36500d"
-    )
-
-
-def category(word: bytes) -> str:
-    """The name of a category."""
-    told = text("CATEGORY", word)
-    if not told:
-        raise BadRequest("CATEGORY is ''; wanted the name of a category")
-    return told
-
-
 def _k(words: list[bytes]) -> int:
     """How many items are wanted, taken from the front of the words where it stands there."""
     return count(words.pop(0)) if words and not words[0][:1].isalpha() else count()
@@ -97,11 +75,3 @@ def _options(words: list[bytes], flags: set[bytes], valued: set[bytes], syntax: 
             raise BadRequest(f"{short(word)} is no option here; wanted {syntax}, each option once")
         found[option] = next(left, b"") if option in valued else b""
     return found
-
-
-def narrow(request: Similar | Trending, found: dict[bytes, bytes]) -> None:
-    """Take the options that say what items of a list must be."""
-    if b"FILTER" in found:
-        request.filter = parse(text("FILTER", found[b"FILTER"]))
-    if b"CATEGORY" in found:
-        request.category = category(found[b"CATEGORY"])

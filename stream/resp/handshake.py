@@ -1,6 +1,7 @@
 """The commands that any Redis client may send before it asks anything, answered as Redis answers them."""
 
 from stream.error import BadRequest
+from stream.event.identifier import short, text
 from stream.resp.codec import (
     OK,
     Error,
@@ -8,7 +9,6 @@ from stream.resp.codec import (
     Status,
     Text,
 )
-from stream.service.argument import short, text
 from stream.service.session import Session
 
 MAX_NAME_BYTES = 256

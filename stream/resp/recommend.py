@@ -16,29 +16,17 @@ takes longer than TIMEOUT (1 s unless told), the reply is an error that says how
 the question may be asked again.
 """
 
-import re
 from collections.abc import Coroutine
 from typing import Any
 
-import msgspec
-
-from stream.answer.request import MAX_K, Answer, Rank, Recommend
+from stream.answer.request import MAX_K, Rank, Recommend
 from stream.answer.rule import parse as rule
-from stream.catalogue.catalogue import decode as described
 from stream.catalogue.filter import parse
-from stream.error import BadEvent, BadRequest
-from stream.event.event import FORGOTTEN, Event, decode
+from stream.error import BadRequest
+from stream.event.identifier import name, short, text
 from stream.resp.codec import Reply
-from stream.service.argument import (
-    count,
-    name,
-    number,
-    place,
-    share,
-    short,
-    text,
-    timeout,
-)
+from stream.resp.reply import shown
+from stream.service.argument import count, place, share, timeout
 from stream.service.session import Session
 
 OPTIONS = (
@@ -59,70 +47,6 @@ def recommend(session: Session, args: list[bytes]) -> Reply | Coroutine[Any, Any
 async def _recommend_after(session: Session, request: Recommend) -> Reply:
     session.wait_s = await session.service.reach(request)
     return shown(session.service.backend.recommend(request), request)
-
-
-async def event(session: Session, args: list[bytes]) -> Reply:
-    """Publish an event; the reply is its place in the topic, partition:offset."""
-    if not 2 <= len(args) <= 5:
-        raise BadRequest("wanted EVENT user item [type] [value] [t]")
-    return _place(await session.service.backend.publish(happened(args, session.service.clock())))
-
-
-async def item(session: Session, args: list[bytes]) -> Reply:
-    """What an item is; with a JSON object of fields, tell it: all of them, `null` for nothing any more."""
-    if not 1 <= len(args) <= 2:
-        raise BadRequest("wanted ITEM item [{json}]")
-    backend, which = session.service.backend, name("item", args[0])
-    if len(args) == 1:
-        found = backend.item(which)
-        return None if found is None else dict(found)  # type: ignore[arg-type]
-    try:
-        fields = described(args[1])
-    except BadEvent as exc:
-        raise BadRequest(f"no description of an item: {exc}") from exc
-    return _place(await backend.describe(which, fields))
-
-
-async def hide(session: Session, args: list[bytes]) -> Reply:
-    """Leave an item out of every answer, from the next one on."""
-    return await _hidden(session, args, True)
-
-
-async def unhide(session: Session, args: list[bytes]) -> Reply:
-    """Let an item be in answers again."""
-    return await _hidden(session, args, False)
-
-
-async def _hidden(session: Session, args: list[bytes], hidden: bool) -> Reply:
-    if len(args) != 1:
-        raise BadRequest(f"wanted {'HIDE' if hidden else 'UNHIDE'} item")
-    backend, which = session.service.backend, name("item", args[0])
-    fields = {key: value for key, value in (backend.item(which) or {}).items() if key != "hidden"}
-    if hidden:
-        fields["hidden"] = True
-    return _place(await backend.describe(which, fields or None))
-
-
-def _place(place: tuple[int, int]) -> str:
-    return f"{place[0]}:{place[1]}"
-
-
-def happened(args: list[bytes], now_ms: int) -> Event:
-    """The event that the words of EVENT describe; the same reading as that of a record decides what is one."""
-    words = [text("user, item, type, value or t", word) for word in args]
-    fields: dict[str, str | float | int] = {"user": words[0], "item": words[1], "t": now_ms}
-    if len(words) > 2:
-        fields["type"] = words[2].lower()
-    if len(words) > 3:
-        fields["value"] = number("value", words[3])
-    if len(words) > 4:
-        fields["t"] = int(words[4]) if re.fullmatch(r"-?\d{1,18}", words[4], re.ASCII) else words[4]
-    if fields.get("type") == FORGOTTEN:
-        raise BadRequest("EVENT forgets nobody; wanted FORGET user")
-    try:
-        return decode(msgspec.json.encode(fields), now_ms)
-    except BadEvent as exc:
-        raise BadRequest(f"no event: {exc}") from exc
 
 
 def recommendation(args: list[bytes]) -> Recommend:
@@ -222,15 +146,3 @@ def rank(session: Session, args: list[bytes]) -> Reply:
     request = Rank(name("user", args[0]), _items(args[1 : len(args) - scored], syntax), scored)
     answer = session.service.backend.rank(request)
     return shown(answer, Recommend("", with_scores=scored))
-
-
-def shown(answer: Answer, request: Recommend) -> Reply:
-    """An answer as a list: items, each with its score and its reason after it where they were asked for."""
-    if not request.with_scores and not request.with_reasons:
-        return list(answer.items)
-    columns: list[list[str] | list[float]] = [answer.items]
-    if request.with_scores:
-        columns.append(answer.scores)
-    if request.with_reasons:
-        columns.append(answer.reasons)
-    return [value for row in zip(*columns, strict=True) for value in row]

@@ -2,38 +2,15 @@
 
 import math
 import re
+from typing import Final
 
-from stream.answer.request import MAX_K
+from stream.answer.request import MAX_K, Similar, Trending
+from stream.catalogue.filter import UNIT_MS, parse
 from stream.error import BadRequest
-from stream.event.event import MAX_ID_BYTES
+from stream.event.identifier import short, text
 
 MAX_TIMEOUT_MS = 60_000
 _PLACE = re.compile(rb"(\d{1,9}):(\d{1,18})")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-
-
-def short(word: bytes) -> str:
-    """A word as it is shown in an error."""
-    shown = word[:64].decode(errors="replace")
-    return repr(shown if len(word) <= 64 else shown + "…")
-
-
-def text(what: str, word: bytes) -> str:
-    """A word as text."""
-    try:
-        return word.decode()
-    except UnicodeDecodeError as exc:
-        raise BadRequest(f"{what} {short(word)} is not UTF-8 (byte {exc.start})") from exc
-
-
-def name(what: str, word: bytes) -> str:
-    """The id of a user or an item."""
-    if not 1 <= len(word) <= MAX_ID_BYTES:
-        raise BadRequest(f"{what} has {len(word)} bytes; wanted 1 to {MAX_ID_BYTES}")
-    told = text(what, word)
-    if not told.isprintable() and _CONTROL.search(told):
-        raise BadRequest(f"{what} {told!r} holds a control character")
-    return told
 
 
 def count(word: bytes = b"10", *, what: str = "k") -> int:
@@ -78,3 +55,37 @@ def timeout(word: bytes) -> int:
     if word.isdigit() and len(word) <= 6 and (limit := int(word)) <= MAX_TIMEOUT_MS:
         return limit
     raise BadRequest(f"TIMEOUT is {short(word)}; wanted milliseconds, 0 to {MAX_TIMEOUT_MS}")
+
+
+_DURATION: Final = re.compile(rb"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhdw])", re.IGNORECASE)
+
+
+LONGEST_MS: Final = 36_500 * UNIT_MS["d"]
+
+
+def half_life(word: bytes, what: str = "HALFLIFE") -> int:
+    """A duration such as 30m in milliseconds."""
+    found = _DURATION.fullmatch(word)
+    if found is not None:
+        ms = round(float(found[1]) * UNIT_MS[found[2].decode().lower()])
+        if 1 <= ms <= LONGEST_MS:
+            return ms
+    raise BadRequest(
+        f"{what} is {short(word)}; wanted a duration such as 90s, 30m, 1h, 7d or 4w, at most 36500d"
+    )
+
+
+def category(word: bytes) -> str:
+    """The name of a category."""
+    told = text("CATEGORY", word)
+    if not told:
+        raise BadRequest("CATEGORY is ''; wanted the name of a category")
+    return told
+
+
+def narrow(request: Similar | Trending, found: dict[bytes, bytes]) -> None:
+    """Take the options that say what items of a list must be."""
+    if b"FILTER" in found:
+        request.filter = parse(text("FILTER", found[b"FILTER"]))
+    if b"CATEGORY" in found:
+        request.category = category(found[b"CATEGORY"])

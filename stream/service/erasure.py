@@ -17,13 +17,10 @@ when those are written anew, which begins within `learn.save_seconds`.
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
-from stream.error import BadRequest
 from stream.resp.codec import Reply
-from stream.service.argument import name, timeout
-from stream.service.session import Late, Service, Session
+from stream.service.session import Late, Service
 
 WAIT_MS: Final = 5_000
 NOT_REMOVED: Final = (
@@ -31,17 +28,6 @@ NOT_REMOVED: Final = (
     "retention takes them; the file of explicit columns; a salted hash that keeps a replay from bringing the user back"
 )
 Receipt = dict[str, Reply]
-
-
-async def forget(session: Session, args: list[bytes]) -> Reply:
-    """Remove all that is remembered of a user; the reply is a receipt."""
-    if len(args) not in (1, 3) or (len(args) == 3 and args[1].upper() != b"TIMEOUT"):
-        raise BadRequest("wanted FORGET user [TIMEOUT ms]")
-    wait_ms = timeout(args[2]) if len(args) == 3 else WAIT_MS
-    began = time.perf_counter()
-    told = await erased(session.service, name("user", args[0]), wait_ms)
-    session.wait_s = time.perf_counter() - began
-    return told
 
 
 async def erased(service: Service, user: str, wait_ms: int = WAIT_MS) -> Receipt:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from stream.answer.request import Backend, Recommend
+from stream.answer.request import Recommend
 from stream.error import BadRequest
+from stream.service.backend import Backend
 from stream.service.wait import Waiting
 
 LOGIN_TRIES = 5  # wrong passwords before a client is hung up on

@@ -183,7 +183,7 @@ def load(instance: Instance, second: int) -> None:
     from deploy.client.client import Client
     from deploy.config.schema import Serve
     from stream.event.event import Event, encode
-    from stream.kafka.source import Sink
+    from stream.kafka.sink import Sink
 
     now = int(time.time() * 1000)
     sink = Sink(instance.broker, "events")

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deploy.config.room import graph_settings, limits, tgn_settings
 from deploy.config.schema import BadConfig
-from deploy.service.ingest import graph_settings, limits, tgn_settings
 from deploy.train.training import Training
 from state.error import BadStore
 from state.record.setting import GraphSettings

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.bench import aging, harness
+from deploy.bench import aging, bench
 from deploy.chart import line
 from deploy.config.schema import BadConfig, Config
 from deploy.data import drift
@@ -90,6 +90,6 @@ def test_a_picture_has_a_line_a_name_in_each_panel_and_all_of_it_inside() -> Non
 
 def test_only_what_is_drawn_takes_a_picture(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match="only aging is drawn"):
-        harness.run("rank", Config(), str(tmp_path / "a.svg"))
+        bench.run("rank", Config(), str(tmp_path / "a.svg"))
     with pytest.raises(BadConfig, match="only SVG is drawn"):
-        harness.run("aging", Config(), str(tmp_path / "a.png"))
+        bench.run("aging", Config(), str(tmp_path / "a.png"))

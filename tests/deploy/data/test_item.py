@@ -15,7 +15,8 @@ from deploy.main import main
 from stream.catalogue.catalogue import decode
 from stream.error import BadSource
 from stream.event.batch import Record
-from stream.kafka.source import EmbeddedBroker, Source
+from stream.kafka.broker import EmbeddedBroker
+from stream.kafka.source import Source
 
 EVENTS = "user,item,timestamp\na,POST,1\na,x,2\n"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.config.room import graph_settings, limits, tgn_settings
 from deploy.config.schema import BadConfig
 from deploy.service.folder import Lock
-from deploy.service.ingest import graph_settings, limits, tgn_settings
 from state.error import BadStore
 from state.storage.store import Store
 from stream.error import BadSource

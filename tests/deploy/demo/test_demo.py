@@ -9,8 +9,9 @@ from rich.console import Console
 from deploy.client.gauge import Reading, fields
 from deploy.config.schema import Config
 from deploy.data import dataset
+from deploy.data.survey import survey
 from deploy.demo import screen
-from deploy.demo.follow import Follow, Pick, Taken, survey
+from deploy.demo.follow import Follow, Pick, Taken
 from deploy.demo.tip import tips
 from stream.event.event import Event
 

@@ -17,7 +17,7 @@ from deploy.evaluate.backtest import Backtest, BacktestSettings
 from deploy.evaluate.protocol import split
 from state.ranking.feature import NAMES
 from state.ranking.sample import Sample
-from stream.learning.learning import Judged
+from stream.learning.guard import Judged
 from tgn.inference.layout import TgnSettings
 
 TOP = {"data", "protocol", "visible", "learning", "new_only", "seeds", "events", "rows", "compare"}

@@ -11,7 +11,9 @@ from deploy.config.schema import BadConfig, Serve
 from deploy.produce.producer import Consumed, Producer, Stopped
 from deploy.produce.speed import Speed, parse
 from stream.event.event import Event, decode
-from stream.kafka.source import EmbeddedBroker, Sink, Source
+from stream.kafka.broker import EmbeddedBroker
+from stream.kafka.sink import Sink
+from stream.kafka.source import Source
 
 
 @pytest.fixture

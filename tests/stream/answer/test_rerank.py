@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from stream.answer.request import Recommend
-from stream.answer.rule import AnswerSettings, parse
+from stream.answer.rule import parse
+from stream.answer.setting import AnswerSettings
 from stream.ingest.writer import Engine
 from tests.system.test_engine import HOUR, Pair, shop
 from tgn.inference.diversity import likeness, mixed, sameness

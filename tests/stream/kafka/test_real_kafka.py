@@ -12,13 +12,9 @@ from confluent_kafka.cimpl import NewPartitions
 
 from deploy import kafka
 from deploy.config.schema import BadConfig
-from stream.kafka.source import (
-    Sink,
-    Source,
-    ensure_topic,
-    identity,
-    ready,
-)
+from stream.kafka.broker import ensure_topic, identity, ready
+from stream.kafka.sink import Sink
+from stream.kafka.source import Source
 from tests.fixture.broker import TopicSuite, read, until
 
 pytestmark = pytest.mark.kafka

@@ -10,15 +10,10 @@ import pytest
 from stream.error import BadSource
 from stream.event.batch import Record
 from stream.kafka import source as kafka
-from stream.kafka.source import (
-    DeadLetter,
-    EmbeddedBroker,
-    Sink,
-    Source,
-    ensure_topic,
-    identity,
-    ready,
-)
+from stream.kafka.broker import EmbeddedBroker, ensure_topic, identity, ready
+from stream.kafka.dead_letter import DeadLetter
+from stream.kafka.sink import Sink
+from stream.kafka.source import Source
 from tests.fixture.broker import PLAIN, TopicSuite, read
 
 

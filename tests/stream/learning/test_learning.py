@@ -9,7 +9,8 @@ from state.record.setting import GraphSettings
 from stream.generation.generation import Generation, Limits
 from stream.generation.status import RANKERS
 from stream.ingest.writer import Engine
-from stream.learning.learning import Learning, ranks
+from stream.learning.guard import ranks
+from stream.learning.learning import Learning
 from tests.system.test_engine import batch, shop
 from tgn.inference.layout import TgnSettings
 

@@ -11,8 +11,9 @@ from state.counter.update import learn
 from state.record.setting import GraphSettings
 from stream.generation.generation import Generation, Limits
 from stream.learning.refit import Refit
-from tgn.inference.collaborative import SCALE, SlowSettings, fit, score
+from tgn.inference.collaborative import SCALE, SlowSettings, score
 from tgn.inference.layout import TgnSettings
+from tgn.training.collaborative import fit
 
 
 def generation(

@@ -1,0 +1,60 @@
+"""The serving process: answer requests until it is told to stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from deploy.config.room import graph_settings, limits, tgn_settings
+from deploy.config.schema import Config
+from deploy.service.folder import TABLES
+
+
+def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
+    """Answer requests until `stop`."""
+    from stream import server
+    from stream.answer.reader import Reader
+    from stream.answer.rule import ttl
+    from stream.answer.setting import AnswerSettings
+    from stream.kafka.sink import Sink
+
+    begin = time.monotonic()
+    sink = Sink(config.kafka.address, config.kafka.topic, extra=config.kafka.options)
+    describer = Sink(config.kafka.address, config.kafka.items, extra=config.kafka.options)
+    number = version("riverwalk")
+    reader = Reader(
+        graph_settings(config),
+        tgn_settings(config),
+        limits(config),
+        Path(config.state.live) / TABLES,
+        publisher=sink,
+        describer=describer,
+        ready_lag=config.serve.ready_lag,
+        version=number,
+        ttl=ttl(msgspec.structs.asdict(config.seen)),
+        answers=AnswerSettings(**msgspec.structs.asdict(config.answer)),
+    )
+    reader.warm()
+    s = config.serve
+    try:
+        server.run(
+            reader,
+            stop=stop,
+            ready=lambda port, http: ready(f"ready in {time.monotonic() - begin:.1f} s"),
+            host=s.host,
+            port=s.port,
+            http_port=s.http_port,
+            tls=server.context(s.tls_cert, s.tls_key) if s.tls_cert else None,
+            max_clients=s.max_clients,
+            password=s.password or None,
+            unix=s.unix or None,
+            version=number,
+        )
+    finally:
+        sink.close()
+        describer.close()

@@ -1,0 +1,79 @@
+"""The commands EVENT, ITEM, HIDE and UNHIDE."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from stream.catalogue.catalogue import decode as described
+from stream.error import BadEvent, BadRequest
+from stream.event.event import FORGOTTEN, Event, decode
+from stream.event.identifier import name, text
+from stream.resp.codec import Reply
+from stream.service.argument import number
+from stream.service.session import Session
+
+
+async def event(session: Session, args: list[bytes]) -> Reply:
+    """Publish an event; the reply is its place in the topic, partition:offset."""
+    if not 2 <= len(args) <= 5:
+        raise BadRequest("wanted EVENT user item [type] [value] [t]")
+    return _place(await session.service.backend.publish(happened(args, session.service.clock())))
+
+
+async def item(session: Session, args: list[bytes]) -> Reply:
+    """What an item is; with a JSON object of fields, tell it: all of them, `null` for nothing any more."""
+    if not 1 <= len(args) <= 2:
+        raise BadRequest("wanted ITEM item [{json}]")
+    backend, which = session.service.backend, name("item", args[0])
+    if len(args) == 1:
+        found = backend.item(which)
+        return None if found is None else dict(found)  # type: ignore[arg-type]
+    try:
+        fields = described(args[1])
+    except BadEvent as exc:
+        raise BadRequest(f"no description of an item: {exc}") from exc
+    return _place(await backend.describe(which, fields))
+
+
+async def hide(session: Session, args: list[bytes]) -> Reply:
+    """Leave an item out of every answer, from the next one on."""
+    return await _hidden(session, args, True)
+
+
+async def unhide(session: Session, args: list[bytes]) -> Reply:
+    """Let an item be in answers again."""
+    return await _hidden(session, args, False)
+
+
+async def _hidden(session: Session, args: list[bytes], hidden: bool) -> Reply:
+    if len(args) != 1:
+        raise BadRequest(f"wanted {'HIDE' if hidden else 'UNHIDE'} item")
+    backend, which = session.service.backend, name("item", args[0])
+    fields = {key: value for key, value in (backend.item(which) or {}).items() if key != "hidden"}
+    if hidden:
+        fields["hidden"] = True
+    return _place(await backend.describe(which, fields or None))
+
+
+def _place(place: tuple[int, int]) -> str:
+    return f"{place[0]}:{place[1]}"
+
+
+def happened(args: list[bytes], now_ms: int) -> Event:
+    """The event that the words of EVENT describe; the same reading as that of a record decides what is one."""
+    words = [text("user, item, type, value or t", word) for word in args]
+    fields: dict[str, str | float | int] = {"user": words[0], "item": words[1], "t": now_ms}
+    if len(words) > 2:
+        fields["type"] = words[2].lower()
+    if len(words) > 3:
+        fields["value"] = number("value", words[3])
+    if len(words) > 4:
+        fields["t"] = int(words[4]) if re.fullmatch(r"-?\d{1,18}", words[4], re.ASCII) else words[4]
+    if fields.get("type") == FORGOTTEN:
+        raise BadRequest("EVENT forgets nobody; wanted FORGET user")
+    try:
+        return decode(msgspec.json.encode(fields), now_ms)
+    except BadEvent as exc:
+        raise BadRequest(f"no event: {exc}") from exc
