@@ -19,7 +19,8 @@ import numpy as np
 
 from state.retrieval.exploration import FRONT, fitting
 from stream.answer.setting import AnswerSettings
-from stream.catalogue.catalogue import Catalogue, Value
+from stream.catalogue.catalogue import Catalogue
+from stream.catalogue.record import Value
 
 SHELF: Final = 1_024  # new items a word remembers at least, the newest
 LOOK: Final = 8  # of those that fit a request is told

@@ -27,8 +27,8 @@ from stream.answer.request import (
 from stream.answer.setting import AnswerSettings
 from stream.answer.similar import alike, warm
 from stream.answer.trending import rising
-from stream.catalogue.catalogue import Value
 from stream.catalogue.filter import Filter
+from stream.catalogue.record import Value
 from stream.error import BadRequest
 from stream.event.event import Event, encode, forget
 from stream.generation.generation import Generation, Limits, current

@@ -16,8 +16,9 @@ from state.retrieval.fallback import seen
 from stream.answer.exploration import Exploration
 from stream.answer.reason import PATH, sentence, short
 from stream.answer.request import MAX_K, Recommend
-from stream.catalogue.catalogue import Catalogue, decode
+from stream.catalogue.catalogue import Catalogue
 from stream.catalogue.filter import Filter
+from stream.catalogue.record import decode
 from stream.error import BadEvent
 from stream.generation.generation import Generation
 from stream.generation.metadata import HIDDEN

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from stream.catalogue.catalogue import Value
+from stream.catalogue.record import Value
 from stream.error import BadEvent
 from stream.file.item import Fields, Reject, Row
 

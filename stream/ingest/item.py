@@ -1,6 +1,6 @@
 """The items topic: what a catalogue says of each item, applied like events.
 
-A record's key is the item's id, its value a JSON object of fields (see `catalogue.decode`) that replaces what was known;
+A record's key is the item's id, its value a JSON object of fields (see `record.decode`) that replaces what was known;
 a null value removes it.  The topic is compacted: the last record of each key is enough to know everything.
 """
 
@@ -13,7 +13,7 @@ import structlog
 
 from state.error import BadStore
 from stream import metric
-from stream.catalogue.catalogue import Value, decode
+from stream.catalogue.record import Value, decode
 from stream.error import BadEvent, BadRequest
 from stream.event.batch import Record
 from stream.event.identifier import name

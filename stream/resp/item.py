@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from stream.catalogue.catalogue import decode as described
+from stream.catalogue.record import decode as described
 from stream.error import BadEvent, BadRequest
 from stream.event.event import FORGOTTEN, Event, decode
 from stream.event.identifier import name, text

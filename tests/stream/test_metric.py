@@ -34,7 +34,7 @@ print(metric.page().decode())
 """
 
 EDGES = """
-from state.record.layout import GraphSettings
+from state.record.setting import GraphSettings
 from state.record.world import World
 from stream.ingest.edge import REST_S, Edges
 world = World(GraphSettings(), max_users=2, max_items=20_000)

@@ -16,7 +16,7 @@ from state.storage.store import Store
 WRITER = """
 import sys, threading, time
 from pathlib import Path
-from state.record.layout import GraphSettings
+from state.record.setting import GraphSettings
 from state.storage.store import Store
 from stream.ingest.writer import Engine
 from stream.generation.generation import Generation, Limits

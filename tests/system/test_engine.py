@@ -14,57 +14,15 @@ from state.retrieval.similar import similar
 from state.storage.store import Store
 from stream.answer.request import Rank, Recommend
 from stream.event.batch import Batch
-from stream.generation.generation import Generation, Limits
+from stream.generation.generation import Generation
 from stream.ingest.writer import Engine
-from stream.learning.job import Job
+from tests.fixture.pair import HOUR, LIMITS, Pair, batch, shop
 from tgn.inference.layout import TgnSettings
-
-LIMITS = Limits(max_users=500, max_items=300)
-HOUR = 3_600_000
-
-
-def batch(events: list[tuple[str, str, int]], kind: int = 0, start: int = 0, partition: int = 0) -> Batch:
-    n = len(events)
-    return Batch(
-        [e[0] for e in events],
-        [e[1] for e in events],
-        np.array([e[2] for e in events], np.int64),
-        np.full(n, kind, np.int8),
-        np.ones(n, np.float32),
-        np.full(n, partition, np.int32),
-        np.arange(start, start + n),
-        np.zeros(n, np.int64),
-        {partition: start + n},
-    )
-
-
-class Pair:
-    """A writer and, on its files, a reader."""
-
-    def __init__(self, folder: Path) -> None:
-        self.writer = Engine(Generation(GraphSettings(), TgnSettings(), LIMITS, live=folder), samples=64)
-        self.writer.generation.publish()
-        self.jobs: list[Job] = []
-        self.folder = folder
-        self.next = 0
-
-    def learn(self, events: list[tuple[str, str, int]], kind: int = 0) -> None:
-        self.writer.learn(batch(events, kind, self.next), self.jobs.append)
-        self.next += len(events)
-
-    @property
-    def reader(self) -> Engine:
-        return Engine(Generation(GraphSettings(), TgnSettings(), LIMITS, live=self.folder, write=False))
 
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Pair:
     return Pair(tmp_path)
-
-
-def shop(n: int = 400, seed: int = 1) -> list[tuple[str, str, int]]:
-    chance = np.random.default_rng(seed)
-    return [(f"u{chance.integers(40)}", f"i{int(60 * chance.random() ** 2)}", k * 60_000) for k in range(n)]
 
 
 def test_an_empty_state_answers_with_nothing(pair: Pair) -> None:

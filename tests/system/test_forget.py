@@ -3,107 +3,20 @@
 import json
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 
 from state.error import NoRoom
 from state.record.setting import GraphSettings
-from state.storage.store import Store
 from state.storage.tombstone import PREFIX, Tombstones
 from stream.answer.reader import Reader
 from stream.answer.request import Recommend
 from stream.error import BadEvent
 from stream.event.batch import Record
 from stream.event.event import decode, forget
-from stream.generation.generation import Generation, Limits, current
-from stream.ingest.ingest import Ingest
 from stream.ingest.item import Items
-from stream.ingest.writer import Engine
-from stream.learning.learning import Learning
+from tests.fixture.events import NOW, TIGHT, Topic, Writer, event
 from tgn.inference.layout import TgnSettings
-
-TIGHT = Limits(max_users=25, max_items=20)
-NOW = 10**12
-STATE = (b"world", b"user", b"item", b"edge", b"seen", b"board", b"user.id", b"item.id", b"offset")
-
-
-def event(user: str, item: str, t: int, kind: str = "view") -> bytes:
-    return msgspec.json.encode({"user": user, "item": item, "t": t, "type": kind})
-
-
-class Topic:
-    """A topic of one partition, to read from and to publish to."""
-
-    def __init__(self, payloads: list[bytes] | None = None) -> None:
-        self.payloads = payloads or []
-        self.next = 0
-        self.letters: list[bytes] = []
-
-    def poll(self, limit: int, wait_s: float) -> list[Record]:
-        found = self.payloads[self.next : self.next + limit]
-        self.next += len(found)
-        return [Record(0, self.next - len(found) + k, payload, 0) for k, payload in enumerate(found)]
-
-    def commit(self, ends: dict[int, int]) -> None:
-        """The store knows."""
-
-    def lag(self) -> int:
-        return len(self.payloads) - self.next
-
-    def put(self, record: Record, reason: str, message: str) -> None:
-        self.letters.append(record.payload)
-
-    def flush(self) -> None:
-        """Nothing waits."""
-
-    async def publish(self, key: bytes, payload: bytes) -> tuple[int, int]:
-        self.payloads.append(payload)
-        return 0, len(self.payloads) - 1
-
-
-class Writer:
-    """A writer over a store, in memory or shared."""
-
-    def __init__(
-        self, folder: Path, topic: Topic, limits: Limits = TIGHT, *, live: bool = False, learn: bool = False
-    ) -> None:
-        self.store = Store(folder / "store", sync=False)
-        number = current(folder / "live") + 1
-        self.generation = Generation(
-            GraphSettings(), TgnSettings(), limits, live=folder / "live" if live else None, number=number
-        )
-        g = self.generation
-        self.store.load([*g.world.tables, *g.learned.values(), *g.metadata.tables], [g.users, g.items])
-        topic.next = self.store.offsets("events").get(0, 0)
-        self.engine = Engine(g, store=self.store, samples=64)
-        learning = Learning(g) if learn else None
-        self.topic = topic
-        self.ingest = Ingest(
-            self.engine, learning, topic, topic, clock=lambda: NOW, wait_s=0, save_seconds=0.05
-        )
-        g.publish()
-
-    def read(self, limit: int = 10**6, stop: int = 10**9) -> None:
-        """Apply what is in the topic, at most `limit` records a batch, up to about `stop`."""
-        while self.topic.lag() and self.topic.next < stop:
-            self.ingest.limit = limit
-            self.ingest.step(lambda: False)
-
-    def close(self) -> None:
-        self.ingest.run(lambda: True)
-        self.store.close()
-
-    def drop(self) -> None:
-        """End without saving anything more."""
-        self.ingest.pool.shutdown()
-        self.store.close()
-
-    def state(self) -> dict[bytes, bytes]:
-        """Everything that is saved and not learned; of tombstones, whose hashes are salted, how many there are."""
-        found = dict(self.store.rows())
-        rows = {key: value for key, value in found.items() if key.split(b"\0")[0] in STATE}
-        return rows | {PREFIX: bytes([sum(key.startswith(PREFIX) for key in found)])}
 
 
 def stream(n: int = 3_000, seed: int = 4) -> list[bytes]:

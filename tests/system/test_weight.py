@@ -20,8 +20,8 @@ from state.storage.store import Store, _seal
 from stream.generation.generation import Generation, Limits
 from stream.ingest.writer import Engine
 from stream.learning.learning import Learning
+from tests.fixture.pair import batch
 from tests.fixture.trained import LINES, MADE, N, config, rows, train, write
-from tests.system.test_engine import batch
 from tgn.inference.layout import TgnSettings
 
 

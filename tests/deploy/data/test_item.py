@@ -12,7 +12,7 @@ from deploy.config.schema import Kafka
 from deploy.data import dataset, synthetic
 from deploy.data import item as shelf
 from deploy.main import main
-from stream.catalogue.catalogue import decode
+from stream.catalogue.record import decode
 from stream.error import BadSource
 from stream.event.batch import Record
 from stream.kafka.broker import EmbeddedBroker

@@ -14,8 +14,8 @@ from state.storage.store import Store
 from stream.error import BadSource
 from stream.generation.generation import Generation
 from stream.ingest.writer import Engine
+from tests.fixture.pair import batch
 from tests.fixture.trained import LINES, N, config, train, write
-from tests.system.test_engine import batch
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from deploy.evaluate.protocol import split
 from state.ranking.feature import NAMES
 from state.ranking.sample import Sample
 from stream.learning.guard import Judged
+from tests.fixture.ring import ring, write
 from tgn.inference.layout import TgnSettings
 
 TOP = {"data", "protocol", "visible", "learning", "new_only", "seeds", "events", "rows", "compare"}
@@ -25,23 +26,6 @@ ROW = {
     *("model", "part", "mrr", "recall", "ndcg", "seconds", "events_per_s", "peak_rss_mib"),
     *("by_kind", "newcomers", "seeds", "mrr_std", "recall_std"),
 }
-
-
-def write(path: Path, events: list[tuple[str, str, float]]) -> Path:
-    path.write_text("user,item,timestamp\n" + "".join(f"{u},{i},{t}\n" for u, i, t in events))
-    return path
-
-
-def ring(path: Path, turns: int) -> Path:
-    """Users who walk along a ring of items, each step to the next one: the successor is certain."""
-    chance = np.random.default_rng(0)
-    at = {f"u{k}": int(chance.integers(30)) for k in range(40)}
-    events = []
-    for turn in range(turns):
-        user = f"u{chance.integers(40)}"
-        at[user] = (at[user] + 1) % 30
-        events.append((user, f"i{at[user]}", float(turn)))
-    return write(path, events)
 
 
 @pytest.fixture

@@ -16,7 +16,13 @@ from stream.answer.request import Recommend
 from stream.catalogue.filter import parse
 from stream.generation.generation import Generation, Limits
 from stream.ingest.writer import Engine
-from tests.system.test_engine import HOUR, LIMITS, Pair, batch, shop
+from tests.fixture.pair import (
+    HOUR,
+    LIMITS,
+    Pair,
+    batch,
+    shop,
+)
 from tgn.inference import ranker as forward
 from tgn.inference.layout import TgnSettings, unpack
 

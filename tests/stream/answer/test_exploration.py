@@ -14,7 +14,8 @@ from stream.answer.exploration import (
     words,
 )
 from stream.answer.setting import AnswerSettings
-from stream.catalogue.catalogue import Catalogue, Value
+from stream.catalogue.catalogue import Catalogue
+from stream.catalogue.record import Value
 
 ITEMS, MOST = 300, AnswerSettings(explore_exposures=3)
 

@@ -11,13 +11,13 @@ from stream.answer.reader import Reader
 from stream.answer.request import Recommend, Similar
 from stream.error import BadRequest
 from stream.generation.generation import Generation, current
-from tests.system.test_engine import LIMITS, Pair
+from tests.fixture.pair import LIMITS, Pair
 from tgn.inference.layout import TgnSettings
 
 SERVE = """
 import sys
 from pathlib import Path
-from state.record.layout import GraphSettings
+from state.record.setting import GraphSettings
 from stream.generation.generation import Limits
 from stream.answer.reader import Reader
 from stream import server, metric

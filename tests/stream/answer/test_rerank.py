@@ -12,7 +12,7 @@ from stream.answer.request import Recommend
 from stream.answer.rule import parse
 from stream.answer.setting import AnswerSettings
 from stream.ingest.writer import Engine
-from tests.system.test_engine import HOUR, Pair, shop
+from tests.fixture.pair import HOUR, Pair, shop
 from tgn.inference.diversity import likeness, mixed, sameness
 
 

@@ -3,9 +3,8 @@
 import json
 
 from stream.resp.codec import encode
-from tests.fixture.backend import Toy, on_loop, serving
-from tests.stream.http.test_connection import get, site
-from tests.stream.resp.test_command import ask
+from tests.fixture.backend import Toy, ask, on_loop, serving
+from tests.fixture.http import get, site
 
 
 def test_what_a_page_asks_is_filtered_and_a_bad_filter_is_shown_its_place() -> None:

@@ -18,7 +18,13 @@ from stream.answer.request import Similar, Trending
 from stream.catalogue.filter import parse
 from stream.generation.generation import Generation
 from stream.ingest.writer import Engine
-from tests.system.test_engine import HOUR, LIMITS, Pair, batch, shop
+from tests.fixture.pair import (
+    HOUR,
+    LIMITS,
+    Pair,
+    batch,
+    shop,
+)
 from tgn.inference.layout import TgnSettings
 
 DAY = 24 * HOUR

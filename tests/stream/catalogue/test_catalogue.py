@@ -8,13 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.catalogue.catalogue import (
-    MASKS,
-    MAX_COLUMNS,
-    MINUTE_MS,
-    Catalogue,
-    decode,
-)
+from stream.catalogue.catalogue import MASKS, MAX_COLUMNS, MINUTE_MS, Catalogue
 from stream.catalogue.filter import (
     Group,
     Not,
@@ -22,6 +16,7 @@ from stream.catalogue.filter import (
     Term,
     parse,
 )
+from stream.catalogue.record import decode
 from stream.error import BadEvent
 from stream.event.event import REASONS
 from stream.ingest.item import hides

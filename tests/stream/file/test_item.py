@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.catalogue.catalogue import decode
+from stream.catalogue.record import decode
 from stream.error import BadEvent, BadSource
 from stream.file import item as listing
 from stream.file import movielens

@@ -3,56 +3,12 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 
-from stream.http import connection
-from stream.service.session import Service
+from tests.fixture.address import own_address
 from tests.fixture.backend import NOW_MS, Toy, on_loop
-from tests.stream.resp.test_access import own_address
-
-
-@asynccontextmanager
-async def site(
-    toy: Toy | None = None, host: str = "127.0.0.1", password: str = "", **options: Any
-) -> AsyncIterator[int]:
-    """The port of an endpoint that lives as long as the block runs."""
-    endpoint = await connection.serve(
-        Service(toy or Toy(), password=password), host, 0, socket_port=1234, **options
-    )
-    try:
-        yield endpoint.port
-    finally:
-        await endpoint.close(grace_s=1.0)
-
-
-async def raw(port: int, data: bytes, host: str = "127.0.0.1") -> bytes:
-    """Everything a connection replies until it is hung up on."""
-    read, write = await asyncio.open_connection(host, port)
-    try:
-        write.write(data)
-        return await read.read()
-    finally:
-        write.close()
-        await write.wait_closed()
-
-
-async def get(
-    port: int, target: str, *headers: str, method: str = "GET", host: str = "127.0.0.1"
-) -> tuple[int, str, str]:
-    """Status, head and body of one request."""
-    lines = [
-        f"{method} {target} HTTP/1.1",
-        *(headers or (f"Host: {host}:{port}",)),
-        "Connection: close",
-        "",
-        "",
-    ]
-    head, _, body = (await raw(port, "\r\n".join(lines).encode(), host)).decode().partition("\r\n\r\n")
-    return int(head.split()[1]), head, body
+from tests.fixture.http import get, raw, site
 
 
 def test_recommendations_come_as_json() -> None:

@@ -12,8 +12,8 @@ from state.record.setting import GraphSettings
 from stream.generation.generation import Generation, Limits
 from stream.ingest.feature import Explicit
 from stream.ingest.writer import Engine
-from tests.deploy.evaluate.test_evaluation import ring
-from tests.system.test_engine import batch
+from tests.fixture.pair import batch
+from tests.fixture.ring import ring
 from tgn.inference.layout import TgnSettings
 
 

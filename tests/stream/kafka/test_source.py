@@ -9,7 +9,6 @@ import pytest
 
 from stream.error import BadSource
 from stream.event.batch import Record
-from stream.kafka import source as kafka
 from stream.kafka.broker import EmbeddedBroker, ensure_topic, identity, ready
 from stream.kafka.dead_letter import DeadLetter
 from stream.kafka.sink import Sink
@@ -104,7 +103,8 @@ def test_a_closed_broker_is_gone():
 
 
 def test_no_broker_is_a_bad_source(nobody, monkeypatch):
-    monkeypatch.setattr(kafka, "_ASK_S", 0.2)
+    for module in ("broker", "source"):
+        monkeypatch.setattr(f"stream.kafka.{module}.ASK_S", 0.2)
 
     with pytest.raises(
         BadSource, match=rf"{nobody}: no answer from the broker \(.*\); start it, or correct kafka"

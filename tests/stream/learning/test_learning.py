@@ -11,7 +11,7 @@ from stream.generation.status import RANKERS
 from stream.ingest.writer import Engine
 from stream.learning.guard import ranks
 from stream.learning.learning import Learning
-from tests.system.test_engine import batch, shop
+from tests.fixture.pair import batch, shop
 from tgn.inference.layout import TgnSettings
 
 

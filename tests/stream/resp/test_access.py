@@ -17,17 +17,8 @@ from stream import server as server_file
 from stream.resp.codec import encode
 from stream.resp.connection import STRANGER_BYTES
 from stream.service.address import is_loopback
+from tests.fixture.address import own_address
 from tests.fixture.backend import Toy, ask, client, on_loop, serving
-
-
-def own_address() -> str:
-    """An address of this machine that is not loopback; a UDP socket that is never used tells it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            pytest.skip("this machine has no address but loopback")
-        return str(probe.getsockname()[0])
 
 
 @pytest.fixture(scope="module")

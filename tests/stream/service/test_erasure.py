@@ -16,7 +16,13 @@ from stream.event.event import FORGET, forget
 from stream.file.event import FileSource, columns
 from stream.http.connection import serve as serve_http
 from tests.fixture.backend import ask, client, on_loop, serving
-from tests.system.test_forget import NOW, TIGHT, Topic, Writer, event
+from tests.fixture.events import (
+    NOW,
+    TIGHT,
+    Topic,
+    Writer,
+    event,
+)
 from tgn.inference.layout import TgnSettings
 
 

@@ -30,7 +30,7 @@ MAKERS: dict[str, Callable[[int], Baseline]] = {
 
 every = pytest.mark.parametrize("name", MAKERS)
 counting = pytest.mark.parametrize(
-    "name", MAKERS.keys() - {"pyg-tgn"}
+    "name", [name for name in MAKERS if name != "pyg-tgn"]
 )  # a network may like what it never saw
 LOG = [(0, 3, 10), (1, 3, 20), (0, 1, 30), (2, 3, 40), (0, 2, 50)]
 
