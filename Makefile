@@ -1,5 +1,5 @@
 # make demo          set up, then watch recommendations change as real events arrive
-# make test          set up, then run the tests
+# make test          set up, then run the tests, on all cores     make test-slow  those that take long
 # make install       set up alone          make check    format, lint, types
 # make kafka         a real Apache Kafka on 127.0.0.1:9092 (Java and Maven)   make kafka-stop
 # make bench         figures of this machine
@@ -28,7 +28,7 @@ BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install check test demo kafka kafka-stop bench clean
+.PHONY: help install check test test-slow demo kafka kafka-stop bench clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -52,8 +52,14 @@ check: $(DONE)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# The tests of a file run in one process, so that they share its brokers and instances.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
 test: $(DONE)
-	$(BIN)/python -m pytest $(TESTS)
+	$(PYTEST) -m 'not slow' $(TESTS)
+
+test-slow: $(DONE)
+	$(PYTEST) -m slow $(TESTS)
 
 demo: $(DONE)
 	@$(BIN)/riverwalk demo $(if $(DATA),--data '$(DATA)') $(if $(FOR),--for $(FOR)) $(if $(KAFKA),--kafka $(KAFKA))

@@ -98,6 +98,7 @@ def log(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["frozen", "learn", "tight and learn"])
 def test_a_killed_writer_ends_in_the_same_bytes(tmp_path: Path, log: Path, how: str) -> None:
     """Tight: with room for a part of the items and users only, so that rows are let go all the time."""

@@ -46,6 +46,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             one.communicate()
 
 
+@pytest.mark.slow
 def test_the_demo_shows_a_changing_instance_ends_by_itself_and_leaves_nothing(
     start: Start, tmp_path: Path
 ) -> None:
@@ -83,6 +84,7 @@ def sold(item: int) -> str:
     return "".join(f"u{(item + n % 5) % 10},i{item},{1_700_000_000 + 600 * item + n}\n" for n in range(10))
 
 
+@pytest.mark.slow
 def test_what_items_are_is_in_force_when_a_demo_or_a_replay_has_sent_its_events(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

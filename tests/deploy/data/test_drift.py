@@ -51,6 +51,7 @@ def test_users_are_asked_before_an_item_that_is_new_to_them(stream: Columns) -> 
             assert not ((users[:i] == users[i]) & (items[:i] == items[i])).any()
 
 
+@pytest.mark.slow
 def test_aging_holds_fewer_edges_and_changes_no_list_before_the_first_is_old(stream: Columns) -> None:
     whole = aging.settings(GraphSettings())
     courses = {name: aging.follow(stream, whole[name], lists=8) for name in aging.NAMES}

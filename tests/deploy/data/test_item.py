@@ -1,14 +1,11 @@
 """What the items of a data set are: where it is found, what the known sets tell, how it comes on the topic."""
 
 import threading
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import AdminClient, ConfigResource
 
-from deploy.config.schema import Kafka
 from deploy.data import dataset, synthetic
 from deploy.data import item as shelf
 from deploy.main import main
@@ -155,14 +152,3 @@ def test_items_can_be_sent_without_events(
     assert "nothing to send" in capsys.readouterr().err
     assert run(monkeypatch, "--items", str(tmp_path / "none.csv"), "--kafka", broker.address) == 1
     assert "none.csv: no such file" in capsys.readouterr().err
-
-
-@pytest.mark.kafka
-def test_a_real_broker_gets_a_topic_that_keeps_the_last_record_of_each_item(kafka_address: str) -> None:
-    topic = f"items-{uuid.uuid4().hex[:12]}"
-
-    shelf.publish([("x", {}, b"{}")], Kafka(address=kafka_address, items=topic))
-
-    admin = AdminClient({"bootstrap.servers": kafka_address, "log_level": 2})
-    asked = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, topic)])
-    assert next(iter(asked.values())).result(10)["cleanup.policy"].value == "compact"

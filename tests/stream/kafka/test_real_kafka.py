@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConfigResource
 from confluent_kafka.cimpl import NewPartitions
 
 from deploy import kafka
 from deploy.config.schema import BadConfig
+from deploy.config.schema import Kafka as KafkaSettings
+from deploy.data import item
 from stream.kafka.broker import ensure_topic, identity, ready
 from stream.kafka.sink import Sink
 from stream.kafka.source import Source
@@ -130,3 +132,13 @@ def test_missing_programs_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         BadConfig, match="java and mvn not found: a real Kafka needs Java 17 and, the first time, Maven"
     ):
         kafka.start(tmp_path / "broker", 0)
+
+
+def test_a_real_broker_gets_a_topic_that_keeps_the_last_record_of_each_item(kafka_address: str) -> None:
+    topic = f"items-{uuid.uuid4().hex[:12]}"
+
+    item.publish([("x", {}, b"{}")], KafkaSettings(address=kafka_address, items=topic))
+
+    admin = AdminClient({"bootstrap.servers": kafka_address, "log_level": 2})
+    asked = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, topic)])
+    assert next(iter(asked.values())).result(10)["cleanup.policy"].value == "compact"
