@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.config.schema import Kafka
 from deploy.data import dataset, synthetic
 from deploy.data import item as shelf
 from deploy.main import main
