@@ -77,7 +77,7 @@ def setup(folder: Path | None) -> None:
     counter("ingest_restarts", "Times the writer was started again after it died")
     counter("store_errors", "Saves that failed")
     counter("explored", "Places of answers given to new items")
-    counter("edges_pruned", "Co-watch edges dropped: for a stronger one, by age, as hub noise", "reason")
+    counter("edges_pruned", "Co-watch edges dropped: for a stronger one, or by age", "reason")
     gauge("edges", "Co-watch edges by the time since they were last strengthened", "age")
     gauge("lag", "Events in the topic that are not applied yet")
     gauge("ready", "1 when answers are fresh enough to be used")

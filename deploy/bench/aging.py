@@ -18,9 +18,9 @@ from deploy.chart.svg import check
 from deploy.config.room import graph_settings
 from deploy.config.schema import Config
 from deploy.data import drift
-from state.counter.update import learn
-from state.ranking.feature import FEATURES
-from state.ranking.request import prepare
+from state.ranking.column import BLEND, FEATURES
+from state.ranking.request import View, prepare
+from state.ranking.sample import replay
 from state.record.layout import HISTORY
 from state.record.setting import GraphSettings
 from state.record.world import World
@@ -80,7 +80,7 @@ def follow(stream: Columns, graph: GraphSettings, lists: int = LISTS, seed: int 
     state, scratch = world.state, world.scratch()
     state.world[0]["users"], state.world[0]["items"] = users.max() + 1, items.max() + 1
     cand, x = np.zeros(CANDIDATES, np.int32), np.zeros((CANDIDATES, FEATURES), np.float32)
-    hist, age = np.full(HISTORY, -1, np.int32), np.zeros(HISTORY, np.int64)
+    view = View(cand, x, np.full(HISTORY, -1, np.int32), np.zeros(HISTORY, np.int64))
     week = (stream.t - stream.t[0]) // WEEK_MS
     asked = _asked(users, items, week, lists, seed)
     rows: list[tuple[float, float, float]] = []
@@ -89,10 +89,10 @@ def follow(stream: Columns, graph: GraphSettings, lists: int = LISTS, seed: int 
         ages, hits = [], []
         for i in own.tolist():
             part, t = slice(at, i), int(stream.t[i])
-            learn(state, world.marks, users[part], items[part], stream.t[part], stream.kind[part])
+            replay(world, scratch, users[part], items[part], stream.t[part], stream.kind[part])
             at = i
-            n = prepare(state, scratch, int(users[i]), t, False, cand, x, hist, age)
-            best = cand[:n][np.argsort(-x[:n, 0], kind="stable")[:K]]
+            n = prepare(state, scratch, int(users[i]), t, False, view)
+            best = cand[:n][np.argsort(-x[:n, BLEND], kind="stable")[:K]]
             ages.append(np.median(t - state.items["first_t"][best]) / drift.DAY_MS if n else np.nan)
             hits.append(float(items[i] in best))
         rows.append((float(np.nanmean(ages)), float(np.mean(hits)), float(state.world[0]["edges"])))

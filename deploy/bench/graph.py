@@ -11,9 +11,10 @@ from numba import njit
 from deploy.bench import harness
 from deploy.config.room import graph_settings
 from deploy.config.schema import Config
-from state.counter.update import learn, link_all
+from state.counter.update import link_all
 from state.graph.aging import ROWS, age
-from state.graph.walk import push, seeds, top, visits
+from state.graph.walk import seeds, top, visits
+from state.ranking.sample import replay
 from state.record.layout import EDGE, HISTORY, SLOTS
 from state.record.world import Marks, Scratch, State, World
 from state.retrieval.candidate import close
@@ -28,8 +29,6 @@ DAY = 86_400_000
 @njit(nogil=True)
 def _walk(state: State, scratch: Scratch, u: int, steps: int, out: np.ndarray, weight: np.ndarray) -> int:
     m = seeds(state, u, scratch.pick, scratch.weight)
-    if state.rates[0].push:
-        push(state, scratch, m)
     visits(state, scratch, m, steps, u + 2)
     n = top(scratch, 1, out, weight, out.shape[0], False)
     close(scratch, out, 0)
@@ -80,7 +79,7 @@ def walk(config: Config) -> harness.Figures:
     kinds = np.zeros(BLOCK, np.int8)
     for begin in range(0, EVENTS, 100_000):
         part = slice(begin, begin + 100_000)
-        learn(state, marks, users[part], items[part], t[part], np.zeros(100_000, np.int8))
+        replay(world, scratch, users[part], items[part], t[part], np.zeros(100_000, np.int8))
     edges = state.edges[1 : ITEMS + 1]
     figures: harness.Figures = {
         "items": ITEMS, "edges": int(row["edges"]), "slots": SLOTS,
@@ -91,16 +90,10 @@ def walk(config: Config) -> harness.Figures:
     busy = users[np.isin(users, np.flatnonzero(state.users["slots"] >= BACK))]
     asked = np.unique(busy)[:: max(1, np.unique(busy).shape[0] // WALKS)].tolist()
     default = int(rates[0]["steps"])
-    for name, steps, pushed in (
-        ("walk_ms", STEPS, 0),
-        (f"walk_{default}_steps_ms", default, 0),
-        ("push_ms", 1, 1),
-    ):
-        rates["push"] = pushed
+    for name, steps in (("walk_ms", STEPS), (f"walk_{default}_steps_ms", default)):
         took = _took(lambda k, s=steps: _walk(state, scratch, asked[k], s, out, weight), len(asked))  # type: ignore[misc]
         figures |= _middle(name, took, 1e3)
-    rates["push"] = graph_settings(config).walk == "push"
-    figures |= {"walk_steps": STEPS, "walk_top": K, "walks": len(asked), "push_rows": int(rates[0]["hops"])}
+    figures |= {"walk_steps": STEPS, "walk_top": K, "walks": len(asked)}
 
     draw = np.random.default_rng(1)
     some = draw.permutation(busy)[: BLOCKS * BLOCK].astype(np.int32)
@@ -114,7 +107,7 @@ def walk(config: Config) -> harness.Figures:
     figures |= _middle("upkeep_us", took, 1e6 / BLOCK)
     late = slice(EVENTS, None)
     u, i, at = users[late], items[late], t[late]
-    took = _took(lambda k: learn(state, marks, u[block(k)], i[block(k)], at[block(k)], kinds), BLOCKS)
+    took = _took(lambda k: replay(world, scratch, u[block(k)], i[block(k)], at[block(k)], kinds), BLOCKS)
     figures |= _middle("event_us", took, 1e6 / BLOCK)
     figures["upkeep_history"] = BACK
 
@@ -122,7 +115,7 @@ def walk(config: Config) -> harness.Figures:
     figures |= {"bytes_per_slot": slot, "bytes_per_item": EDGE.itemsize}
     figures |= _aging(state, marks)
     figures["measured"] = (
-        f"walk and push: from one call to its end, {K} items taken from what was visited, the call itself about 0.012 ms of "
+        f"walk: from one call to its end, {K} items taken from what was visited, the call itself about 0.012 ms of "
         f"it; upkeep: edges of one event of a user with {HISTORY} remembered items, the last {BACK} of them linked both ways; "
         f"event: all that an event changes; both by blocks of {BLOCK} events a call; rows come from memory, not from a cache"
     )
@@ -133,9 +126,9 @@ def _aging(state: State, marks: Marks) -> harness.Figures:
     """Measure passes over all rows at once, and the part that goes with an event."""
     row, rates = state.world[0], state.rates
 
-    def whole(days: int, hub: float) -> float:
+    def whole(days: int) -> float:
         row["t"] += days * DAY
-        row["epoch"], rates["hub"] = -1, hub
+        row["epoch"] = -1
         begin = time.perf_counter()
         age(state, marks, ITEMS + 1)
         return time.perf_counter() - begin
@@ -144,11 +137,11 @@ def _aging(state: State, marks: Marks) -> harness.Figures:
     share = float(rates[0]["share"])
     age(state, marks, 0)
     row["unaged"] = 0
-    for name, days, hub in (("young", 0, 0.0), ("old", 200, 0.0), ("hub", 0, 0.5)):
+    for name, days in (("young", 0), ("old", 200)):
         rates["share"] = 1e-9  # so that each pass finds the same edges
-        took = np.array([whole(days if k == 0 else 0, hub) for k in range(5)])
+        took = np.array([whole(days if k == 0 else 0) for k in range(5)])
         figures[f"aging_pass_{name}_ms"] = round(float(np.median(took)) * 1e3, 1)
-    rates["share"], rates["hub"] = share, 0.0
+    rates["share"] = share
     row["epoch"] = -1
     calls = (ITEMS + 1) // (ROWS * BLOCK)
     took = _took(lambda k: age(state, marks, ROWS * BLOCK), calls)

@@ -25,7 +25,7 @@ def learn(config: Config) -> harness.Figures:
 
     from deploy.evaluate.backtest import Backtest, BacktestSettings
     from deploy.evaluate.split import Split
-    from state.ranking.sample import empty, look
+    from state.ranking.sample import Sampling, empty, events, look
     from stream.learning.learning import STEP
     from tgn.baseline.pyg_tgn import PygSettings, PygTgn
 
@@ -52,7 +52,9 @@ def learn(config: Config) -> harness.Figures:
     for at in range(n - 40 * STEP, n, STEP):
         rows = slice(at, at + STEP)
         row = (item[rows] + 1).astype(np.int32)
-        look(run.world.state, run.scratch, user[rows], row, found.t[rows], True, False, True, sample)
+        look(
+            run.world.state, run.scratch, events(user[rows], row, found.t[rows]), Sampling(train=True), sample
+        )
         m = row.shape[0]
         hist, age = sample.hist[:m, :k], sample.age[:m, :k]
         begin = time.perf_counter()

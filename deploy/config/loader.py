@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from deploy.config.retired import RETIRED, refuse
 from deploy.config.schema import BadConfig, Config
 
 PREFIX = "RIVERWALK_"
@@ -100,6 +101,7 @@ def _layers(path: str | Path | None, env: Mapping[str, str], flags: Mapping[str,
     from_file = _read(found) if file or found.is_file() else {}
     from_flags = {name: value for name, value in flags.items() if value is not None}
     for name in from_flags:
+        refuse(name, name, "leave the flag out")
         if name not in NAMES:
             raise BadConfig(f"{name}: no such setting{_nearest(name, NAMES)}")
     return [
@@ -125,6 +127,7 @@ def _read(path: Path) -> dict[str, Any]:
             raise BadConfig(f"{path}: {section} is a section; write [{section}] and its keys below it")
         for key, value in table.items():
             name = f"{section}.{key}"
+            refuse(name, f"{path}: {name}", "remove the line")
             if name not in NAMES:
                 raise BadConfig(f"{path}: unknown key {name}{_nearest(name, NAMES)}")
             values[name] = value
@@ -133,7 +136,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _environment(env: Mapping[str, str]) -> dict[str, Any]:
     """The settings of the environment by dotted name; a variable of a known section must be a known key."""
-    by_variable = {variable(name): name for name in NAMES}
+    by_variable = {variable(name): name for name in (*NAMES, *RETIRED)}
     values: dict[str, Any] = {}
     for key in sorted(env):
         section = key.removeprefix(PREFIX).partition("_")[0].lower()
@@ -141,6 +144,7 @@ def _environment(env: Mapping[str, str]) -> dict[str, Any]:
             continue
         if key not in by_variable:
             raise BadConfig(f"environment: unknown variable {key}{_nearest(key, by_variable)}")
+        refuse(by_variable[key], f"environment: {key}", "unset it")
         values[by_variable[key]] = env[key]
     return values
 

@@ -19,17 +19,11 @@ def graph_settings(config: Config) -> GraphSettings:
         aging_month_days=graph.aging_month_days,
         aging_share=graph.aging_share,
         aging_every_days=graph.aging_every_days,
-        hub_lift=graph.hub_lift,
-        walk=graph.walk,
         steps=graph.walk_steps,
         restart=graph.walk_restart,
         seeds=graph.walk_seeds,
         seed_decay=graph.walk_seed_decay,
         seeds_by=graph.walk_seeds_by,
-        hops=graph.walk_hops,
-        boost=graph.walk_boost,
-        stop_items=graph.walk_stop_items,
-        stop_visits=graph.walk_stop_visits,
     )
 
 

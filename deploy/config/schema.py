@@ -83,17 +83,11 @@ class Graph(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     aging_month_days: Above = 30.0
     aging_share: Share = 0.1
     aging_every_days: Above = 30.0
-    hub_lift: NotBelow = 0.0
-    walk: Literal["steps", "push"] = "steps"
     walk_steps: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 256
     walk_restart: Share = 0.4
     walk_seeds: Annotated[int, msgspec.Meta(ge=0, le=32)] = 12
     walk_seed_decay: Share = 0.75
     walk_seeds_by: Literal["recency", "clusters"] = "recency"
-    walk_hops: Annotated[int, msgspec.Meta(ge=1, le=1_024)] = 32
-    walk_boost: bool = False
-    walk_stop_items: Count = 0
-    walk_stop_visits: Positive = 4
 
 
 class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,8 +13,7 @@ import msgspec
 import numpy as np
 
 from deploy.evaluate.ablation import Alone
-from state.counter.update import learn as apply_all
-from state.ranking.sample import Sample, empty, learn, look
+from state.ranking.sample import Sample, Sampling, empty, events, learn, look
 from state.record.setting import GraphSettings
 from stream.generation.generation import Generation, Limits
 from stream.learning.guard import Judged
@@ -156,10 +155,10 @@ class Backtest:
         log, state = self.log, self.world.state
         rows = slice(begin, end)
         users, items, t, kind = log.users[rows], self.rows[rows], log.t[rows], log.kind[rows]
-        own = not log.exclude_seen
         train = int(log.part[begin]) <= self.settings.learn_until
         top = max(int(state.world[0]["items"]), int(items.max()) + 1)
         state.world[0]["items"], state.world[0]["users"] = top, log.n_users
+        how = Sampling(own=not log.exclude_seen, exact=int(log.part[begin]) > 0, train=train)
         self.learning.learn = train
         none = tuple(c[:0] for c in (users, items, t, kind, log.value))
         if end - begin <= STEP:
@@ -167,40 +166,17 @@ class Backtest:
             ends = ends[(ends > begin) & (ends <= end)] - begin if end - begin > 1 else np.array([1])
             pick = np.arange(end - begin, dtype=np.int32)
             fresh = state.items["n"][items] == 0
-            learn(
-                state,
-                self.world.marks,
-                self.scratch,
-                users,
-                items,
-                t,
-                kind,
-                ends.astype(np.int64),
-                pick,
-                own,
-                int(log.part[begin]) > 0,
-                train,
-                self.sample,
-            )
+            some = events(users, items, t, kind, ends=ends, pick=pick)
+            learn(state, self.world.marks, self.scratch, some, how, self.sample)
             self._judge(begin, end - begin, fresh, out, (users, items, t, kind, log.value[rows]), top)
             return
         for at in range(begin, end, STEP):
             stop = min(at + STEP, end)
             part = slice(at - begin, stop - begin)
             fresh = state.items["n"][items[part]] == 0
-            look(
-                state,
-                self.scratch,
-                users[part],
-                items[part],
-                t[part],
-                own,
-                int(log.part[begin]) > 0,
-                train,
-                self.sample,
-            )
+            look(state, self.scratch, events(users[part], items[part], t[part]), how, self.sample)
             self._judge(at, stop - at, fresh, out, none, top)
-        apply_all(state, self.world.marks, users, items, t, kind)
+        learn(state, self.world.marks, self.scratch, events(users, items, t, kind), how, self.sample)
         self.learning.remember(Job(self.sample, 0, users, items, t, kind, log.value[rows], top))
 
     def _judge(

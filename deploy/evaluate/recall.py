@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from deploy.evaluate.split import Split
-from state.counter.update import learn
+from state.ranking.sample import replay
 from state.record.setting import GraphSettings
 from state.record.world import World
 from state.retrieval.candidate import close, gather
@@ -37,7 +37,7 @@ def places(log: Split, limit: int = LIMIT, progress: Callable[[int], object] = l
         if begin > applied:
             part = slice(applied, begin)
             state.world[0]["items"] = top[begin - 1]
-            learn(state, world.marks, log.users[part], rows[part], log.t[part], log.kind[part])
+            replay(world, scratch, log.users[part], rows[part], log.t[part], log.kind[part])
             progress(begin - applied)
             applied = begin
         for item, low, high in spans:

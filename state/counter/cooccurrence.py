@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.record.layout import BLOCK, START
+from state.counter.seen import blocks_of
+from state.record.layout import START
 from state.record.world import State
 
 LATEST = 256  # distinct items a user counts with, the newest
@@ -58,19 +59,16 @@ def gram(state: State, rows: np.ndarray) -> np.ndarray:
     had = np.zeros(LATEST, np.int32)
     for u in range(0, users, stride):
         user = state.users[u]
-        n, head, left = 0, user.seen_head, user.seen_n
-        inside = left - ((left - 1) // BLOCK) * BLOCK
-        while head != 0 and left > 0 and n < LATEST:
-            block = state.seen[head]
-            items = block.item
+        n = 0
+        for block, inside in blocks_of(state.seen, user.seen_head, user.seen_n, user.seen_n):
+            items = state.seen[block].item
             for k in range(inside):
                 item = items[inside - 1 - k]
                 if n < LATEST and 0 <= item < column.shape[0] and column[item] >= 0:
                     had[n] = column[item]
                     n += 1
-            left -= inside
-            inside = BLOCK
-            head = block.next
+            if n == LATEST:
+                break
         for a in range(n):
             for b in range(n):
                 out[had[a], had[b]] += 1

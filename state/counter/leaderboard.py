@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from state.record.layout import BOARD, TOTAL, Row, Rows
+from state.record.selection import insert
 from state.record.world import Marks, State
 from state.storage.table import mark
 
@@ -90,13 +91,5 @@ def leaders(board: Row, out: np.ndarray, limit: int) -> int:
     item, scores = board.item, board.score
     n = 0
     for k in range(board.n):
-        value = scores[k]
-        if n == limit and value <= kept[n - 1]:
-            continue
-        at = n if n < limit else limit - 1
-        while at > 0 and kept[at - 1] < value:
-            out[at], kept[at] = out[at - 1], kept[at - 1]
-            at -= 1
-        out[at], kept[at] = item[k], value
-        n = min(n + 1, limit)
+        n = insert(out, kept, n, limit, item[k], scores[k])
     return n

@@ -7,6 +7,8 @@ go wait in a chain that begins at block 0, which holds nothing else, and are tak
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numba import njit
 
@@ -24,21 +26,33 @@ from state.storage.table import mark
 
 
 @njit(nogil=True, cache=True)
-def find(seen: Rows, head: int, n: int, item: int) -> int:
-    """Return the place of `item` among the `n` items of the list that begins at block `head`, -1 if nowhere.
+def blocks_of(seen: Rows, head: int, n: int, most: int) -> Iterator[tuple[int, int]]:
+    """Yield the numbers of a list's blocks, newest first, each with how many items are in it.
 
-    A place is the number of the block times BLOCK and the number inside the block.
+    Args:
+        head: The list's newest block, 0 for none.
+        n: Items on the list; a reader may see one that does not fit `head`, so either ends the list.
+        most: Items that are enough; the block that reaches them is the last.
     """
-    inside = n - ((n - 1) // BLOCK) * BLOCK  # items in the newest block
-    while head != 0 and n > 0:
-        block = seen[head]
-        items = block.item
+    while head != 0 and n > 0 and most > 0:
+        inside = n - ((n - 1) // BLOCK) * BLOCK
+        yield head, inside
+        n -= inside
+        most -= inside
+        head = seen[head].next
+
+
+@njit(nogil=True, cache=True)
+def find(seen: Rows, head: int, n: int, item: int) -> int:
+    """Return the position of `item` among the `n` items of the list that begins at block `head`, -1 if nowhere.
+
+    A position is the number of the block times BLOCK and the number inside the block.
+    """
+    for block, inside in blocks_of(seen, head, n, n):
+        items = seen[block].item
         for k in range(inside):
             if items[k] == item:
-                return head * BLOCK + k
-        n -= inside
-        inside = BLOCK
-        head = block.next
+                return block * BLOCK + k
     return -1
 
 
@@ -102,12 +116,10 @@ def blocks(state: State, rows: np.ndarray, out: np.ndarray) -> int:
     n = 0
     for u in rows:
         user = state.users[u]
-        head, left = user.seen_head, user.seen_n
-        while head != 0 and left > 0 and n < out.shape[0]:
-            out[n] = head
-            n += 1
-            left -= BLOCK
-            head = state.seen[head].next
+        for block, _ in blocks_of(state.seen, user.seen_head, user.seen_n, user.seen_n):
+            if n < out.shape[0]:
+                out[n] = block
+                n += 1
     return n
 
 

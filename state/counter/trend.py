@@ -18,7 +18,6 @@ from state.record.decay import decay
 from state.record.layout import BOARD, HALF, RISING, START
 from state.record.world import State
 
-LN2 = np.float32(0.6931471805599453)
 USUAL = 1  # the count that the board of rising items is kept by
 
 

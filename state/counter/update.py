@@ -1,7 +1,7 @@
 """What one event changes: the compiled pass that keeps history, counts, popularity and edges.
 
-`learn` goes event by event, because freshness is worth more than anything else here; it does some hundreds
-of thousands of events a second.  Only the rows of the event's user and items are written.
+It goes event by event, because freshness is worth more than anything else here, at some hundreds of thousands of
+events a second.  Only the rows of the event's user and items are written.
 """
 
 from __future__ import annotations
@@ -265,24 +265,6 @@ def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> No
     if world.events >= world.check:
         pace(state, marks)
     age(state, marks, ROWS)
-
-
-@njit(nogil=True, cache=True)
-def learn(
-    state: State, marks: Marks, users: np.ndarray, items: np.ndarray, t: np.ndarray, kinds: np.ndarray
-) -> None:
-    """Apply events in order.
-
-    Shapes:
-        - users, items: int32 [n], rows that exist
-        - t: int64 [n]
-        - kinds: int8 [n]
-    """
-    n = users.shape[0]
-    for i in range(n):
-        if i + AHEAD < n:
-            expect(state, users[i + AHEAD], items[i + AHEAD])
-        apply(state, marks, users[i], items[i], t[i], kinds[i])
 
 
 assert BOARD >= HISTORY

@@ -1,12 +1,12 @@
-"""Walks on the co-watch graph: which items lie near what a user did last.
+"""Random walks on the co-watch graph: which items lie near what a user did last.
 
-One-hop push gives exact weights next door; short random walks with restart reach further, or a two-hop push
-does; paths through the last users of an item reach what people like this one do right now.  All chance comes
-from a seed, so the same state gives the same walk.
+One-hop push gives exact weights of direct neighbours; short random walks with restart reach further; paths through
+the last users of an item reach what people like this one do right now.  All chance comes from a seed, so the same
+state gives the same walk.
 
-Source: Eksombatchai et al., Pixie (WWW 2018), algorithms 2 and 3, for walks with restart from weighted query
-pins, the boost of items reached from several of them and early stopping; walks there have lengths drawn from a
-distribution, here a chance to restart at each step.
+Source: Eksombatchai et al., Pixie (WWW 2018), algorithm 2, for walks with restart from weighted query pins; walks
+there have lengths drawn from a distribution, here a chance to restart at each step.  Not taken: the boost of items
+reached from several pins and early stopping (algorithm 3).
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from state.record.layout import (
     START,
     Row,
 )
-from state.record.prefetch import fetch, fetch_head
+from state.record.prefetch import fetch_head
+from state.record.selection import insert
 from state.record.world import Scratch, State
 
 LONG = 0.93  # weight of an item of the history against the next newer one, in `push_all`
@@ -124,108 +125,43 @@ def step(edge: Row, chance: float) -> int:
 
 
 @njit(nogil=True, cache=True)
-def hop(state: State, scratch: Scratch, n: int) -> None:
-    """Add to column 1 what walks of two hops at most would find: the cheap alternative to walking.
-
-    Column 0 holds the first hop, by `push`.  The second goes on from its strongest items, which stand in for the
-    others.  The hops' parts are those of an endless walk: the chance of a restart, and all the rest.
-    """
-    restart, hops = state.rates[0].restart, state.rates[0].hops
-    acc, touched, edges = scratch.acc, scratch.touched, state.edges
-    items, weights = np.empty(hops, np.int32), np.zeros(hops, np.float32)
-    m, many = 0, scratch.touched_n[0]
-    for k in range(many):
-        value = acc[k, 0]
-        acc[k, 1] += np.float32(restart) * value
-        if value <= 0 or (m == hops and value <= weights[m - 1]) or edges[touched[k]].slots == 0:
-            continue
-        at = m if m < hops else hops - 1
-        while at > 0 and weights[at - 1] < value:
-            items[at], weights[at] = items[at - 1], weights[at - 1]
-            at -= 1
-        items[at], weights[at] = touched[k], value
-        m = min(m + 1, hops)
-    for k in range(m):
-        fetch(edges, items[k])
-    whole = weights.sum()
-    for k in range(m):
-        edge = edges[items[k]]
-        if edge.total > 0:
-            add(scratch, 1, edge.dst, edge.w, edge.slots, (1.0 - restart) * weights[k] / whole / edge.total)
-
-
-@njit(nogil=True, cache=True)
-def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int, own: bool = True) -> None:
+def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int) -> None:
     """Walk `steps` steps from the seeds; column 1 gets each item's share of all visits.
 
-    `WALKERS` walk in turn, so that a row comes from memory while the others take their steps.
-    Where the settings say so, a two-hop push stands in; or each seed is walked from by itself, with its share of
-    the steps, and an item counts as (sum over the seeds of the roots of its visits) squared; or a walk ends early,
-    once enough items that may be candidates have been visited often.  It passes through items that may be none.
-
-    Args:
-        own: Whether items the user has had may be candidates.
+    `WALKERS` walk in turn, so that a row comes from memory while the others take their steps.  A walk passes through
+    items that may be no candidates.
     """
-    rates = state.rates[0]
-    if rates.push != 0:
-        hop(state, scratch, n)
-        return
     z = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x1234567)
-    restart, boost, enough, often = rates.restart, rates.boost != 0, rates.stop_items, rates.stop_visits
-    edges, pick, weight = state.edges, scratch.pick, scratch.weight
-    acc, found, barred, had = scratch.acc, scratch.found, scratch.barred, scratch.had
-    path, one, places = np.empty(steps, np.int32), np.ones(steps, np.float32), np.empty(WALKERS, np.int32)
-    column, walked, until, share = 2 if boost else 1, 0, steps, 0.0
-    for q in range(n if boost else 1):
-        first, last = (q, q + 1) if boost else (0, n)
-        begin = 0
-        if boost:
-            begin = int(share * steps + 0.5)
-            share += weight[q]
-            until = int(share * steps + 0.5)
-        places[:] = -1
-        gone, high = 0, 0
-        for turn in range(begin, until):
-            at = places[turn % WALKERS]
-            z ^= z << np.uint64(13)
-            z ^= z >> np.uint64(7)
-            z ^= z << np.uint64(17)
-            a = np.float64(z >> np.uint64(40)) / 16777216.0
-            b = np.float64((z >> np.uint64(8)) & np.uint64(0xFFFFFF)) / 16777216.0
-            walked += 1
-            if at < 0 or a < restart:
-                at = pick[last - 1]
-                left = b
-                for k in range(first, last):
-                    left -= weight[k]
-                    if left <= 0:
-                        at = pick[k]
-                        break
-                b = (b * 7919.0) % 1.0
-            edge = edges[at]
-            if edge.slots == 0 or edge.total <= 0:
-                places[turn % WALKERS] = -1
-                continue
-            at = places[turn % WALKERS] = step(edge, b)
-            fetch_head(edges, at, HEAD)
-            path[gone] = at
-            gone += 1
-            if enough > 0:
-                add(scratch, column, path[gone - 1 :], one, 1, 1.0)
-                if acc[found[at] - 1, column] == often and not barred[at] and (own or had[at] < KEPT_OUT):
-                    high += 1
-                    if high == enough:
-                        break
-        if enough == 0:
-            add(scratch, column, path, one, gone, 1.0)
-        if boost:
-            for k in range(gone):
-                sums = acc[found[path[k]] - 1]
-                sums[1] += np.sqrt(sums[2])
-                sums[2] = 0
-    unit = np.float32(1.0 / max(1, walked))
+    edges, pick, weight, restart = state.edges, scratch.pick, scratch.weight, state.rates[0].restart
+    path, visited, positions = np.empty(steps, np.int32), 0, np.full(WALKERS, -1, np.int32)
+    for turn in range(steps):
+        at = positions[turn % WALKERS]
+        z ^= z << np.uint64(13)
+        z ^= z >> np.uint64(7)
+        z ^= z << np.uint64(17)
+        a = np.float64(z >> np.uint64(40)) / 16777216.0
+        b = np.float64((z >> np.uint64(8)) & np.uint64(0xFFFFFF)) / 16777216.0
+        if at < 0 or a < restart:
+            at = pick[n - 1]
+            left = b
+            for k in range(n):
+                left -= weight[k]
+                if left <= 0:
+                    at = pick[k]
+                    break
+            b = (b * 7919.0) % 1.0
+        edge = edges[at]
+        if edge.slots == 0 or edge.total <= 0:
+            positions[turn % WALKERS] = -1
+            continue
+        at = positions[turn % WALKERS] = step(edge, b)
+        fetch_head(edges, at, HEAD)
+        path[visited] = at
+        visited += 1
+    add(scratch, 1, path, np.ones(visited, np.float32), visited, 1.0)
+    unit, acc = np.float32(1.0 / max(1, steps)), scratch.acc
     for k in range(scratch.touched_n[0]):
-        acc[k, 1] *= unit * (acc[k, 1] if boost else np.float32(1.0))
+        acc[k, 1] *= unit
 
 
 @njit(nogil=True, cache=True)
@@ -254,7 +190,6 @@ def top(
     """Write the items with the largest sums in `column` that are no candidates yet, best first; return how many."""
     if limit <= 0:
         return 0
-    n = 0
     touched, acc, had, where, barred = (
         scratch.touched,
         scratch.acc,
@@ -262,23 +197,10 @@ def top(
         scratch.where,
         scratch.barred,
     )
+    n = 0
     for k in range(scratch.touched_n[0]):
-        item = touched[k]
-        value = acc[k, column]
-        if (
-            value <= 0
-            or item == START
-            or where[item] != 0
-            or barred[item]
-            or (skip_had and had[item] >= KEPT_OUT)
-        ):
-            continue
-        if n == limit and value <= weights[n - 1]:
-            continue
-        at = n if n < limit else limit - 1
-        while at > 0 and weights[at - 1] < value:
-            items[at], weights[at] = items[at - 1], weights[at - 1]
-            at -= 1
-        items[at], weights[at] = item, value
-        n = min(n + 1, limit)
+        item, value = touched[k], acc[k, column]
+        allowed = item != START and where[item] == 0 and not barred[item]
+        if value > 0 and allowed and not (skip_had and had[item] >= KEPT_OUT):
+            n = insert(items, weights, n, limit, item, value)
     return n

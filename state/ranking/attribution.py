@@ -8,7 +8,8 @@ from numba import njit
 from state.counter.history import slot
 from state.graph.edge import edge_share
 from state.graph.walk import seeds
-from state.ranking.feature import habits, mixture
+from state.ranking import column
+from state.ranking.feature import NEWCOMERS, POP, Evidence, blend_parts, habits
 from state.record.approximation import halved
 from state.record.decay import decay
 from state.record.layout import (
@@ -199,21 +200,53 @@ def shares(state: State, scratch: Scratch, u: int, row: int, pick: np.ndarray, s
 
 
 @njit(nogil=True, cache=True)
-def _board_place(state: State, b: int, row: int) -> int:
+def _board_rank(state: State, b: int, row: int) -> int:
     board = state.boards[b]
     item, scores = board.item, board.score
     for k in range(board.n):
         if item[k] == row:
-            place = 1
-            for other in range(board.n):
-                place += scores[other] > scores[k]
-            return place
+            return 1 + np.sum(scores[: board.n] > scores[k])
     return 0
 
 
 @njit(nogil=True, cache=True)
-def places(state: State, scratch: Scratch, u: int, t: int, own: bool, row: int, out: np.ndarray) -> None:
-    """Write which place `row` has in each of the `SOURCES` of candidates, from 1; 0 where it is in none.
+def _walk_rank(scratch: Scratch, column: int, row: int, own: bool) -> int:
+    acc, had, touched, barred = scratch.acc, scratch.had, scratch.touched, scratch.barred
+    at, rank = scratch.found[row] - 1, 1
+    if at < 0 or acc[at, column] <= 0:
+        return 0
+    for k in range(scratch.touched_n[0]):
+        other = touched[k]
+        allowed = other != START and not barred[other] and (own or had[other] < KEPT_OUT)
+        rank += acc[k, column] > acc[at, column] and allowed
+    return rank
+
+
+@njit(nogil=True, cache=True)
+def _next_rank(state: State, user: Row, row: int) -> int:
+    edge, rank = state.edges[user.item[0]], 0
+    for s in range(edge.nexts if user.slots > 0 else 0):
+        if edge.next[s] == row:
+            rank = 1
+            for other in range(edge.nexts):
+                rank += edge.next_w[other] > edge.next_w[s]
+    return rank
+
+
+@njit(nogil=True, cache=True)
+def _newest_rank(state: State, row: int) -> int:
+    world, rank = state.world[0], 0
+    for k in range(min(world.news, NEWS)):
+        if world.new[(world.news - 1 - k) % NEWS] == row:
+            rank = k + 1
+    return rank
+
+
+@njit(nogil=True, cache=True)
+def source_ranks(
+    state: State, scratch: Scratch, u: int, t: int, own: bool, row: int, out: np.ndarray
+) -> None:
+    """Write the rank of `row` in each of the `SOURCES` of candidates, from 1; 0 where it is in none.
 
     Args:
         own: Whether items the user has had count.
@@ -224,59 +257,36 @@ def places(state: State, scratch: Scratch, u: int, t: int, own: bool, row: int, 
     reach(state, scratch, u, t)
     user = state.users[u] if u >= 0 else state.guest[0]
     out[0] = slot(user, row) + 1
-    acc, had, touched, barred = scratch.acc, scratch.had, scratch.touched, scratch.barred
-    at = scratch.found[row] - 1
-    for source, column in ((1, 0), (2, 3), (3, 1), (4, 2)):
-        mine, out[source] = acc[at, column] if at >= 0 else np.float32(0), 0
-        if mine > 0:
-            out[source] = 1
-            for k in range(scratch.touched_n[0]):
-                other = touched[k]
-                if (
-                    acc[k, column] > mine
-                    and other != START
-                    and not barred[other]
-                    and (own or had[other] < KEPT_OUT)
-                ):
-                    out[source] += 1
-    out[5] = 0
-    if user.slots > 0:
-        edge = state.edges[user.item[0]]
-        for s in range(edge.nexts):
-            if edge.next[s] == row:
-                out[5] = 1
-                for other in range(edge.nexts):
-                    out[5] += edge.next_w[other] > edge.next_w[s]
-    out[6], out[7] = _board_place(state, FIRST, row), _board_place(state, RISING, row)
-    out[8], out[9] = _board_place(state, POPULAR, row), 0
-    world = state.world[0]
-    for k in range(min(world.news, NEWS)):
-        if world.new[(world.news - 1 - k) % NEWS] == row:
-            out[9] = k + 1
+    out[1], out[2] = _walk_rank(scratch, 0, row, own), _walk_rank(scratch, 3, row, own)
+    out[3], out[4] = _walk_rank(scratch, 1, row, own), _walk_rank(scratch, 2, row, own)
+    out[5] = _next_rank(state, user, row)
+    out[6], out[7] = _board_rank(state, FIRST, row), _board_rank(state, RISING, row)
+    out[8], out[9] = _board_rank(state, POPULAR, row), _newest_rank(state, row)
     close(scratch, out, 0)
 
 
 @njit(nogil=True, cache=True)
 def parts(state: State, u: int, t: int, cand: np.ndarray, x: np.ndarray, out: np.ndarray) -> None:
-    """Write the parts of the blend of described candidates: own, new, popular, walked (see `feature.mixture`).
+    """Write the parts of the blend of described candidates: own, new, popular, walked (see `feature.blend_parts`).
 
     Shapes:
         - cand: int32 [n]; x: float32 [n, FEATURES or more], from `describe`
-        - out: float64 [n, 4]; log(own + new * (popular + walked) + 1e-7) / 4 is column 0 of x
+        - out: float64 [n, 4]; log(own + new * (popular + walked) + 1e-7) / 4 is the blend's column of x
     """
     world, rates = state.world[0], state.rates[0]
     pace = world.pace if world.pace > 0 else 1.0
-    user = state.users[u] if u >= 0 else state.guest[0]
-    sticky = float(state.items[user.item[0]].sticky) if user.n > 0 else 0.0
-    r, s = habits(user.n, user.had, user.repeat, sticky, world.had, world.repeat)
-    two, three = rates.pop[2] * pace, rates.pop[3] * pace
-    whole = world.tot[2] * decay(t - world.tot_t, two)
-    first = world.ftot[2] * decay(t - world.tot_t, three)
+    habit = habits(state, state.users[u] if u >= 0 else state.guest[0])
+    short, long = rates.pop[POP] * pace, rates.pop[NEWCOMERS] * pace
+    whole = world.tot[POP] * decay(t - world.tot_t, short)
+    first = world.ftot[NEWCOMERS - 1] * decay(t - world.tot_t, long)
     for c in range(cand.shape[0]):
         item, f = state.items[cand[c]], x[c]
         age = t - item.last_t
-        pop = item.pop[2] * halved(age, 1.0 / two) / (whole + 1.0)
-        fresh = item.fresh[2] * halved(age, 1.0 / three) / (first + 1.0)
-        j = int(np.rint(1.0 / f[2])) - 1 if f[1] > 0 else -1
-        own, new, popular, walked = mixture(user.n, r, s, j, f[16] > 0, fresh, pop, f[47], f[45])
-        out[c, 0], out[c, 1], out[c, 2], out[c, 3] = own, new, popular, walked
+        one = Evidence(
+            item.fresh[NEWCOMERS - 1] * halved(age, 1.0 / long) / (first + 1.0),
+            item.pop[POP] * halved(age, 1.0 / short) / (whole + 1.0),
+            float(f[column.PUSH_SHARE]),
+            float(f[column.NEXT_LAST]),
+        )
+        j = int(np.rint(1.0 / f[column.OWN_RECENCY])) - 1 if f[column.OWN] > 0 else -1
+        out[c] = blend_parts(habit, j, f[column.OWN_HAD] > 0, one)

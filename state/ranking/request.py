@@ -1,6 +1,8 @@
-"""What a reader asks the tables: one compiled call a request, and none of them writes a row."""
+"""Candidates and features of one request, in one compiled call that writes no row."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -15,50 +17,38 @@ from state.retrieval.candidate import (
 )
 
 
-@njit(nogil=True, cache=True)
-def prepare(
-    state: State,
-    scratch: Scratch,
-    u: int,
-    t: int,
-    own: bool,
-    cand: np.ndarray,
-    x: np.ndarray,
-    hist: np.ndarray,
-    age: np.ndarray,
-) -> int:
-    """Write the candidates of user row `u` (-1: unknown), their features and the user's last items.
+class View(NamedTuple):
+    """Where the candidates of a request and what the ranker sees of them are written."""
 
-    Shapes:
-        - cand: int32 [C]; x: float32 [C, FEATURES]; hist: int32 [K]; age: int64 [K], ms
-        - output: how many candidates
+    cand: np.ndarray  # int32 [C], rows
+    x: np.ndarray  # float32 [C or more, FEATURES or more]
+    hist: np.ndarray  # int32 [K], the user's last items, newest first, -1 where unused
+    age: np.ndarray  # int64 [K], ms since the user's last event on each
+
+
+@njit(nogil=True, cache=True)
+def prepare(state: State, scratch: Scratch, u: int, t: int, own: bool, view: View) -> int:
+    """Write the candidates of user row `u` (-1: the guest), their features and the user's last items; return how many.
+
+    Args:
+        own: Whether items the user has had may be candidates.
     """
-    n = gather(state, scratch, u, t, own, cand)
-    describe(state, scratch, u, t, cand, n, x)
-    past(state, u, t, hist, age)
-    close(scratch, cand, n)
+    n = gather(state, scratch, u, t, own, view.cand)
+    _describe(state, scratch, u, t, n, view)
     return n
 
 
 @njit(nogil=True, cache=True)
-def order(
-    state: State,
-    scratch: Scratch,
-    u: int,
-    t: int,
-    cand: np.ndarray,
-    x: np.ndarray,
-    hist: np.ndarray,
-    age: np.ndarray,
-) -> None:
-    """Write the features of items that the caller brings, and the user's last items.
+def order(state: State, scratch: Scratch, u: int, t: int, view: View) -> None:
+    """Write the features of candidates that the caller brings, rows above 0, each once, and the user's last items."""
+    reach(state, scratch, u, t)
+    for c in range(view.cand.shape[0]):
+        scratch.where[view.cand[c]] = c + 1
+    _describe(state, scratch, u, t, view.cand.shape[0], view)
 
-    Shapes:
-        - cand: int32 [C], rows above 0, each once; x, hist, age: as for `prepare`
-    """
-    reach(state, scratch, u, t, True)
-    for c in range(cand.shape[0]):
-        scratch.where[cand[c]] = c + 1
-    describe(state, scratch, u, t, cand, cand.shape[0], x)
-    past(state, u, t, hist, age)
-    close(scratch, cand, cand.shape[0])
+
+@njit(nogil=True, cache=True)
+def _describe(state: State, scratch: Scratch, u: int, t: int, n: int, view: View) -> None:
+    describe(state, scratch, u, t, view.cand, n, view.x)
+    past(state, u, t, view.hist, view.age)
+    close(scratch, view.cand, n)

@@ -1,4 +1,4 @@
-"""Samples: what the ranker would have seen just before an event, written while the pass goes over it.
+"""Training samples: what the ranker would have seen just before an event, written during the pass over it.
 
 Events come in visibility groups: every sampled event of a group is described before any event of the group
 is applied.  On a live stream each event is its own group.
@@ -14,7 +14,8 @@ from numba import njit
 from state.counter.history import slot
 from state.counter.update import AHEAD, apply, expect
 from state.graph.edge import chance
-from state.ranking.feature import FEATURES, describe
+from state.ranking.column import FEATURES
+from state.ranking.feature import describe
 from state.record.decay import decay
 from state.record.layout import (
     HISTORY,
@@ -24,11 +25,30 @@ from state.record.layout import (
     START,
     Row,
 )
-from state.record.world import Marks, Scratch, State
+from state.record.world import Marks, Scratch, State, World
 from state.retrieval.candidate import CANDIDATES, close, gather, put
 
 UNIFORM = 24  # items drawn at random into a training sample
 WIDTH = CANDIDATES + UNIFORM + SHOWN + 1
+
+
+class Events(NamedTuple):
+    """Events in order, and which of them are sampled."""
+
+    users: np.ndarray  # int32 [n], rows that exist
+    items: np.ndarray  # int32 [n]
+    t: np.ndarray  # int64 [n], ms
+    kinds: np.ndarray  # int8 [n]
+    ends: np.ndarray  # int64 [groups], where each visibility group ends; empty: each event is a group
+    pick: np.ndarray  # int32 [n], the number of the event's sample, -1 for none
+
+
+class Sampling(NamedTuple):
+    """How events are sampled."""
+
+    own: bool = True  # whether items the user has had may be candidates
+    exact: bool = False  # whether the rank of a true item outside the candidates is worked out
+    train: bool = False  # whether the true item and random items are added
 
 
 class Sample(NamedTuple):
@@ -53,6 +73,27 @@ class Sample(NamedTuple):
     pop_rank: np.ndarray  # int32 [S], place on the leaderboard of popularity, 0 if nowhere
 
 
+def events(
+    users: np.ndarray,
+    items: np.ndarray,
+    t: np.ndarray,
+    kinds: np.ndarray | None = None,
+    *,
+    ends: np.ndarray | None = None,
+    pick: np.ndarray | None = None,
+) -> Events:
+    """Return events as `learn` and `look` take them: of kind 0, each a group, and not sampled, unless said otherwise."""
+    n = users.shape[0]
+    return Events(
+        np.asarray(users, np.int32),
+        np.asarray(items, np.int32),
+        np.asarray(t, np.int64),
+        np.zeros(n, np.int8) if kinds is None else np.asarray(kinds, np.int8),
+        np.zeros(0, np.int64) if ends is None else np.asarray(ends, np.int64),
+        np.full(n, -1, np.int32) if pick is None else np.asarray(pick, np.int32),
+    )
+
+
 def empty(samples: int) -> Sample:
     """Return room for `samples` samples."""
     return Sample(
@@ -72,6 +113,9 @@ def empty(samples: int) -> Sample:
         np.zeros(samples, np.int32),
         np.zeros(samples, np.int32),
     )
+
+
+NONE = empty(0)
 
 
 @njit(nogil=True, cache=True)
@@ -123,107 +167,85 @@ def _board_rank(state: State, scratch: Scratch, row: int, own: bool) -> int:
 
 @njit(nogil=True, cache=True)
 def emit(
-    state: State,
-    scratch: Scratch,
-    u: int,
-    row: int,
-    t: int,
-    own: bool,
-    exact: bool,
-    train: bool,
-    s: int,
-    out: Sample,
+    state: State, scratch: Scratch, u: int, row: int, t: int, how: Sampling, s: int, out: Sample
 ) -> None:
     """Write sample `s`: the candidates for user `u` at `t`, their features, and where the true item is."""
-    cand, x = out.cand[s], out.x[s]
+    cand, had, own = out.cand[s], scratch.had, how.own
     cand[:] = 0
-    n = gather(state, scratch, u, t, own, cand[:CANDIDATES])
-    found = n
-    label = scratch.where[row] - 1
-    seen_before = state.items[row].n > 0
-    out.better[s], out.equal[s] = 0, 0
     out.shown[s, :] = 0
+    n = gather(state, scratch, u, t, own, cand[:CANDIDATES])
+    out.found[s] = n
+    label = scratch.where[row] - 1
+    out.better[s], out.equal[s] = 0, 0
     if label < 0:
         out.better[s] = -1
-        if exact:
+        if how.exact:
             out.better[s], out.equal[s] = _background(state, scratch, row, t, own)
-    if train and seen_before and (own or scratch.had[row] < KEPT_OUT):
+    if how.train and state.items[row].n > 0 and (own or had[row] < KEPT_OUT):
         n = put(scratch, cand, n, row, own)
         label = scratch.where[row] - 1
-        user = state.users[u]
-        for k in range(min(user.shown_n, SHOWN)):
-            other = user.shown[k]
-            if other != row:
-                n = put(scratch, cand, n, other, own)
-                if scratch.where[other] > 0:
-                    out.shown[s, scratch.where[other] - 1] = 1
-        size = state.world[0].items - 1
-        for k in range(UNIFORM):
-            other = START + 1 + int(chance(state.world[0].events, u, k) * size)
-            if state.items[other].n > 0:
-                n = put(scratch, cand, n, other, own)
-    describe(state, scratch, u, t, cand, n, x)
-    out.found[s], out.n[s], out.label[s] = found, n, label
-    out.user[s], out.item[s], out.t[s] = u, row, t
+        n = _negatives(state, scratch, u, row, own, n, cand, out.shown[s])
+    describe(state, scratch, u, t, cand, n, out.x[s])
+    out.n[s], out.label[s], out.user[s], out.item[s], out.t[s] = n, label, u, row, t
     past(state, u, t, out.hist[s], out.age[s])
     out.own_rank[s] = slot(state.users[u], row) + 1 if state.users[u].n > 0 else 0
-    if not own and scratch.had[row] >= KEPT_OUT:
+    if not own and had[row] >= KEPT_OUT:
         out.own_rank[s] = -1
     out.pop_rank[s] = _board_rank(state, scratch, row, own)
     close(scratch, cand, n)
 
 
 @njit(nogil=True, cache=True)
-def look(
-    state: State,
-    scratch: Scratch,
-    users: np.ndarray,
-    items: np.ndarray,
-    t: np.ndarray,
-    own: bool,
-    exact: bool,
-    train: bool,
-    out: Sample,
-) -> None:
-    """Describe events without applying them: all see the same state."""
-    for i in range(users.shape[0]):
-        emit(state, scratch, users[i], items[i], t[i], own, exact, train, i, out)
+def _negatives(
+    state: State, scratch: Scratch, u: int, row: int, own: bool, n: int, cand: np.ndarray, shown: np.ndarray
+) -> int:
+    """Append items that were shown to the user and not taken, and random items; return how many there are then."""
+    user = state.users[u]
+    for k in range(min(user.shown_n, SHOWN)):
+        other = user.shown[k]
+        if other != row:
+            n = put(scratch, cand, n, other, own)
+            if scratch.where[other] > 0:
+                shown[scratch.where[other] - 1] = 1
+    size = state.world[0].items - 1
+    for k in range(UNIFORM):
+        other = START + 1 + int(chance(state.world[0].events, u, k) * size)
+        if state.items[other].n > 0:
+            n = put(scratch, cand, n, other, own)
+    return n
 
 
 @njit(nogil=True, cache=True)
-def learn(
-    state: State,
-    marks: Marks,
-    scratch: Scratch,
-    users: np.ndarray,
-    items: np.ndarray,
-    t: np.ndarray,
-    kinds: np.ndarray,
-    ends: np.ndarray,
-    pick: np.ndarray,
-    own: bool,
-    exact: bool,
-    train: bool,
-    out: Sample,
-) -> None:
-    """Apply events in order, describing the picked ones just before.
+def look(state: State, scratch: Scratch, events: Events, how: Sampling, out: Sample) -> None:
+    """Describe all events without applying them: all see the same state."""
+    for i in range(events.users.shape[0]):
+        emit(state, scratch, events.users[i], events.items[i], events.t[i], how, i, out)
 
-    Args:
-        ends: int64 [groups], where each visibility group ends; empty: each event is a group.
-        pick: int32 [n], the number of the event's sample, -1 for none.
-        own: Whether items the user has had may be candidates.
-        exact: Whether the place of a true item outside the candidates is worked out.
-        train: Whether the true item and random items are added.
-    """
+
+@njit(nogil=True, cache=True)
+def learn(state: State, marks: Marks, scratch: Scratch, events: Events, how: Sampling, out: Sample) -> None:
+    """Apply events in order, describing the picked ones just before."""
+    users, items, t, kinds, ends, pick = events
     begin = 0
     groups = ends.shape[0] if ends.shape[0] > 0 else users.shape[0]
     for g in range(groups):
         end = ends[g] if ends.shape[0] > 0 else g + 1
         for i in range(begin, end):
             if pick[i] >= 0:
-                emit(state, scratch, users[i], items[i], t[i], own, exact, train, pick[i], out)
+                emit(state, scratch, users[i], items[i], t[i], how, pick[i], out)
         for i in range(begin, end):
             if i + AHEAD < users.shape[0]:
                 expect(state, users[i + AHEAD], items[i + AHEAD])
             apply(state, marks, users[i], items[i], t[i], kinds[i])
         begin = end
+
+
+def replay(
+    world: World, scratch: Scratch, users: np.ndarray, items: np.ndarray, t: np.ndarray, kinds: np.ndarray
+) -> None:
+    """Apply events in order, none of them sampled.
+
+    Shapes:
+        - users, items: int32 [n], rows that exist; t: int64 [n]; kinds: int8 [n]
+    """
+    learn(world.state, world.marks, scratch, events(users, items, t, kinds), Sampling(), NONE)

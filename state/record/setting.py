@@ -29,12 +29,6 @@ RATES = np.dtype(
         ("seed_decay", "f8"),
         ("clusters", "i8"),  # 1: walks start from one item of each cluster of a history
         ("every", "f8"),  # ms between two aging passes
-        ("hub", "f8"),  # an edge weaker than this times chance is hub noise; 0 leaves all
-        ("push", "i8"),  # 1: two-hop push stands in for steps
-        ("hops", "i8"),  # rows the second hop of a push goes through
-        ("boost", "i8"),  # 1: items reached from several seeds count more
-        ("stop_items", "i8"),  # a walk ends when so many items, 0 for never,
-        ("stop_visits", "i8"),  # have been visited so often
     ]
 )
 
@@ -60,12 +54,6 @@ class GraphSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed_decay: float = 0.75
     seeds_by: Literal["recency", "clusters"] = "recency"
     aging_every_days: float = 30.0
-    hub_lift: float = 0.0
-    walk: Literal["steps", "push"] = "steps"
-    hops: int = 32
-    boost: bool = False
-    stop_items: int = 0
-    stop_visits: int = 4
 
     def rates(self) -> np.ndarray:
         """Return the settings as the one-row array the kernels read."""
@@ -88,10 +76,4 @@ class GraphSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         rates["seed_decay"] = self.seed_decay
         rates["clusters"] = self.seeds_by == "clusters"
         rates["every"] = self.aging_every_days * 86_400_000
-        rates["hub"] = self.hub_lift
-        rates["push"] = self.walk == "push"
-        rates["hops"] = self.hops
-        rates["boost"] = self.boost
-        rates["stop_items"] = self.stop_items
-        rates["stop_visits"] = max(1, self.stop_visits)
         return rates

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from state.counter.mixture import WORTH, weigh
-from state.counter.seen import verdict
+from state.counter.seen import blocks_of, verdict
 from state.graph.walk import (
     neighbours,
     push,
@@ -19,17 +19,16 @@ from state.graph.walk import (
     visits,
 )
 from state.record.layout import (
-    BLOCK,
     HISTORY,
     KEPT_OUT,
     NEWS,
     START,
 )
+from state.record.selection import threshold
 from state.record.world import Scratch, State
 
 CANDIDATES = 192  # at most, for one request
 
-SHORT = 20  # bits of a number left aside at first
 NEWEST = 4  # of them, that are the newest items there are
 
 
@@ -53,14 +52,9 @@ def open_user(state: State, scratch: Scratch, u: int, t: int) -> None:
     """Flag every item the user has had: HAD, or KEPT_OUT where the scratch's rules keep it out at `t`."""
     user = state.users[u] if u >= 0 else state.guest[0]
     _flag(scratch, user.item, user.mask, user.t, 1, user.slots, t)
-    head, n = user.seen_head, user.seen_n
-    inside = n - ((n - 1) // BLOCK) * BLOCK
-    while head != 0 and n > 0:
+    for head, n in blocks_of(state.seen, user.seen_head, user.seen_n, user.seen_n):
         block = state.seen[head]
-        _flag(scratch, block.item, block.mask, block.t, 1000, inside, t)
-        n -= inside
-        inside = BLOCK
-        head = block.next
+        _flag(scratch, block.item, block.mask, block.t, 1000, n, t)
 
 
 @njit(nogil=True, cache=True)
@@ -111,38 +105,14 @@ def _put_all(
 
 
 @njit(nogil=True, cache=True)
-def reach(state: State, scratch: Scratch, u: int, t: int, own: bool = True) -> None:
+def reach(state: State, scratch: Scratch, u: int, t: int) -> None:
     """Flag what the user has had, and walk from their last items; sums are left in the scratch."""
     open_user(state, scratch, u, t)
     m = seeds(state, u, scratch.pick, scratch.weight)
     push(state, scratch, m)
-    visits(state, scratch, m, state.rates[0].steps, u + 2, own)
+    visits(state, scratch, m, state.rates[0].steps, u + 2)
     push_all(state, scratch, u)
     neighbours(state, scratch, u, t)
-
-
-@njit(nogil=True, cache=True)
-def _least(worth: np.ndarray, n: int) -> tuple[float, int]:
-    """Return the `n`-th largest of some numbers above 0, float32 [m], and how many of those equal to it are among the n.
-
-    The bits of such a number, read as an integer, are in its order: the first of them say nearly all.
-    """
-    first = worth.view(np.int32) >> SHORT
-    count, low, above = np.zeros(1 + (np.int32(0x7FFFFFFF) >> SHORT), np.int32), first.max(), 0
-    for k in range(first.shape[0]):
-        count[first[k]] += 1
-    while above + count[low] < n:
-        above += count[low]
-        low -= 1
-    last, m = np.empty(count[low], np.float32), 0
-    for k in range(first.shape[0]):
-        if first[k] == low:
-            last[m] = worth[k]
-            m += 1
-    least = float(np.partition(last, m - (n - above))[m - (n - above)])
-    for k in range(m):
-        above += last[k] > least
-    return least, n - above
 
 
 @njit(nogil=True, cache=True)
@@ -167,7 +137,7 @@ def _best(scratch: Scratch, out: np.ndarray, n: int, own: bool) -> int:
             m += 1
     low, equal = 0.0, 0
     if m > room:
-        low, equal = _least(worth[:m], room)
+        low, equal = threshold(worth[:m], room)
     for k in range(m):
         if worth[k] > low or (worth[k] == low and equal > 0):
             equal -= worth[k] == low
@@ -186,7 +156,7 @@ def gather(state: State, scratch: Scratch, u: int, t: int, own: bool, out: np.nd
     `close` empties it.
     """
     world = state.world[0]
-    reach(state, scratch, u, t, own)
+    reach(state, scratch, u, t)
     weigh(state, scratch, u, t)
     user = state.users[u] if u >= 0 else state.guest[0]
     n = _put_all(scratch, out, 0, user.item, user.slots, HISTORY, own)

@@ -1,56 +1,55 @@
-"""Shelves: new items that have a word in common, and which of them fit best."""
+"""Which new items fit a user best, by shelves: new items that have a word in common."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from state.counter.history import slot
 from state.counter.seen import find
+from state.record.selection import insert
 from state.record.world import State
 
 FRONT = 8  # items of a shelf that a request looks at, the newest
 
 
+class Front(NamedTuple):
+    """The newest items on each shelf."""
+
+    item: (
+        np.ndarray
+    )  # int32 [shelves, FRONT], the newest first, then zeros; -1 in the first: it is not known any more
+    total: np.ndarray  # int64 [shelves], items a shelf has had
+
+
+class Exposure(NamedTuple):
+    """How often items were taken and shown, and how often makes one new no longer."""
+
+    taken: np.ndarray  # int [items]
+    shown: np.ndarray  # int [items]
+    most_taken: int
+    most_shown: int
+
+
+class Slots(NamedTuple):
+    """How many items an answer has."""
+
+    new: int  # new ones at most
+    k: int  # all of them
+    cap: int  # of a category at most; category 0 is none
+
+
 @njit(nogil=True, cache=True)
-def fitting(
-    front: np.ndarray,
-    spread: np.ndarray,
-    asked: np.ndarray,
-    keep: float,
-    taken: np.ndarray,
-    shown: np.ndarray,
-    most_taken: int,
-    most_shown: int,
-    out: np.ndarray,
-    because: np.ndarray,
+def _worth(
+    front: Front, asked: np.ndarray, keep: float, items: np.ndarray, first: np.ndarray, sums: np.ndarray
 ) -> int:
-    """Write the items on some shelves that fit most, and the first shelf each is on; return how many.
-
-    An item is worth what its shelves are together, and less the more often it was shown.  A shelf is worth less the
-    more items it has had, and the later its turn.
-
-    Args:
-        keep: Worth of a turn against the one before.
-        most_taken, most_shown: An item with so many events, or shown so often, is new no longer.
-
-    Shapes:
-        - front: int32 [shelves, FRONT], the newest first, then zeros; -1 in the first place: it is not known any more
-        - spread: int64 [shelves], items a shelf has had; asked: int64 [2, n], shelves and their turns, from 0
-        - taken, shown: int [items]
-        - out: int32 [m], best first; because: int64 [m], places in `asked`
-        - output: where a front is not known, or holds what is new no longer, -1 - its place in `asked`
-    """
-    shelf, turn = asked[0], asked[1]
+    """Write the items on some shelves, the first shelf each is on and what its shelves are worth; return how many."""
+    shelf, turn, n = asked[0], asked[1], 0
     for p in range(shelf.shape[0]):
-        for row in front[shelf[p]]:
-            if row < 0 or (row > 0 and (taken[row] >= most_taken or shown[row] >= most_shown)):
-                return -1 - p
-    most, n = shelf.shape[0] * FRONT, 0
-    items, first, sums = np.empty(most, np.int32), np.empty(most, np.int64), np.empty(most)
-    for p in range(shelf.shape[0]):
-        worth = keep ** turn[p] / np.log2(2.0 + spread[shelf[p]])
-        for row in front[shelf[p]]:
+        worth = keep ** turn[p] / np.log2(2.0 + front.total[shelf[p]])
+        for row in front.item[shelf[p]]:
             if row == 0:
                 break
             at = 0
@@ -60,18 +59,40 @@ def fitting(
                 items[n], first[n], sums[n] = row, p, 0.0
                 n += 1
             sums[at] += worth
-    m = 0
-    value = np.empty(out.shape[0])
+    return n
+
+
+@njit(nogil=True, cache=True)
+def fitting(
+    front: Front, asked: np.ndarray, keep: float, exposure: Exposure, out: np.ndarray, because: np.ndarray
+) -> int:
+    """Write the items on some shelves that fit most, and the first shelf each is on; return how many.
+
+    An item is worth what its shelves are together, and less the more often it was shown.  A shelf is worth less the
+    more items it has had, and the later its turn.
+
+    Args:
+        keep: Worth of a turn against the one before.
+
+    Shapes:
+        - asked: int64 [2, n], shelves and their turns, from 0
+        - out: int32 [m], best first; because: int64 [m], positions in `asked`
+        - output: where a front is not known, or holds what is new no longer, -1 - its position in `asked`
+    """
+    taken, shown = exposure.taken, exposure.shown
+    for p in range(asked.shape[1]):
+        for row in front.item[asked[0, p]]:
+            old = row > 0 and (taken[row] >= exposure.most_taken or shown[row] >= exposure.most_shown)
+            if row < 0 or old:
+                return -1 - p
+    most = asked.shape[1] * FRONT
+    items, first, sums = np.empty(most, np.int32), np.empty(most, np.int64), np.empty(most)
+    n, m = _worth(front, asked, keep, items, first, sums), 0
+    best, values = np.empty(out.shape[0], np.int64), np.empty(out.shape[0])
     for k in range(n):
-        now = sums[k] / (1.0 + 0.1 * shown[items[k]])
-        if m == out.shape[0] and now <= value[m - 1]:
-            continue
-        at = min(m, out.shape[0] - 1)
-        while at > 0 and value[at - 1] < now:
-            out[at], because[at], value[at] = out[at - 1], because[at - 1], value[at - 1]
-            at -= 1
-        out[at], because[at], value[at] = items[k], first[k], now
-        m = min(m + 1, out.shape[0])
+        m = insert(best, values, m, out.shape[0], k, sums[k] / (1.0 + 0.1 * shown[items[k]]))
+    for k in range(m):
+        out[k], because[k] = items[best[k]], first[best[k]]
     return m
 
 
@@ -85,6 +106,13 @@ def _of(category: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
+def _not_had(state: State, u: int, row: int) -> bool:
+    """Return whether user row `u` has not had an item yet."""
+    user = state.users[u] if u >= 0 else state.guest[0]
+    return slot(user, row) < 0 and (u < 0 or find(state.seen, user.seen_head, user.seen_n, row) < 0)
+
+
+@njit(nogil=True, cache=True)
 def chosen(
     state: State,
     u: int,
@@ -93,38 +121,29 @@ def chosen(
     described: np.ndarray,
     barred: np.ndarray,
     shown: np.ndarray,
-    places: int,
-    k: int,
-    cap: int,
+    slots: Slots,
 ) -> np.ndarray:
-    """Return which new items take the last of the `k` places of user row `u`'s answer, places in `new`, int64 [n].
+    """Return which new items go at the end of user row `u`'s answer, as positions in `new`, int64 [n].
 
-    Those that are in the answer, that the user has had, that are barred, or that nothing tells of any more, do not.
-
-    Args:
-        places: How many do at most.
-        cap: How many items of a category an answer has at most; category 0 is none.
+    Those that are in the answer, that the user has had, that are barred, or that are not described any more, do not.
 
     Shapes:
-        - new: int32 [n], the most fitting first; shown: int32 [m]
+        - new: int32 [n], the most fitting first; shown: int32 [m], the answer
         - category: int32 [rows], of items as far as it reaches; described, barred: uint8 [items]
     """
-    out, n = np.empty(places, np.int64), 0
+    out, n = np.empty(slots.new, np.int64), 0
     kinds, shown_kinds = _of(category, new), _of(category, shown)
-    user = state.users[u] if u >= 0 else state.guest[0]
     for c in range(new.shape[0]):
-        row, beside, there = new[c], 0, False
-        if n == places:
+        row, alike, there = new[c], 0, False
+        if n == slots.new:
             break
-        for place in range(shown.shape[0]):
-            there |= shown[place] == row
-            beside += shown_kinds[place] == kinds[c] and place < k - n - 1
-        for place in range(n):
-            beside += kinds[out[place]] == kinds[c]
-        if there or barred[row] or not described[row] or (kinds[c] != 0 and beside >= cap):
-            continue
-        if slot(user, row) >= 0 or (u >= 0 and find(state.seen, user.seen_head, user.seen_n, row) >= 0):
-            continue
-        out[n] = c
-        n += 1
+        for k in range(shown.shape[0]):
+            there |= shown[k] == row
+            alike += shown_kinds[k] == kinds[c] and k < slots.k - n - 1
+        for k in range(n):
+            alike += kinds[out[k]] == kinds[c]
+        full = kinds[c] != 0 and alike >= slots.cap
+        if not (there or barred[row] or full) and described[row] and _not_had(state, u, row):
+            out[n] = c
+            n += 1
     return out[:n]

@@ -20,32 +20,31 @@ def fill(
     own: bool,
     out: np.ndarray,
     n: int,
-    k: int,
     described: np.ndarray,
 ) -> int:
-    """Append popular, then recent, then described items until `out` holds `k`, as far as any are allowed.
+    """Append popular, then recent, then described items to the `n` in `out`, as far as any are allowed.
 
     Shapes:
-        - described: uint8 [items], 1 where a catalogue tells of an item, whether or not it has had events
+        - out: int32 [k]
+        - described: uint8 [items], 1 where a catalogue describes an item, whether or not it has had events
         - output: how many are in `out`
     """
     open_user(state, scratch, u, t)
     for c in range(n):
         scratch.where[out[c]] = c + 1
-    room = out[:k]
     for b in (POPULAR, RISING, TOTAL):
         m = leaders(state.boards[b], scratch.pick, BOARD)
         for c in range(m):
-            n = put(scratch, room, n, scratch.pick[c], own)
+            n = put(scratch, out, n, scratch.pick[c], own)
     row = state.world[0].items - 1
-    while n < k and row > START:
+    while n < out.shape[0] and row > START:
         if state.items[row].n > 0:
-            n = put(scratch, room, n, row, own)
+            n = put(scratch, out, n, row, own)
         row -= 1
     row = state.world[0].items - 1
-    while n < k and row > START:
+    while n < out.shape[0] and row > START:
         if described[row]:
-            n = put(scratch, room, n, row, own)
+            n = put(scratch, out, n, row, own)
         row -= 1
     close(scratch, out, n)
     return n

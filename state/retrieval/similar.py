@@ -1,10 +1,10 @@
-"""Kin: what belongs together over the whole life of the stream, whatever is the fashion now.
+"""Item-to-item similarity: now, on the co-watch graph; over the whole life of the stream, by the users of both items.
 
-Edges decay, are aged and give way to stronger ones, so they tell what goes together lately.  The seen lists forget
-nothing (up to their ceiling), so for the whole life it is users that are counted: those who have had both items.
+Edges decay, are aged and give way to stronger ones, so they show what goes together lately.  The seen lists forget
+nothing (up to their ceiling), so for the whole life users are counted: those who have had both items.
 Up to `COUNTED` users every one is looked at, and counts are exact (as far as lists reach); of more users, evenly drawn
-ones are, and the last users of the item besides, so that a rare item, too, has somebody to tell of it.  Where the
-lists of those who had it are too long for one question, it goes by every second of them, every third, …
+ones are, and the last users of the item besides, so that a rare item has some, too.  Where the lists of those who had
+it are too long for one request, every second of them is taken, every third, …
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from state.counter.seen import blocks_of
 from state.graph.walk import push, top, visits
-from state.record.layout import BLOCK, KEPT_OUT, RECENT, START
+from state.record.layout import KEPT_OUT, RECENT, START
 from state.record.world import Scratch, State
 from state.retrieval.candidate import close
 
-COUNTED = 8_192  # users looked at for one question
+COUNTED = 8_192  # users looked at for one request
 LATEST = 256  # items of a user's list, the newest
-PLACES = 32_768  # places of lists counted for one question
+POSITIONS = 32_768  # list entries counted for one request
 DOUBT = 3.0  # users in common that are believed by half a half: n of them count n / (n + 3)
 
 
@@ -43,55 +44,65 @@ def _asked(state: State, row: int, most: int) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
-def kin(state: State, scratch: Scratch, row: int, counted: int, out: np.ndarray, weight: np.ndarray) -> int:
-    """Write the items that belong most with item `row`, best first, and how much; return how many.
+def _owners(state: State, users: np.ndarray, row: int, most: int) -> np.ndarray:
+    """Return those of some users who have had an item, evenly drawn where their lists are longer than `most` in all."""
+    heads, counts, listed = state.users["seen_head"], state.users["seen_n"], state.seen["item"]
+    n, work = 0, 0
+    for u in users:
+        has = False
+        for block, inside in blocks_of(state.seen, heads[u], counts[u], LATEST):
+            for k in range(inside):
+                has |= listed[block, k] == row
+            if has:
+                break
+        if has:
+            users[n] = u
+            n += 1
+            work += min(counts[u], LATEST)
+    return users[: n : max(1, (work + most - 1) // most)]
 
-    Barred items are left out.  How much is the cosine of the two items' users, from 0 to 1, less doubt where few
+
+@njit(nogil=True, cache=True)
+def _count_items(state: State, scratch: Scratch, owners: np.ndarray, row: int, most: int) -> None:
+    """Count for each other item, in column 0 of the scratch, how many of some users have had it."""
+    heads, counts, listed = state.users["seen_head"], state.users["seen_n"], state.seen["item"]
+    acc, found, touched, many = scratch.acc, scratch.found, scratch.touched, 0
+    for u in owners:
+        for block, inside in blocks_of(state.seen, heads[u], counts[u], LATEST):
+            for k in range(inside):
+                item = listed[block, k]
+                if item == row or item <= START or (found[item] == 0 and many == most):
+                    continue
+                if found[item] == 0:
+                    touched[many], acc[many, 0] = item, 0
+                    many += 1
+                    found[item] = many
+                acc[found[item] - 1, 0] += np.float32(1)
+    scratch.touched_n[0] = many
+
+
+@njit(nogil=True, cache=True)
+def similar_by_users(
+    state: State, scratch: Scratch, row: int, counted: int, out: np.ndarray, weight: np.ndarray
+) -> int:
+    """Write the items most similar to item `row` by the users of both, best first, and how similar; return how many.
+
+    Barred items are left out.  Similarity is the cosine of the two items' users, from 0 to 1, less doubt where few
     users had both.
+
+    Args:
+        counted: Users looked at, at most, beside the last ones of the item.
 
     Shapes:
         - out: int32 [k]; weight: float32 [k]
     """
-    items, asked, most = state.items, _asked(state, row, counted), min(scratch.touched.shape[0], PLACES)
-    heads, counts = state.users["seen_head"], state.users["seen_n"]
-    following, listed = state.seen["next"], state.seen["item"]
-    acc, found, touched, many = scratch.acc, scratch.found, scratch.touched, 0
-    n, work = 0, 0
-    for u in asked:
-        head, left, has = heads[u], min(counts[u], LATEST), False
-        inside = counts[u] - ((counts[u] - 1) // BLOCK) * BLOCK
-        while head != 0 and left > 0 and not has:
-            for k in range(inside):
-                has |= listed[head, k] == row
-            left -= inside
-            inside = BLOCK
-            head = following[head]
-        if has:
-            asked[n] = u
-            n += 1
-            work += min(counts[u], LATEST)
-    owners = asked[: n : max(1, (work + most - 1) // most)]
-    for u in owners:
-        head, left = heads[u], min(counts[u], LATEST)
-        inside = counts[u] - ((counts[u] - 1) // BLOCK) * BLOCK
-        while head != 0 and left > 0:
-            for k in range(inside):
-                item = listed[head, k]
-                if item != row and item > START:
-                    if found[item] == 0:
-                        if many == most:
-                            continue
-                        touched[many], acc[many, 0] = item, 0
-                        many += 1
-                        found[item] = many
-                    acc[found[item] - 1, 0] += np.float32(1)
-            left -= inside
-            inside = BLOCK
-            head = following[head]
-    scratch.touched_n[0] = many
+    items, most = state.items, min(scratch.touched.shape[0], POSITIONS)
+    owners = _owners(state, _asked(state, row, counted), row, most)
+    _count_items(state, scratch, owners, row, most)
+    acc, touched = scratch.acc, scratch.touched
     size = max(1, owners.shape[0])
     mine = max(size, items[row].users)
-    for c in range(many):
+    for c in range(scratch.touched_n[0]):
         both = acc[c, 0]
         theirs = max(items[touched[c]].users, np.int64(1))
         cosine = min(1.0, both / size * np.sqrt(mine / theirs))
@@ -103,11 +114,11 @@ def kin(state: State, scratch: Scratch, row: int, counted: int, out: np.ndarray,
 
 @njit(nogil=True, cache=True)
 def similar(state: State, scratch: Scratch, row: int, out: np.ndarray, weight: np.ndarray) -> int:
-    """Write the items nearest to item `row` on the co-watch graph, best first; return how many."""
+    """Write the items nearest to item `row` on the co-watch graph, best first, and how near; return how many."""
     scratch.pick[0] = row
     scratch.weight[0] = 1.0
     push(state, scratch, 1)
-    visits(state, scratch, 1, state.rates[0].steps, row, True)
+    visits(state, scratch, 1, state.rates[0].steps, row)
     for c in range(scratch.touched_n[0]):
         scratch.acc[c, 0] += np.float32(0.2) * scratch.acc[c, 1]
     scratch.had[row] = KEPT_OUT

@@ -30,19 +30,18 @@ from state.ranking.attribution import (
     SOURCES,
     last_kind,
     parts,
-    places,
     shares,
+    source_ranks,
 )
-from state.ranking.feature import FEATURES, NAMES
+from state.ranking.column import BLEND, FEATURES, NAMES, OWN_HAD, of
 from state.record.layout import BOARD, START
 from stream.answer.reason import ago, did
 from stream.catalogue.filter import Filter
 from stream.generation.metadata import HIDDEN
 from stream.generation.status import RANKERS
 from stream.ingest.writer import Engine
-from tgn.inference.ranker import row_inputs
+from tgn.inference.ranker import EACH, SCORES, row_inputs
 
-OWN_HAD: Final = NAMES.index("own_had")
 SEEDS: Final = 3
 GROUPS: Final = (
     "own_history",
@@ -54,20 +53,14 @@ GROUPS: Final = (
     "item_age",
 )
 WORDS: Final = {group: group.replace("co_", "co-").replace("_", " ") for group in GROUPS}
-_WALKED: Final = ("next_last", "push", "push_share", "walk", "near", "push_all", "push_all_share", "start")
-
-
-def _group(name: str) -> str:
-    if name.startswith(("own", "user")):
-        return "own_history"
-    return "co_watch" if name in _WALKED else "item_age" if name == "pop_born" else "popularity"
-
-
 COLUMNS: Final = {
-    group: [k for k, name in enumerate(NAMES) if k and _group(name) == group] for group in GROUPS
-} | {
-    "temporal_memory": list(range(FEATURES, FEATURES + 3)),
-    "slow_vectors": list(range(FEATURES + 3, FEATURES + 6)),
+    "own_history": of("own", "user"),
+    "co_watch": of("graph"),
+    "popularity": of("popularity"),
+    "temporal_memory": list(range(FEATURES, FEATURES + EACH)),
+    "slow_vectors": list(range(FEATURES + EACH, FEATURES + SCORES)),
+    "content": [],
+    "item_age": of("age"),
 }
 
 
@@ -105,12 +98,12 @@ def explained(engine: Engine, user: str, row: int, filter: Filter | None) -> dic
     if not state.items[row]["n"]:
         return told
     told["score"] = f"{score[at]:.4f}"
-    told["blend"] = f"{x[0] * 4:.4f}"
-    told["learned"] = f"{score[at] - x[0] * 4:.4f}"
+    told["blend"] = f"{x[BLEND] * 4:.4f}"
+    told["learned"] = f"{score[at] - x[BLEND] * 4:.4f}"
     told |= made
     for k, seed in enumerate(behind[:SEEDS]):
         told |= {f"seed_{k + 1}{name}": value for name, value in seed.items()}
-    return told | {name: f"{x[k]:.4f}" for k, name in enumerate(NAMES) if k and x[k]}
+    return told | {name: f"{x[k]:.4f}" for k, name in enumerate(NAMES) if k != BLEND and x[k]}
 
 
 def _placed(engine: Engine, u: int, t: int, row: int) -> tuple[int, int, np.ndarray, bool]:
@@ -147,7 +140,7 @@ def _against(engine: Engine, row: int, t: int, filter: Filter | None, seen_by: s
 
 def _sources(engine: Engine, u: int, t: int, own: bool, row: int) -> str:
     place = np.zeros(len(SOURCES), np.int32)
-    places(engine.state, engine.scorer.scratch, u, t, own, row, place)
+    source_ranks(engine.state, engine.scorer.scratch, u, t, own, row, place)
     return ", ".join(f"{name} {k}" for name, k in zip(SOURCES, place.tolist(), strict=True) if k) or "none"
 
 
@@ -162,7 +155,7 @@ def _shares(engine: Engine, u: int, t: int, n: int, at: int, score: float) -> di
         one, (own, new, popular, walked) = x[size + k], blends[at]
         one[:] = x[at]
         if group == "content":
-            one[FEATURES : FEATURES + 3] = _without_content(engine, u, cand)[at]
+            one[FEATURES : FEATURES + EACH] = _without_content(engine, u, cand)[at]
             continue
         one[COLUMNS[group]] = mean[COLUMNS[group]]
         if group == "own_history":
@@ -170,7 +163,7 @@ def _shares(engine: Engine, u: int, t: int, n: int, at: int, score: float) -> di
         popular = middle[2] if group == "popularity" else popular
         walked = middle[3] if group == "co_watch" else walked
         if group in ("own_history", "popularity", "co_watch"):
-            one[0] = np.log(own + new * (popular + walked) + 1e-7) / 4
+            one[BLEND] = np.log(own + new * (popular + walked) + 1e-7) / 4
     differences = score - scorer.judge(size + len(GROUPS))[size:].astype(np.float64)
     whole = max(float(np.abs(differences).sum()), 1e-9)
     order = np.argsort(-np.abs(differences), kind="stable").tolist()
@@ -185,9 +178,9 @@ def _without_content(engine: Engine, u: int, cand: np.ndarray) -> np.ndarray:
     """Return the inputs of the temporal score without the explicit features of the candidates, float32 [n, 3]."""
     scorer, k = engine.scorer, engine.generation.tgn.history
     if not engine.generation.tgn.columns:
-        return scorer.x[: cand.shape[0], FEATURES : FEATURES + 3]
+        return scorer.x[: cand.shape[0], FEATURES : FEATURES + EACH]
     score, known = scorer.twin.score_known(scorer.hist[:k], scorer.age[:k], u, cand, content=False)
-    out = np.zeros((score.shape[0], 3), np.float32)
+    out = np.zeros((score.shape[0], EACH), np.float32)
     row_inputs(score, known, out)
     return out
 

@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from state.retrieval.exploration import FRONT, fitting
+from state.retrieval.exploration import FRONT, Exposure, Front, fitting
 from stream.answer.setting import AnswerSettings
 from stream.catalogue.catalogue import Catalogue
 from stream.catalogue.record import Value
@@ -145,11 +145,13 @@ class Exploration:
 
     def _fitting(self, shelves: list[_Shelf], turn: list[int], taken: np.ndarray) -> list[tuple[int, int]]:
         """Return the items on some shelves that fit most, each with the place of the first shelf it is on."""
-        most = self.settings.explore_events, self.settings.explore_exposures
+        exposure = Exposure(
+            taken, self.exposures, self.settings.explore_events, self.settings.explore_exposures
+        )
         out, because = self._out, self._because
         asked = np.array([[shelf.number for shelf in shelves], turn], np.int64)
         while True:
-            n = fitting(self.front, self.spread, asked, KEEP, taken, self.exposures, *most, out, because)
+            n = fitting(Front(self.front, self.spread), asked, KEEP, exposure, out, because)
             if n >= 0:
                 return list(zip(out[:n].tolist(), because[:n].tolist(), strict=True))
             self._tidy(shelves[-1 - n], taken)

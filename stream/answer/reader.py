@@ -229,7 +229,6 @@ class Reader:
             "edges": int(world["edges"]),
             "edges_pruned_evicted": int(world["evicted"]),
             "edges_pruned_aged": int(world["aged"]),
-            "edges_pruned_hub": int(world["hub"]),
             "generation": generation.number,
             "explored": self.engine.arrangement.exploration.total,
             "learned_events": int(status["learned"]),

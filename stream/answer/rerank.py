@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from state.counter.mixture import weights
-from state.retrieval.exploration import chosen
+from state.retrieval.exploration import Slots, chosen
 from state.retrieval.fallback import fill
 from stream import metric
 from stream.answer.exploration import SEEDS, Exploration
@@ -80,7 +80,7 @@ class Arrangement:
         self._capped(rows, 1, 1)
         self.exploration.near([], self.scorer.state.items["n"])
         known = self.scorer.generation.metadata.known.array
-        chosen(self.scorer.state, -1, rows, rows, known, self.scorer.scratch.barred, rows, 1, 1, 1)
+        chosen(self.scorer.state, -1, rows, rows, known, self.scorer.scratch.barred, rows, Slots(1, 1, 1))
 
     def alike(self, rows: np.ndarray) -> np.ndarray:
         """Return how alike items are, float32 [n, n], by their collaborative vectors, else by category."""
@@ -103,8 +103,8 @@ class Arrangement:
         room = np.zeros(k if not cap else items + m, np.int32)
         room[:m] = rows
         described = scorer.generation.metadata.known.array
-        limit, own = room.shape[0], request.include_seen
-        rows = room[: int(fill(scorer.state, scorer.scratch, u, t, own, room, m, limit, described))]
+        own = request.include_seen
+        rows = room[: int(fill(scorer.state, scorer.scratch, u, t, own, room, m, described))]
         if cap:
             rows = rows[self._capped(rows, cap, k)]
         low = float(scores.min()) if m else 0.0
@@ -127,7 +127,7 @@ class Arrangement:
         kinds, described = scorer.catalogue.categories, scorer.generation.metadata.known.array
         cap = request.per_category or request.k
         fits = chosen(
-            scorer.state, u, new, kinds, described, scorer.scratch.barred, rows, places, request.k, cap
+            scorer.state, u, new, kinds, described, scorer.scratch.barred, rows, Slots(places, request.k, cap)
         )  # fmt: skip
         found = dict(near[place] for place in fits.tolist())
         left = min(rows.shape[0], request.k - len(found))

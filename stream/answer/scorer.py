@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from state.ranking.attribution import causes
-from state.ranking.feature import FEATURES, NAMES
-from state.ranking.request import order, prepare
+from state.ranking.column import BLEND, FEATURES, OWN_RECENCY, POP_3
+from state.ranking.request import View, order, prepare
 from state.record.layout import HISTORY
 from state.record.world import Scratch
 from state.retrieval.fallback import seen
@@ -24,11 +24,10 @@ from stream.generation.generation import Generation
 from stream.generation.metadata import HIDDEN
 from stream.generation.status import RANKERS
 from tgn.inference.collaborative import score
-from tgn.inference.ranker import Forward, row_inputs
+from tgn.inference.ranker import EACH, Forward, row_inputs
 from tgn.inference.user import Twin
 
 AT_ONCE = 32  # descriptions taken in before a request is answered
-OWN_RECENCY, POPULAR = NAMES.index("own_recency"), NAMES.index("pop_3")
 
 
 class Scorer:
@@ -131,14 +130,16 @@ class Scorer:
         Args:
             own: Whether items the user has had may be among them.
         """
-        cand = self.cand[:limit]
-        return int(prepare(self.state, self.scratch, u, t, own, cand, self.x, self.hist, self.age))
+        return int(prepare(self.state, self.scratch, u, t, own, self._view(limit)))
 
     def bring(self, u: int, t: int, rows: np.ndarray) -> int:
         """Write the items that the caller brings, int32 [n], each once, as candidates; return how many."""
         self.cand[: rows.shape[0]] = rows
-        order(self.state, self.scratch, u, t, self.cand[: rows.shape[0]], self.x, self.hist, self.age)
+        order(self.state, self.scratch, u, t, self._view(rows.shape[0]))
         return rows.shape[0]
+
+    def _view(self, n: int) -> View:
+        return View(self.cand[:n], self.x, self.hist, self.age)
 
     def score(self, u: int, n: int) -> np.ndarray:
         """Return the scores of the first `n` candidates by the ranker that serves, float32 [n]."""
@@ -151,24 +152,24 @@ class Scorer:
         x = self.x[:n]
         ranker = RANKERS[int(self.generation.status["serving"])]
         if ranker == "own_recency":
-            return x[:, OWN_RECENCY] + 1e-3 * x[:, 0]
+            return x[:, OWN_RECENCY] + 1e-3 * x[:, BLEND]
         if ranker == "popularity":
-            return x[:, POPULAR]
+            return x[:, POP_3]
         if ranker == "riverwalk" and n:
             learned = self.forward.logits(n)
             if np.isfinite(learned.sum()):
                 return learned
-        return x[:, 0] * 4
+        return x[:, BLEND] * 4
 
     def learned_inputs(self, u: int, n: int) -> None:
         """Write what the learned scores give the ranker."""
         generation, cand = self.generation, self.cand[:n]
         k = generation.tgn.history
         temporal, known = self.twin.score_known(self.hist[:k], self.age[:k], u, cand)
-        row_inputs(temporal, known, self.x[:n, FEATURES : FEATURES + 3])
+        row_inputs(temporal, known, self.x[:n, FEATURES : FEATURES + EACH])
         slow = generation.learned["slow"].array
         by_slow = score(slow, self.hist[None], cand[None], generation.slow.keep)
-        row_inputs(by_slow[0][0], by_slow[1][0], self.x[:n, FEATURES + 3 :])
+        row_inputs(by_slow[0][0], by_slow[1][0], self.x[:n, FEATURES + EACH :])
 
     def name(self, row: int) -> str:
         """Return an item's name."""

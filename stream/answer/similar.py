@@ -6,7 +6,7 @@ import numpy as np
 
 from state.counter.cooccurrence import busiest
 from state.counter.trend import between, trend, trending
-from state.retrieval.similar import COUNTED, kin, similar
+from state.retrieval.similar import COUNTED, similar, similar_by_users
 from stream.answer.request import Similar
 from stream.ingest.writer import Engine
 from tgn.inference.collaborative import likeness
@@ -36,7 +36,7 @@ def alike(engine: Engine, row: int, request: Similar) -> Found:
             best = np.argsort(-weight, kind="stable")[:k]
             best = best[weight[best] > 0]
             return busy[best], weight[best]
-        n = kin(state, scratch, row, COUNTED, rows, weights)
+        n = similar_by_users(state, scratch, row, COUNTED, rows, weights)
         return rows[:n], weights[:n]
 
 
@@ -45,7 +45,7 @@ def warm(engine: Engine) -> None:
     state, scratch = engine.state, engine.scorer.scratch
     rows, weights = np.zeros(1, np.int32), np.zeros(1, np.float32)
     similar(state, scratch, 0, rows, weights)
-    kin(state, scratch, 0, COUNTED, rows, weights)
+    similar_by_users(state, scratch, 0, COUNTED, rows, weights)
     likeness(engine.generation.learned["slow"].array, 0, busiest(state, 1))
     trending(state, 0, scratch.barred, rows, weights)
     between(state, 0.0)

@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from state.ranking.feature import FEATURES, NAMES
+from state.ranking.column import FEATURES, NAMES
 from state.record.setting import GraphSettings
 from state.record.world import World
 from state.storage.ids import Ids

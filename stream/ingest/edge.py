@@ -13,7 +13,7 @@ from stream import metric
 
 PART = 16_384  # rows counted at a time
 REST_S = 30.0  # between two counts
-REASONS = ("evicted", "aged", "hub")  # names of counters in the world's row
+REASONS = ("evicted", "aged")  # names of counters in the world's row
 LABELS = tuple(
     f"{low}-{high} months" if high else f"{low}+ months"
     for low, high in zip(BANDS, (*BANDS[1:], 0), strict=True)

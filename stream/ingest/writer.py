@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from state.counter.history import visit
-from state.ranking.sample import Sample, empty, learn
+from state.ranking.sample import Sample, Sampling, empty, events, learn
 from state.retrieval.candidate import CANDIDATES
 from state.storage.store import Store
 from state.storage.table import Table
@@ -28,7 +28,7 @@ from stream.ingest.feature import Explicit
 from stream.learning.job import Job
 
 RESERVED = "riverwalk:"  # ids the program keeps for itself: the start node, the canary
-NO_ENDS = np.zeros(0, np.int64)
+LEARNED = Sampling(train=True)
 NOTHING = Run(*(np.zeros(0, dtype) for dtype in ("i4", "i4", "i8", "i1", "f4", "?")))
 BUFFERS = 5  # sample buffers: one being filled, some waiting, one being learned from
 STEP = 128  # samples that are worth a step
@@ -127,21 +127,8 @@ class Engine:
         taken = np.flatnonzero(run.taken)
         pick[taken] = self.sampled + np.arange(taken.shape[0])
         self.sampled += taken.shape[0]
-        learn(
-            self.state,
-            self.generation.world.marks,
-            self.scratch,
-            run.user,
-            run.item,
-            run.t,
-            run.kind,
-            NO_ENDS,
-            pick,
-            True,
-            False,
-            True,
-            self.sample,
-        )
+        some = events(run.user, run.item, run.t, run.kind, pick=pick)
+        learn(self.state, self.generation.world.marks, self.scratch, some, LEARNED, self.sample)
         self.run.append(run[:5])
 
     def hand(self, teach: Callable[[Job], object]) -> None:

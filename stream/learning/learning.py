@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import structlog
 
-from state.ranking.feature import FEATURES, NAMES
+from state.ranking.column import BLEND, FEATURES, of
 from state.ranking.sample import UNIFORM, Sample
 from stream.generation.generation import Generation
 from stream.generation.status import RANKERS
 from stream.learning.guard import JUDGED, MARGIN, WINDOW, Judged, ranks
 from stream.learning.job import Job
 from stream.learning.refit import Refit
-from tgn.inference.ranker import SCORES, inputs
+from tgn.inference.ranker import EACH, SCORES, inputs
 from tgn.training.learner import Learner
 from tgn.training.ranker import Ranker, RankerSettings
 
@@ -40,14 +40,14 @@ PARTS = ("memory", "cowatch", "history", "counted", "gru", "slow")
 
 def hidden(without: Collection[str]) -> np.ndarray:
     """Return the columns of counted features that an ablation hides, int64 [h]."""
-    names: set[str] = set()
+    columns: set[int] = set()
     if "cowatch" in without:
-        names |= {"next_last", "push", "push_share", "push_all", "push_all_share", "walk", "near", "start"}
+        columns |= set(of("graph"))
     if "history" in without:
-        names |= {"blend"} | {name for name in NAMES if name.startswith(("own", "user"))}
+        columns |= set(of("blend", "own", "user"))
     if "counted" in without:
-        names |= set(NAMES)
-    return np.array([k for k, name in enumerate(NAMES) if name in names], np.int64)
+        columns |= set(range(FEATURES))
+    return np.array(sorted(columns), np.int64)
 
 
 class Learning:
@@ -137,14 +137,14 @@ class Learning:
         tgn = np.zeros((n, width, SCORES), np.float32)
         if self.learner is not None:
             k = self.generation.tgn.history
-            tgn[..., :3] = inputs(
+            tgn[..., :EACH] = inputs(
                 *self.learner.score_known(sample.hist[:, :k], sample.age[:, :k], sample.user, cand), valid
             )
         if self.refit is not None:
-            tgn[..., 3:] = inputs(*self.refit.score(sample.hist, cand), valid)
+            tgn[..., EACH:] = inputs(*self.refit.score(sample.hist, cand), valid)
         by = [
             ranks(self.ranker.score(x, tgn), sample, n),
-            ranks(x[..., 0], sample, n),
+            ranks(x[..., BLEND], sample, n),
             np.where(sample.own_rank > 0, sample.own_rank, np.inf),
             np.where(sample.pop_rank > 0, sample.pop_rank, np.inf),
         ]

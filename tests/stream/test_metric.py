@@ -17,7 +17,7 @@ metric.stream_time(1.5)
 metric.live("blend", 0.5, 0.75, True)
 metric.table("users", 3, 192)
 metric.edges("0-1 months", 9)
-metric.pruned("hub", 2)
+metric.pruned("evicted", 2)
 metric.batch_seconds("state", 0.002)
 metric.freshness(np.array([0.0001, 0.002, 100.0]))
 metric.ingest_restart()
@@ -80,7 +80,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
         'riverwalk_rejected_total{reason="json"} 1.0',
         "riverwalk_lag 7.0",
         'riverwalk_edges{age="0-1 months"} 9.0',
-        'riverwalk_edges_pruned_total{reason="hub"} 2.0',
+        'riverwalk_edges_pruned_total{reason="evicted"} 2.0',
         "riverwalk_stream_time_seconds 1.5",
         'riverwalk_live_mrr{ranker="blend"} 0.5',
         'riverwalk_live_recall10{ranker="blend"} 0.75',
@@ -150,4 +150,4 @@ def test_edges_are_counted_by_age_a_part_at_a_time_and_after_a_rest() -> None:
         "0.0",
     ]
     assert 'riverwalk_edges_pruned_total{reason="aged"} 7.0' in page
-    assert 'riverwalk_edges_pruned_total{reason="hub"} 0.0' in page
+    assert 'riverwalk_edges_pruned_total{reason="evicted"} 0.0' in page

@@ -7,7 +7,7 @@ import pytest
 
 from state.counter.leaderboard import leaders
 from state.counter.trend import trending
-from state.ranking.feature import FEATURES, NAMES
+from state.ranking.column import FEATURES, NAMES
 from state.record.layout import BOARD, POPULAR, TOTAL
 from state.record.setting import GraphSettings
 from state.retrieval.similar import similar

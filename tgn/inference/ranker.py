@@ -15,7 +15,9 @@ from numba import njit
 from tgn.inference.attention import ANY_ORDER
 
 HIDDEN = 64
-SCORES = 6  # inputs from learned scores, temporal and slow: of each centred score, log-softmax, known
+BLEND = 0  # the feature that the ranker corrects
+EACH = 3  # inputs from a learned score: centred score, log-softmax, known
+SCORES = 2 * EACH  # from the temporal score, then from the slow one
 
 
 def width(features: int, hidden: int = HIDDEN) -> int:
@@ -98,7 +100,7 @@ def _out(
         total = np.float32(0)
         for j in range(h.shape[1]):
             total += w[j] * max(h[i, j] + bias[j], np.float32(0))
-        learned = x[i, 0] + alpha[0] * x[i, features] + alpha[1] * x[i, features + 3]
+        learned = x[i, BLEND] + alpha[0] * x[i, features] + alpha[1] * x[i, features + EACH]
         out[i] = total + np.float32(4) * learned
     return out
 
@@ -107,7 +109,7 @@ def logits(x: np.ndarray, tgn: np.ndarray, row: np.ndarray) -> np.ndarray:
     """Return one score a candidate: the blend, plus what was learned.
 
     Shapes:
-        - x: float32 [C, F], counted features; column 0 is the blend
+        - x: float32 [C, F], counted features, the blend among them
         - tgn: float32 [C, 6], from `inputs` of both scores
         - row: float32 [width(F)]
         - output: float32 [C]

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tgn.inference.ranker import HIDDEN, SCORES, unpack, width
+from tgn.inference.ranker import BLEND, EACH, HIDDEN, SCORES, unpack, width
 
 TOGETHER = 8  # samples scored at once: a layer of theirs fits a core's cache
 AVERAGE = 0.99  # share of the running mean that stays, a step
@@ -81,7 +81,8 @@ class Ranker:
         w1, b1, w2, b2, w3, alpha = parts
         hidden = torch.relu(x @ w1[: self.features] + tgn @ w1[self.features :] + b1)
         hidden = torch.relu(hidden @ w2 + b2)
-        return x[..., 0] * 4 + hidden @ w3 + (alpha[0] * tgn[..., 0] + alpha[1] * tgn[..., 3]) * 4
+        scores = alpha[0] * tgn[..., 0] + alpha[1] * tgn[..., EACH]
+        return x[..., BLEND] * 4 + hidden @ w3 + scores * 4
 
     def score(self, x: np.ndarray, tgn: np.ndarray) -> np.ndarray:
         """Return scores float32 [n, C] for features [n, C, F] and learned scores [n, C, 6]."""

@@ -14,6 +14,7 @@ from deploy.config.loader import (
     strangers,
     variable,
 )
+from deploy.config.retired import RETIRED
 from deploy.config.schema import BadConfig, Config, decode, encode
 
 
@@ -119,6 +120,19 @@ def test_a_wrong_variable_of_a_known_section_is_refused_and_others_are_left_alon
 def test_an_unknown_flag_is_refused_with_a_suggestion() -> None:
     with pytest.raises(BadConfig, match=r"learn\.sede: no such setting; did you mean learn\.seed"):
         load(env={}, flags={"learn.sede": 1})
+
+
+@pytest.mark.parametrize("name", RETIRED)
+def test_a_retired_setting_is_refused_by_name_with_what_to_do(tmp_path: Path, name: str) -> None:
+    section, key = name.split(".")
+    (tmp_path / "old.toml").write_text(f"[{section}]\n{key} = 0\n")
+
+    with pytest.raises(BadConfig, match=rf"old\.toml: {name} was retired: .*; remove the line$"):
+        load(tmp_path / "old.toml", {})
+    with pytest.raises(BadConfig, match=rf"^environment: {variable(name)} was retired: .*; unset it$"):
+        load(env={variable(name): "0"})
+    with pytest.raises(BadConfig, match=rf"^{name} was retired: .*; leave the flag out$"):
+        load(env={}, flags={name: "0"})
 
 
 def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from deploy.config.schema import BadConfig
 from deploy.evaluate import evaluation, runner
 from deploy.evaluate.backtest import Backtest, BacktestSettings
 from deploy.evaluate.protocol import split
-from state.ranking.feature import NAMES
+from state.ranking.column import NAMES
 from state.ranking.sample import Sample
 from stream.learning.guard import Judged
 from tests.fixture.ring import ring, write

@@ -13,7 +13,7 @@ from state.counter.eviction import (
     silent,
 )
 from state.counter.seen import had
-from state.counter.update import learn
+from state.ranking.sample import replay
 from state.record.layout import (
     BLOCK,
     BOARD,
@@ -39,7 +39,7 @@ def world(seed: int, n: int, items: int = ITEMS) -> World:
     user = chance.integers(0, USERS, n).astype(np.int32)
     kind = chance.choice(np.array([0, 0, 0, 0, 1, 3, 6], np.int8), n)
     t = np.cumsum(chance.integers(0, 600_000, n)).astype(np.int64)
-    learn(made.state, made.marks, user, row.astype(np.int32), t, kind)
+    replay(made, made.scratch(), user, row.astype(np.int32), t, kind)
     for table in made.tables:
         table.clean()
     return made
@@ -144,9 +144,7 @@ def test_users_that_go_are_named_nowhere_and_their_blocks_are_given_again(
     assert (made.state.items["user"] >= GONE).all()
     m = 4 * BLOCK * len(freed)
     row = 1 + np.arange(m, dtype=np.int32) % (ITEMS - 1)
-    learn(
-        made.state, made.marks, np.full(m, rows[0], np.int32), row, np.full(m, 10**12), np.zeros(m, np.int8)
-    )
+    replay(made, made.scratch(), np.full(m, rows[0], np.int32), row, np.full(m, 10**12), np.zeros(m, np.int8))
     needed = -(-int(made.state.users[rows[0]]["seen_n"]) // BLOCK)
     assert int(made.state.world[0]["blocks"]) == blocks + max(0, needed - len(freed))
 
@@ -173,7 +171,7 @@ def test_a_list_counts_what_is_left_on_it() -> None:
     made = World(GraphSettings(), max_users=2, max_items=80)
     made.state.world[0]["items"], made.state.world[0]["users"] = 80, 2
     row = np.arange(1, 71, dtype=np.int32)
-    learn(made.state, made.marks, np.zeros(70, np.int32), row, np.arange(70), np.zeros(70, np.int8))
+    replay(made, made.scratch(), np.zeros(70, np.int32), row, np.arange(70), np.zeros(70, np.int8))
     drop_items(made, np.array([1, 33, 70]))
 
     assert had(made.state, 0) == 67

@@ -27,7 +27,7 @@ from state.record.layout import (
     START,
 )
 from state.record.world import Scratch
-from state.retrieval.candidate import _least, close, gather, reach
+from state.retrieval.candidate import close, gather, reach
 from tests.fixture.graph import World, events, feed, world
 
 HOUR = 3_600_000
@@ -42,7 +42,7 @@ def made() -> World:
 
 def worth(made: World, u: int, t: int, scratch: Scratch) -> dict[int, float]:
     """What `weigh` gives, by item; the scratch is left open."""
-    reach(made.state, scratch, u, t, True)
+    reach(made.state, scratch, u, t)
     weigh(made.state, scratch, u, t)
     n = int(scratch.touched_n[0])
     return dict(zip(scratch.touched[:n].tolist(), scratch.acc[:n, WORTH].tolist(), strict=True))
@@ -91,7 +91,7 @@ def test_worth_is_the_sum_of_weighted_shares(made: World, user: int) -> None:
 def test_shares_of_one_item_are_those_of_the_walks(made: World, user: int, row: int) -> None:
     t = int(made.state.world[0]["t"]) + 1
     state, scratch, out = made.state, made.scratch(), np.zeros(SOURCES)
-    reach(state, scratch, user, t, True)
+    reach(state, scratch, user, t)
     n, at = int(scratch.touched_n[0]), int(scratch.found[row]) - 1
     sums = scratch.acc[:n].sum(0)
     known = shares(state, user, row, t, out)
@@ -153,18 +153,3 @@ def test_candidates_are_own_items_the_newest_and_then_what_is_worth_most(
     if limit > HISTORY + 1:
         least = min(by[row] for row in listed[len(mine) + 1 :])
         assert all(by[row] <= least for row in rest)
-
-
-@given(
-    st.lists(st.floats(2.0**-100, 2.0**20, width=32), min_size=1, max_size=80),
-    st.integers(1, 80),
-    st.integers(1, 4),
-)
-def test_the_least_of_the_largest(numbers: list[float], n: int, times: int) -> None:
-    some = np.array(numbers * times, np.float32)
-    n = min(n, some.shape[0])
-    ordered = np.sort(some)[::-1]
-    low, equal = _least(some, n)
-
-    assert low == ordered[n - 1]
-    assert equal == int((ordered[:n] == low).sum())

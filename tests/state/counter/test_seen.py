@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state.counter.update import learn
+from state.ranking.sample import replay
 from state.record.layout import (
     FOREVER,
     HAD,
@@ -39,7 +39,7 @@ def apply(made: World, events: list[tuple[int, int, int]]) -> int:
     items, kinds, waits = (np.array(column) for column in zip(*events, strict=True))
     t = DAY + np.cumsum(waits)
     users = np.full(len(events), 1, np.int32)
-    learn(made.state, made.marks, users, items.astype(np.int32), t.astype(np.int64), kinds.astype(np.int8))
+    replay(made, made.scratch(), users, items.astype(np.int32), t.astype(np.int64), kinds.astype(np.int8))
     return int(t[-1])
 
 

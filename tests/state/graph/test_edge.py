@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from state.graph.aging import BANDS, ROWS, age, bands
 from state.graph.edge import EVICTED, chance, link
-from state.record.layout import SLOTS, START
+from state.record.layout import SLOTS
 from tests.fixture.graph import DAY, HALF, World, events, feed, found, reference, world
 
 
@@ -156,31 +156,6 @@ def test_events_move_a_pass_on_a_few_rows_each() -> None:
 
     assert left == 80 - ROWS
     assert int(made.state.world[0]["unaged"]) == 0
-
-
-def test_edges_weaker_than_chance_are_hub_noise() -> None:
-    made, log = world(hub_lift=0.3, aging_share=0.0), events(1_500, 60)
-    pairs = [(50 + k % 20, item, k * 900_000) for k in range(600) for item in (78, 79)]
-    feed(made, sorted(log + pairs, key=lambda event: event[2]))
-    strong = found(made, 0)
-    items, total = made.state.items, made.state.world[0]["tot"][-1]
-
-    def left(t: int) -> float:
-        return 0.5 ** ((60 * DAY - t) / DAY / HALF)
-
-    chance_of = {dst: float(items[dst]["pop"][-1]) * left(int(items[dst]["last_t"])) for dst in range(1, 80)}
-    whole = float(total) * left(int(made.state.world[0]["tot_t"]))
-    totals = {src: sum(w for (a, _), w in strong.items() if a == src) for src in range(80)}
-    weak = {
-        (src, dst)
-        for (src, dst), w in strong.items()
-        if src != START and w / totals[src] < 0.3 * chance_of[dst] / whole
-    }
-    dropped = aged(made, 60 * DAY)
-
-    assert 0 < len(weak) < len(strong) / 2
-    assert strong.keys() - found(made, 0).keys() == weak
-    assert dropped == int(made.state.world[0]["hub"]) == len(weak)
 
 
 def test_bands_count_edges_by_the_time_since_they_were_strengthened() -> None:

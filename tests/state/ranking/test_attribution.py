@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from state.counter.history import visit
-from state.counter.update import learn
 from state.ranking.attribution import (
     AGAIN,
     ALIKE,
@@ -18,6 +17,7 @@ from state.ranking.attribution import (
     TOGETHER,
     causes,
 )
+from state.ranking.sample import replay
 from state.record.layout import FIRST, POPULAR, RECENT, RISING
 from state.record.setting import GraphSettings
 from state.record.world import State, World
@@ -81,7 +81,9 @@ def test_the_causes_of_an_answer_are_those_of_its_items(seed: int) -> None:
     state.world[0]["users"], state.world[0]["items"] = USERS, ITEMS
     users, rows = chance.integers(0, USERS, n), 1 + (ITEMS - 1) * chance.random(n) ** 1.5
     t = np.cumsum(chance.integers(0, HOUR, n))
-    learn(state, made.marks, users.astype("i4"), rows.astype("i4"), t, chance.integers(0, 6, n).astype("i1"))
+    replay(
+        made, made.scratch(), users.astype("i4"), rows.astype("i4"), t, chance.integers(0, 6, n).astype("i1")
+    )
     visit(state, chance.choice(ITEMS - 1, 3, replace=False) + 1, int(t[-1]))
     found: set[int] = set()
     for u in range(-1, USERS):

@@ -8,7 +8,7 @@ import pytest
 from deploy.evaluate import recall
 from deploy.evaluate.protocol import split
 from deploy.evaluate.split import Split
-from state.counter.update import learn
+from state.ranking.sample import replay
 from state.record.setting import GraphSettings
 from state.record.world import World
 from state.retrieval.candidate import CANDIDATES, close, gather
@@ -31,7 +31,7 @@ def afresh(log: Split, i: int, limit: int) -> list[int]:
     rows = log.items[:begin] + 1
     world = World(GraphSettings(), max_users=log.n_users + 1, max_items=log.n_items + 2)
     world.state.world[0]["users"], world.state.world[0]["items"] = log.n_users, rows.max() + 1
-    learn(world.state, world.marks, log.users[:begin], rows, log.t[:begin], log.kind[:begin])
+    replay(world, world.scratch(), log.users[:begin], rows, log.t[:begin], log.kind[:begin])
     scratch, out = world.scratch(), np.zeros(limit, np.int32)
     if log.same_stamp:
         others = (log.users == log.users[i]) & (log.t == log.t[i]) & log.judged & (log.items != log.items[i])
@@ -68,8 +68,8 @@ def crowd() -> World:
     users[-120:], items[-120:] = np.arange(120), ITEMS - 1
     users[-1], items[-1] = 5, ITEMS
     t = np.arange(6_000, dtype=np.int64) * 60_000
-    learn(
-        world.state, world.marks, users.astype(np.int32), items.astype(np.int32), t, np.zeros(6_000, np.int8)
+    replay(
+        world, world.scratch(), users.astype(np.int32), items.astype(np.int32), t, np.zeros(6_000, np.int8)
     )
     return world
 

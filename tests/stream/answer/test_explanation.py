@@ -7,7 +7,7 @@ import pytest
 
 from state.graph.walk import seeds
 from state.ranking.attribution import parts, shares
-from state.ranking.feature import FEATURES, NAMES
+from state.ranking.column import FEATURES, NAMES
 from state.record.layout import BOARD
 from state.record.setting import GraphSettings
 from stream.answer.explanation import COLUMNS, GROUPS, explained

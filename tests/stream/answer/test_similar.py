@@ -82,7 +82,7 @@ def test_a_rare_item_is_told_of_by_its_last_users_where_users_are_too_many_to_co
     pair.learn([("u7", "rare", 500 * HOUR), ("u7", "rarer", 501 * HOUR)])
     row, reading = pair.writer.generation.items.row, pair.reader
     out, weight = np.zeros(3, np.int32), np.zeros(3, np.float32)
-    n = similar.kin(reading.state, reading.scorer.scratch, row["rare"], 50, out, weight)
+    n = similar.similar_by_users(reading.state, reading.scorer.scratch, row["rare"], 50, out, weight)
 
     assert set(out[:n].tolist()) == {row["rarer"], row["i7"]}
 

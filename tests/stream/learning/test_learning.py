@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from state.ranking.feature import FEATURES
-from state.ranking.sample import Sample, empty, learn
+from state.ranking.column import FEATURES
+from state.ranking.sample import Sample, Sampling, empty, learn
+from state.ranking.sample import events as sampled
 from state.record.setting import GraphSettings
 from stream.generation.generation import Generation, Limits
 from stream.generation.status import RANKERS
@@ -71,11 +72,14 @@ def test_what_was_shown_and_not_taken_is_learned_from_as_a_negative() -> None:
     pick = np.full(len(events), -1, np.int32)
     pick[-2:] = 0, 1
     t = np.arange(len(events)) * 1_000
-    own = False
     learn(
-        state, marks, scratch, user.astype(np.int32), item.astype(np.int32), t, kind.astype(np.int8),
-        np.zeros(0, np.int64), pick, own, False, True, sample,
-    )  # fmt: skip
+        state,
+        marks,
+        scratch,
+        sampled(user, item, t, kind, pick=pick),
+        Sampling(own=False, train=True),
+        sample,
+    )
     shown = [set(sample.cand[s][sample.shown[s] > 0].tolist()) for s in range(2)]
     learning = Learning(generation, without=("memory", "slow"))
     place = np.arange(sample.cand.shape[1])[None]

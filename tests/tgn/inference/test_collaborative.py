@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from state.counter.cooccurrence import busiest, gram
-from state.counter.update import learn
+from state.ranking.sample import replay
 from state.record.setting import GraphSettings
 from stream.generation.generation import Generation, Limits
 from stream.learning.refit import Refit
@@ -31,9 +31,7 @@ def take(made: Generation, events: int, users: int = 30, items: int = 20) -> Non
     made.world.state.world[0]["users"], made.world.state.world[0]["items"] = users, items + 1
     columns = (draw.integers(0, users, events), draw.integers(1, items + 1, events))
     user, item = (column.astype(np.int32) for column in columns)
-    learn(
-        made.world.state, made.world.marks, user, item, np.arange(events) * 1_000, np.zeros(events, np.int8)
-    )
+    replay(made.world, made.world.scratch(), user, item, np.arange(events) * 1_000, np.zeros(events, np.int8))
 
 
 def model(counts: np.ndarray, ridge: float) -> np.ndarray:
@@ -49,10 +47,10 @@ def model(counts: np.ndarray, ridge: float) -> np.ndarray:
 
 def test_pairs_are_counted_once_a_user() -> None:
     made = generation()
-    state, marks = made.world.state, made.world.marks
+    state = made.world.state
     draw = np.random.default_rng(1)
     user, item = draw.integers(0, 30, 2_000).astype(np.int32), draw.integers(1, 21, 2_000).astype(np.int32)
-    learn(state, marks, user, item, np.arange(2_000), np.zeros(2_000, np.int8))
+    replay(made.world, made.world.scratch(), user, item, np.arange(2_000), np.zeros(2_000, np.int8))
     state.world[0]["users"], state.world[0]["items"] = 30, 21
     had: dict[int, set[int]] = {}
     for u, i in zip(user.tolist(), item.tolist(), strict=True):
@@ -67,10 +65,10 @@ def test_pairs_are_counted_once_a_user() -> None:
 
 def test_the_busiest_items_take_part() -> None:
     made = generation()
-    state, marks = made.world.state, made.world.marks
+    state = made.world.state
     item = np.repeat(np.arange(1, 11), np.arange(1, 11)).astype(np.int32)  # item k has k users
     user = np.concatenate([np.arange(k) for k in range(1, 11)]).astype(np.int32)
-    learn(state, marks, user, item, np.arange(55), np.zeros(55, np.int8))
+    replay(made.world, made.world.scratch(), user, item, np.arange(55), np.zeros(55, np.int8))
     state.world[0]["items"] = 11
 
     assert busiest(state, 4).tolist() == [7, 8, 9, 10]

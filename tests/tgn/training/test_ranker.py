@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from state.ranking.feature import FEATURES
+from state.ranking.column import FEATURES
 from tgn.inference.ranker import (
     SCORES,
     inputs,
