@@ -23,12 +23,13 @@ def answer(config: Config) -> harness.Figures:
     """Measure RECOMMEND, 20 of 100 000 items, plain, with each rule by itself, and with all of them."""
     import torch
 
+    from stream.answer.recommender import Recommender
     from stream.answer.request import Recommend
     from stream.catalogue.filter import parse
     from stream.event.batch import Batch
     from stream.generation.generation import Generation, Limits
     from stream.generation.status import RANKERS
-    from stream.ingest.writer import Engine
+    from stream.ingest.writer import Writer
     from stream.learning.learning import Learning
 
     torch.set_num_threads(1)
@@ -36,10 +37,10 @@ def answer(config: Config) -> harness.Figures:
     limits = Limits(max_users=USERS + 1, max_items=ITEMS + 1)
     with harness.folder() as place:
         graph, tgn = graph_settings(config), tgn_settings(config)
-        writer = Generation(graph, tgn, limits, live=place)
-        engine, learning = Engine(writer), Learning(writer)
+        generation = Generation(graph, tgn, limits, live=place)
+        writer, learning = Writer(generation), Learning(generation)
         names = [f"item {row}" for row in range(1, ITEMS + 1)]
-        writer.items.rows(names)
+        generation.items.rows(names)
         item = chance.permutation(ITEMS)[(ITEMS * chance.random(EVENTS) ** 3).astype(np.int64)]
         user = (USERS * chance.random(EVENTS) ** 2).astype(np.int64)
         t = 1_700_000_000_000 + 1_000 * np.arange(EVENTS, dtype=np.int64)
@@ -47,7 +48,7 @@ def answer(config: Config) -> harness.Figures:
         for at in range(0, EVENTS, step):
             rows = slice(at, at + step)
             n = len(item[rows])
-            engine.learn(
+            writer.learn(
                 Batch(
                     [f"user {k}" for k in user[rows].tolist()], [names[k] for k in item[rows].tolist()], t[rows],
                     np.zeros(n, np.int8), np.ones(n, np.float32), np.zeros(n, np.int32), np.arange(at, at + n),
@@ -63,12 +64,16 @@ def answer(config: Config) -> harness.Figures:
                 "tags": [f"t{row % 100}", f"s{row % 37}"],
                 "created": int(t[-1]) - 10_000 * row,
             }
-            writer.metadata.put(row, msgspec.json.encode(told))
-        writer.status["serving"] = RANKERS.index("riverwalk")  # on random events popularity would do as well
-        writer.publish()
+            generation.metadata.put(row, msgspec.json.encode(told))
+        generation.status["serving"] = RANKERS.index(
+            "riverwalk"
+        )  # on random events popularity would do as well
+        generation.publish()
         begin = time.perf_counter()
-        reader = Engine(Generation(graph, tgn, limits, live=Path(place), number=writer.number, write=False))
-        while reader.scorer.catch_up(10_000):
+        reader = Recommender(
+            Generation(graph, tgn, limits, live=Path(place), number=generation.number, write=False)
+        )
+        while reader.items.catch_up(10_000):
             pass
         loaded = time.perf_counter() - begin
         asked = [f"user {k}" for k in chance.integers(0, USERS, REQUESTS)]
@@ -98,7 +103,7 @@ def answer(config: Config) -> harness.Figures:
             for k, who in enumerate(asked):
                 wanted = request(who)
                 begin = time.perf_counter()
-                reader.scorer.catch_up()
+                reader.items.catch_up()
                 reader.recommend(wanted)
                 took[k] = time.perf_counter() - begin
             p50, p99 = np.percentile(1_000 * took[100:], [50, 99])
@@ -116,10 +121,11 @@ def rank(config: Config) -> harness.Figures:
     """Measure one ranking in process: candidates, features, temporal and slow scores, ranker, names; no socket."""
     import torch
 
+    from stream.answer.recommender import Recommender
     from stream.answer.request import Recommend
     from stream.event.batch import Batch
     from stream.generation.generation import Generation, Limits
-    from stream.ingest.writer import Engine
+    from stream.ingest.writer import Writer
     from stream.learning.learning import Learning
 
     torch.set_num_threads(1)
@@ -127,23 +133,29 @@ def rank(config: Config) -> harness.Figures:
     limits = Limits(max_users=50_000, max_items=20_000)
     with harness.folder() as place:
         graph, tgn = graph_settings(config), tgn_settings(config)
-        writer = Generation(graph, tgn, limits, live=place)
-        engine, learning = Engine(writer), Learning(writer)
+        generation = Generation(graph, tgn, limits, live=place)
+        writer, learning = Writer(generation), Learning(generation)
         zero = np.zeros(1_024, np.int64)
         for at in range(0, RANKED, 1_024):
             rows = slice(at, at + 1_024)
             n = len(found.user[rows])
-            engine.share = 0.2
-            engine.learn(
+            writer.share = 0.2
+            writer.learn(
                 Batch(
                     found.user[rows], found.item[rows], found.t[rows], found.kind[rows], found.value[rows],
                     zero[:n].astype(np.int32), np.arange(at, at + n), zero[:n], {0: at + n},
                 ),
                 learning.take,
             )  # fmt: skip
-        writer.publish()
-        figures: harness.Figures = {"events": RANKED, "items": len(writer.items) - 1, "requests": REQUESTS}
-        reader = Engine(Generation(graph, tgn, limits, live=Path(place), number=writer.number, write=False))
+        generation.publish()
+        figures: harness.Figures = {
+            "events": RANKED,
+            "items": len(generation.items) - 1,
+            "requests": REQUESTS,
+        }
+        reader = Recommender(
+            Generation(graph, tgn, limits, live=Path(place), number=generation.number, write=False)
+        )
         draw = np.random.default_rng(0)
         asked = [Recommend(user=found.user[int(k)], k=20) for k in draw.integers(0, RANKED, REQUESTS)]
         for name, limit in (("candidates_all", 0), (f"candidates_{CANDIDATES}", CANDIDATES)):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deploy.evaluate.split import Split
+from stream.answer.recommender import Recommender
 from stream.answer.request import Recommend
-from stream.ingest.writer import Engine
 
 if TYPE_CHECKING:  # it brings torch
     from deploy.evaluate.backtest import Backtest
@@ -62,13 +62,12 @@ def asker(run: Backtest, log: Split, lists: Lists) -> Callable[[int, int], None]
     generation.items.rows(
         [str(item) for item in range(log.n_items)]
     )  # from row 1 on, as the backtest numbers them
-    generation.write = False
-    engine = Engine(generation)
+    recommender = Recommender(generation)
 
     def ask(begin: int, end: int) -> None:
         for i in range(begin, end):
             if i in lists:
                 request = Recommend(user=str(log.users[i]), k=K, include_seen=not log.exclude_seen)
-                lists[i] = [int(item) for item in engine.recommend(request).items]
+                lists[i] = [int(item) for item in recommender.recommend(request).items]
 
     return ask

@@ -50,8 +50,8 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
 
     from state.storage.store import Store
     from stream.ingest.ingest import Ingest
-    from stream.ingest.item import Items
-    from stream.ingest.writer import Engine
+    from stream.ingest.item import ItemsTopic
+    from stream.ingest.writer import Writer
     from stream.kafka.broker import ensure_topic, identity
     from stream.kafka.dead_letter import DeadLetter
     from stream.kafka.source import Source
@@ -79,7 +79,7 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
         [generation.users, generation.items],
     )
     offsets = store.offsets(topic)
-    engine = Engine(
+    writer = Writer(
         generation,
         store=store,
         topic=topic,
@@ -87,7 +87,7 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
         explicit=explicit(config, generation),
     )
     learning = Learning(generation, seed=config.learn.seed, background=True) if config.learn.enabled else None
-    engine.warm()
+    writer.warm()
     source = Source(
         config.kafka.address,
         config.kafka.topic,
@@ -110,7 +110,7 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
         config.kafka.address, config.kafka.dead_letter, origin=config.kafka.items, extra=config.kafka.options
     )
     loop = Ingest(
-        engine,
+        writer,
         learning,
         source,
         letters,
@@ -119,11 +119,11 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
         wait_s=config.batch.wait_ms / 1000,
         save_seconds=config.learn.save_seconds,
         sync_seconds=config.state.sync_seconds if config.state.sync == "interval" else None,
-        items=Items(engine, catalogue, item_letters, described),
+        items=ItemsTopic(writer, catalogue, item_letters, described),
     )
     if not offsets and config.kafka.start == "latest":
         offsets = dict(source.places.next)
-        engine.save(offsets)  # a crash before the first event must not begin at the end of another day
+        writer.save(offsets)  # a crash before the first event must not begin at the end of another day
     for partition, offset in offsets.items():
         generation.status["applied"][partition] = generation.status["saved"][partition] = offset
     generation.status["ready"] = 1
@@ -133,7 +133,7 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
         generation.publish()
     ready(
         f"ready in {time.monotonic() - begin:.1f} s: {generation.users.named:,} users, "
-        f"{generation.items.named - 1:,} items, {int(engine.state.world[0]['events']):,} events remembered"
+        f"{generation.items.named - 1:,} items, {int(writer.state.world[0]['events']):,} events remembered"
     )
     try:
         loop.run(stop.is_set)

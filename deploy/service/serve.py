@@ -19,8 +19,7 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
     """Answer requests until `stop`."""
     from stream import server
     from stream.answer.reader import Reader
-    from stream.answer.rule import ttl
-    from stream.answer.setting import AnswerSettings
+    from stream.answer.rule import AnswerSettings, ttl
     from stream.kafka.sink import Sink
 
     begin = time.monotonic()

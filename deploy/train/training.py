@@ -1,6 +1,6 @@
 """One pass over a log: score, store, learn, batch by batch, as the service does with a topic.
 
-    LOG ─► batch ─► engine.learn ─► learning.take ─► store (rows and offset in one write; learned rows on a slower clock)
+    LOG ─► batch ─► writer.learn ─► learning.take ─► store (rows and offset in one write; learned rows on a slower clock)
 
 Everything happens in one thread, so that a seed and a share decide the result and timing does not: which events are
 learned from, a hash of their offset says.  The offset of the log lies in the store beside the state it made, as that
@@ -27,7 +27,7 @@ from state.storage.store import Store
 from stream.error import BadSource
 from stream.generation.generation import Generation
 from stream.generation.status import RANKERS
-from stream.ingest.writer import Engine
+from stream.ingest.writer import Writer
 from stream.learning.job import Job
 from stream.learning.learning import STEP, Learning
 
@@ -167,16 +167,16 @@ class Training:
             self.loaded = True
         size = self._size(share)
         past = Past(found, begin=begin, size=size, limit=limit, strict=strict, now_ms=clock_ms(), stop=stop)
-        engine = Engine(
+        writer = Writer(
             generation,
             store=self.store,
             topic=known.topic,
             samples=learn.events_per_batch,
             explicit=explicit(self.config, generation),
         )
-        engine.share = share
+        writer.share = share
         learning = Learning(generation, seed=learn.seed) if learn.enabled else None
-        engine.warm()
+        writer.warm()
 
         def teach(job: Job) -> None:
             if learning is not None:
@@ -195,17 +195,17 @@ class Training:
                 break
             if end == 0:
                 self._enter(known)
-            engine.state.world[0]["rejected"] += past.rejected.total() - bad
+            writer.state.world[0]["rejected"] += past.rejected.total() - bad
             bad = past.rejected.total()
-            engine.learn(batch, teach)
+            writer.learn(batch, teach)
             events, end = events + batch.size, batch.ends[0]
             progress(end, generation)
             if time.monotonic() - saved > learn.save_seconds:
-                self._save(engine, end)
+                self._save(writer, end)
                 saved = time.monotonic()
         if events:
-            engine.hand(teach)
-            self._save(engine, end)
+            writer.hand(teach)
+            self._save(writer, end)
         elif ended == "end" and not self.events:
             raise BadSource(_empty(found.path, past))
         seconds, learned = time.monotonic() - since, int(generation.status["learned"]) - before
@@ -223,11 +223,11 @@ class Training:
         logs = [one for one in self.logs if one != known]
         self.store.note(LOGS, msgspec.to_builtins([*logs, known]))
 
-    def _save(self, engine: Engine, end: int) -> None:
+    def _save(self, writer: Writer, end: int) -> None:
         """Save learned rows, and wait until all that was saved is on the disk."""
         if self.config.learn.enabled:
-            self.store.save_slowly(self.generation.learned.values(), engine.topic, {0: end})
-        engine.flush()
+            self.store.save_slowly(self.generation.learned.values(), writer.topic, {0: end})
+        writer.flush()
 
     def _report(
         self,

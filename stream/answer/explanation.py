@@ -25,7 +25,6 @@ from typing import Final
 
 import numpy as np
 
-from state.counter.history import visit
 from state.ranking.attribution import (
     SOURCES,
     last_kind,
@@ -36,10 +35,11 @@ from state.ranking.attribution import (
 from state.ranking.column import BLEND, FEATURES, NAMES, OWN_HAD, of
 from state.record.layout import BOARD, START
 from stream.answer.reason import ago, did
+from stream.answer.recommender import Recommender
+from stream.answer.retrieval import Retrieval
 from stream.catalogue.filter import Filter
 from stream.generation.metadata import HIDDEN
 from stream.generation.status import RANKERS
-from stream.ingest.writer import Engine
 from tgn.inference.ranker import EACH, SCORES, row_inputs
 
 SEEDS: Final = 3
@@ -64,37 +64,42 @@ COLUMNS: Final = {
 }
 
 
-def explained(engine: Engine, user: str, row: int, filter: Filter | None) -> dict[str, str]:
+def explained(recommender: Recommender, user: str, row: int, filter: Filter | None) -> dict[str, str]:
     """Explain item `row` to a user; what a filter refuses is not shown."""
-    state, scorer = engine.state, engine.scorer
-    u, t = engine.generation.users.row.get(user, -1), int(state.world[0]["t"])
-    visit(state, np.zeros(0, np.int32), t)
-    scorer.scratch.ttl[:] = engine.ttl
-    n, at, score, own = _placed(engine, u, t, row)
+    u = recommender.generation.users.row.get(user, -1)
+    with recommender.retrieval(u) as room:
+        return _explained(room, user, row, filter, recommender.candidates)
+
+
+def _explained(
+    room: Retrieval, user: str, row: int, filter: Filter | None, candidates: int
+) -> dict[str, str]:
+    state, u = room.state, room.user
+    n, at, score, own = _placed(room, row, candidates)
     seen, among = own, at < n  # the seen rules keep it out
     rank = int((score[:n] > score[at]).sum()) + 1
-    title, reason = scorer.title(row), scorer.reasons(u, np.array([row], np.int32))[0]
-    against = _against(engine, row, t, filter, user if seen else "")
+    title, reason = room.items.title(row), room.reasons(np.array([row], np.int32))[0]
+    against = _against(room, row, filter, user if seen else "")
     if not among:
         against = against or [f"it is not among the {n} candidates"]
-    behind = _behind(engine, u, t, row)
+    behind = _behind(room, row)
     where = f"in place {rank} of {n}, {reason}" if not against else "not shown: " + "; ".join(against)
     told = {
         "user": user,
-        "item": scorer.name(row),
+        "item": room.items.name(row),
         "title": title,
         "user_known": "yes" if u >= 0 else "no: the start node stands in",
         "user_events": str(int(state.users[u]["n"]) if u >= 0 else 0),
         "item_events": str(int(state.items[row]["n"])),
         "shown": "no: " + "; ".join(against) if against else f"yes, in place {rank}",
-        "because": f"{title} is {where}.{_history(engine, u, t, row, behind)}",
+        "because": f"{title} is {where}.{_history(room, row, behind)}",
         "reason": reason,
-        "sources": _sources(engine, u, t, own, row),
-        "ranker": RANKERS[int(engine.generation.status["serving"])],
+        "sources": _sources(room, own, row),
+        "ranker": RANKERS[int(room.generation.status["serving"])],
         "candidates": str(n),
         "rank": str(rank) if among else f"not among the {n} candidates",
     }
-    x, made = scorer.x[at].copy(), _shares(engine, u, t, n, at, float(score[at]))
+    x, made = room.x[at].copy(), _shares(room, n, at, float(score[at]))
     if not state.items[row]["n"]:
         return told
     told["score"] = f"{score[at]:.4f}"
@@ -106,56 +111,55 @@ def explained(engine: Engine, user: str, row: int, filter: Filter | None) -> dic
     return told | {name: f"{x[k]:.4f}" for k, name in enumerate(NAMES) if k != BLEND and x[k]}
 
 
-def _placed(engine: Engine, u: int, t: int, row: int) -> tuple[int, int, np.ndarray, bool]:
+def _placed(room: Retrieval, row: int, candidates: int) -> tuple[int, int, np.ndarray, bool]:
     """Return how many candidates there are, the place of item `row`, the scores, whether items had may be candidates.
 
     Where it is none it is put beside them, in place n.  Items that the user has had are candidates only where this
     is one.
     """
-    scorer = engine.scorer
     for own in (False, True):
-        n = scorer.find(u, t, own, engine.candidates)
-        place = np.flatnonzero(scorer.cand[:n] == row)
+        n = room.find(own, candidates)
+        place = np.flatnonzero(room.cand[:n] == row)
         at = int(place[0]) if place.shape[0] else n
         if at == n:
-            scorer.bring(u, t, np.append(scorer.cand[:n], np.int32(row)))
-        if own or at < n or not scorer.x[at, OWN_HAD]:
+            room.bring(np.append(room.cand[:n], np.int32(row)))
+        if own or at < n or not room.x[at, OWN_HAD]:
             break
-    return n, at, scorer.score(u, max(n, at + 1)), own
+    return n, at, room.score(max(n, at + 1)), own
 
 
-def _against(engine: Engine, row: int, t: int, filter: Filter | None, seen_by: str) -> list[str]:
+def _against(room: Retrieval, row: int, filter: Filter | None, seen_by: str) -> list[str]:
     """Return why an item is not shown, whatever its score."""
-    catalogue, out = engine.scorer.catalogue, []
-    if not engine.state.items[row]["n"]:
+    catalogue, out = room.items.catalogue, []
+    if not room.state.items[row]["n"]:
         out.append("no event has named it yet")
-    if engine.generation.metadata.known.array[row] == HIDDEN:
+    if room.generation.metadata.known.array[row] == HIDDEN:
         out.append("it is hidden")
-    if filter is not None and catalogue.mask(filter, t, row + 1)[row]:
+    if filter is not None and catalogue.mask(filter, room.t, row + 1)[row]:
         out.append("the filter refuses it")
     if seen_by:
         out.append(f"{seen_by} has had it (INCLUDESEEN shows it)")
     return out
 
 
-def _sources(engine: Engine, u: int, t: int, own: bool, row: int) -> str:
+def _sources(room: Retrieval, own: bool, row: int) -> str:
     place = np.zeros(len(SOURCES), np.int32)
-    source_ranks(engine.state, engine.scorer.scratch, u, t, own, row, place)
+    source_ranks(room.state, room.scratch, room.user, room.t, own, row, place)
     return ", ".join(f"{name} {k}" for name, k in zip(SOURCES, place.tolist(), strict=True) if k) or "none"
 
 
-def _shares(engine: Engine, u: int, t: int, n: int, at: int, score: float) -> dict[str, str]:
+def _shares(room: Retrieval, n: int, at: int, score: float) -> dict[str, str]:
     """Return what each group of inputs does to the score of the candidate in place `at`."""
-    scorer, size = engine.scorer, max(n, at + 1)
-    x, cand = scorer.x, scorer.cand[:size].copy()
+    size = max(n, at + 1)
+    x, cand = room.x, room.cand[:size].copy()
     blends = np.zeros((size, 4))
-    parts(engine.state, u, t, cand, x[:size], blends)
+    parts(room.state, room.user, room.t, cand, x[:size], blends)
     mean, middle = x[:size].mean(axis=0), blends.mean(axis=0)
     for k, group in enumerate(GROUPS):
         one, (own, new, popular, walked) = x[size + k], blends[at]
         one[:] = x[at]
         if group == "content":
-            one[FEATURES : FEATURES + EACH] = _without_content(engine, u, cand)[at]
+            one[FEATURES : FEATURES + EACH] = _without_content(room, cand)[at]
             continue
         one[COLUMNS[group]] = mean[COLUMNS[group]]
         if group == "own_history":
@@ -164,7 +168,7 @@ def _shares(engine: Engine, u: int, t: int, n: int, at: int, score: float) -> di
         walked = middle[3] if group == "co_watch" else walked
         if group in ("own_history", "popularity", "co_watch"):
             one[BLEND] = np.log(own + new * (popular + walked) + 1e-7) / 4
-    differences = score - scorer.judge(size + len(GROUPS))[size:].astype(np.float64)
+    differences = score - room.judge(size + len(GROUPS))[size:].astype(np.float64)
     whole = max(float(np.abs(differences).sum()), 1e-9)
     order = np.argsort(-np.abs(differences), kind="stable").tolist()
     told = [(WORDS[GROUPS[k]], round(100 * float(differences[k]) / whole)) for k in order]
@@ -174,29 +178,29 @@ def _shares(engine: Engine, u: int, t: int, n: int, at: int, score: float) -> di
     }
 
 
-def _without_content(engine: Engine, u: int, cand: np.ndarray) -> np.ndarray:
+def _without_content(room: Retrieval, cand: np.ndarray) -> np.ndarray:
     """Return the inputs of the temporal score without the explicit features of the candidates, float32 [n, 3]."""
-    scorer, k = engine.scorer, engine.generation.tgn.history
-    if not engine.generation.tgn.columns:
-        return scorer.x[: cand.shape[0], FEATURES : FEATURES + EACH]
-    score, known = scorer.twin.score_known(scorer.hist[:k], scorer.age[:k], u, cand, content=False)
+    k = room.generation.tgn.history
+    if not room.generation.tgn.columns:
+        return room.x[: cand.shape[0], FEATURES : FEATURES + EACH]
+    score, known = room.encoder.score_known(room.hist[:k], room.age[:k], room.user, cand, content=False)
     out = np.zeros((score.shape[0], EACH), np.float32)
     row_inputs(score, known, out)
     return out
 
 
-def _behind(engine: Engine, u: int, t: int, row: int) -> list[dict[str, str]]:
+def _behind(room: Retrieval, row: int) -> list[dict[str, str]]:
     """Return the items from which walks reach item `row`, most first, and what is known of each."""
-    state, scorer = engine.state, engine.scorer
+    state, u, t = room.state, room.user, room.t
     pick, share = np.zeros(BOARD, np.int32), np.zeros(BOARD)
-    n = int(shares(state, scorer.scratch, u, row, pick, share))
+    n = int(shares(state, room.scratch, u, row, pick, share))
     out = []
     for k in np.argsort(-share[:n], kind="stable").tolist():
         if share[k] <= 0:
             break
         seed = int(pick[k])
-        found = {"": scorer.name(seed), "_share": f"{share[k]:.4f}"}
-        found["_title"] = "what newcomers take" if seed == START else scorer.title(seed)
+        found = {"": room.items.name(seed), "_share": f"{share[k]:.4f}"}
+        found["_title"] = "what newcomers take" if seed == START else room.items.title(seed)
         slots = int(state.users[u]["slots"]) if u >= 0 and seed != START else 0
         mine = np.flatnonzero(state.users[u]["item"][:slots] == seed)
         if mine.shape[0]:
@@ -217,17 +221,17 @@ def _behind(engine: Engine, u: int, t: int, row: int) -> list[dict[str, str]]:
     return out
 
 
-def _history(engine: Engine, u: int, t: int, row: int, behind: list[dict[str, str]]) -> str:
+def _history(room: Retrieval, row: int, behind: list[dict[str, str]]) -> str:
     """Return in words, with a space before them, the events behind the seed of the reason, or else the first seed."""
     known = [seed for seed in behind if "_events" in seed]
     if not known:
         return ""
-    led = engine.scorer.name(int(engine.scorer.causes(u, np.array([row], np.int32))[0, 1]))
+    led = room.items.name(int(room.causes(np.array([row], np.int32))[0, 1]))
     first = next((seed for seed in known if seed[""] == led), known[0])
     times = int(first["_events"])
     told = (
         f" {first['_title']}: {times} event{'s' if times > 1 else ''} of this user, the last {first['_ago']}"
     )
     if "_edge_last" in first:
-        told += f"; both were last taken together {ago(t - int(first['_edge_last']))}"
+        told += f"; both were last taken together {ago(room.t - int(first['_edge_last']))}"
     return told + f"; {100 * float(first['_share']):.0f} % of the walks' weight."

@@ -13,12 +13,13 @@ from __future__ import annotations
 import re
 import zlib
 from sys import intern
+from threading import RLock
 from typing import Final
 
 import numpy as np
 
 from state.retrieval.exploration import FRONT, Exposure, Front, fitting
-from stream.answer.setting import AnswerSettings
+from stream.answer.rule import AnswerSettings
 from stream.catalogue.catalogue import Catalogue
 from stream.catalogue.record import Value
 
@@ -75,11 +76,15 @@ class Exploration:
         self.spread = np.zeros(1024, np.int64)  # new items ever put on a shelf
         self.exposures = np.zeros(1024, np.int32)  # by row
         self.total = 0  # places given away
-        self._out, self._because = np.zeros(LOOK, np.int32), np.zeros(LOOK, np.int64)
+        self._lock = RLock()  # requests tidy shelves and count exposures
         self._words: dict[int, tuple[str, ...]] = {}  # of items users have had
 
     def put(self, row: int, fields: dict[str, Value] | None, events: int) -> None:
         """Take in what an item is, where it is new."""
+        with self._lock:
+            self._put(row, fields, events)
+
+    def _put(self, row: int, fields: dict[str, Value] | None, events: int) -> None:
         self._words.pop(row, None)
         found = words(fields)
         if len(self._words) < REMEMBERED:
@@ -117,6 +122,10 @@ class Exploration:
             seeds: The user's last items, newest first.
             taken: int64 [items], events by row.
         """
+        with self._lock:
+            return self._near(seeds, taken)
+
+    def _near(self, seeds: list[int], taken: np.ndarray) -> list[tuple[int, int]]:
         shelves: list[_Shelf] = []
         turn: list[int] = []
         for k, seed in enumerate(seeds[:SEEDS]):
@@ -130,8 +139,9 @@ class Exploration:
 
     def show(self, row: int) -> None:
         """Count that an item was given a place."""
-        self.exposures[row] += 1
-        self.total += 1
+        with self._lock:
+            self.exposures[row] += 1
+            self.total += 1
 
     def _rare(self, seed: int) -> list[_Shelf]:
         """Return the shelves an item would stand on that had the fewest new items."""
@@ -148,7 +158,7 @@ class Exploration:
         exposure = Exposure(
             taken, self.exposures, self.settings.explore_events, self.settings.explore_exposures
         )
-        out, because = self._out, self._because
+        out, because = np.zeros(LOOK, np.int32), np.zeros(LOOK, np.int64)
         asked = np.array([[shelf.number for shelf in shelves], turn], np.int64)
         while True:
             n = fitting(Front(self.front, self.spread), asked, KEEP, exposure, out, because)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 import msgspec
@@ -16,7 +17,9 @@ from state.counter.mixture import NAMES, weights
 from state.error import BadStore
 from state.record.layout import START
 from state.record.setting import GraphSettings
+from stream.answer import similar, trending
 from stream.answer.explanation import explained
+from stream.answer.recommender import Recommender
 from stream.answer.request import (
     Answer,
     Rank,
@@ -24,9 +27,7 @@ from stream.answer.request import (
     Similar,
     Trending,
 )
-from stream.answer.setting import AnswerSettings
-from stream.answer.similar import alike, warm
-from stream.answer.trending import rising
+from stream.answer.rule import AnswerSettings
 from stream.catalogue.filter import Filter
 from stream.catalogue.record import Value
 from stream.error import BadRequest
@@ -34,7 +35,6 @@ from stream.event.event import Event, encode, forget
 from stream.generation.generation import Generation, Limits, current
 from stream.generation.metadata import MOST
 from stream.generation.status import LET_GO, RANKERS
-from stream.ingest.writer import Engine
 from tgn.inference.layout import TgnSettings
 
 log = structlog.get_logger()
@@ -50,7 +50,7 @@ class Publisher(Protocol):
 
 
 class Reader:
-    """Implements `request.Backend` over the newest generation.
+    """Implements `stream.service.backend.Backend` over the newest generation.
 
     Args:
         live: The folder of generations.
@@ -58,7 +58,7 @@ class Reader:
         describer: For what items are; None refuses it.
         ready_lag: Events behind the topic at which the instance still counts as ready.
         version: Of the program, for `INFO`.
-        ttl, answers: The rules of answers, see `Engine`.
+        ttl, answers: The rules of answers, see `Recommender`.
     """
 
     def __init__(
@@ -82,13 +82,14 @@ class Reader:
         self.ttl, self.answers = ttl, answers
         self.started = clock()
         self.clock = clock
-        self.engine: Engine | None = None
+        self._lock = Lock()
+        self.recommender: Recommender | None = None
         self.tick()
 
     def tick(self) -> None:
         """Catch up with new names, and with a new generation when there is one."""
         number = current(self.live)
-        if number and (self.engine is None or self.engine.generation.number != number):
+        if number and (self.recommender is None or self.recommender.generation.number != number):
             try:
                 generation = Generation(
                     self.graph, self.tgn, self.limits, live=self.live, number=number, write=False
@@ -98,9 +99,9 @@ class Reader:
                     "a generation could not be opened; the next try is at once", number=number, error=str(exc)
                 )
                 return
-            known = None if self.engine is None else self.engine.scorer.catalogue
-            self.engine = Engine(generation, ttl=self.ttl, answers=self.answers, catalogue=known)
-            while known is None and self.engine.scorer.catch_up(AT_REST):
+            known = None if self.recommender is None else self.recommender.items.catalogue
+            self.recommender = Recommender(generation, ttl=self.ttl, settings=self.answers, catalogue=known)
+            while known is None and self.recommender.items.catch_up(AT_REST):
                 pass
             log.info(
                 "answering from a new generation",
@@ -108,97 +109,97 @@ class Reader:
                 users=len(generation.users),
                 items=len(generation.items),
             )
-        if self.engine is not None:
-            self.engine.generation.users.catch_up()
-            self.engine.generation.items.catch_up()
-            self.engine.scorer.catch_up(AT_REST)
+        if self.recommender is not None:
+            self._catch_up(self.recommender.generation)
+            self.recommender.items.catch_up(AT_REST)
 
-    def _engine(self) -> Engine:
-        if self.engine is None:
+    def _current(self) -> Recommender:
+        """Return the recommender, with all names that are known by now: a row may have gone to another one."""
+        if self.recommender is None:
             raise BadRequest("the state is still being loaded; try again in a moment")
-        self.engine.generation.users.catch_up()  # a row may have gone to another name since the last answer
-        self.engine.generation.items.catch_up()
-        self.engine.scorer.catch_up()
-        return self.engine
+        self._catch_up(self.recommender.generation)
+        self.recommender.items.catch_up()
+        return self.recommender
+
+    def _catch_up(self, generation: Generation) -> None:
+        with self._lock:
+            generation.users.catch_up()
+            generation.items.catch_up()
 
     def warm(self) -> None:
         """Compile every kernel a request needs, before the first one comes."""
-        engine = self._engine()
-        engine.recommend(Recommend(user="", k=1, with_reasons=True))
-        engine.rank(Rank("", []))
-        engine.scorer.learned_inputs(-1, 1)
-        engine.arrangement.warm()
-        warm(engine)
-        explained(engine, "", START, None)
+        recommender = self._current()
+        recommender.warm()
+        similar.warm(recommender)
+        trending.warm(recommender)
+        explained(recommender, "", START, None)
 
     def recommend(self, request: Recommend) -> Answer:
         """Return the best items for a user now."""
-        engine = self._engine()
-        users = engine.generation.users
-        row, answer = users.row.get(request.user), engine.recommend(request)
-        users.catch_up()
+        recommender = self._current()
+        users = recommender.generation.users
+        row, answer = users.row.get(request.user), recommender.recommend(request)
+        self._catch_up(recommender.generation)
         if users.row.get(request.user) != row:  # it may have gone to another user while it was read
-            answer = engine.recommend(request)
+            answer = recommender.recommend(request)
         answer.offsets = self.offsets()
         return answer
 
     def rank(self, request: Rank) -> Answer:
         """Return the items the caller brings in the order the user would want them."""
-        engine = self._engine()
-        answer = engine.rank(request)
+        recommender = self._current()
+        answer = recommender.rank(request)
         answer.offsets = self.offsets()
         return answer
 
     def _item(self, item: str) -> int:
-        row = self._engine().generation.items.row.get(item, 0)
+        row = self._current().generation.items.row.get(item, 0)
         if row == 0:
             raise BadRequest(f"item {item!r} is not known; wanted an item some event has named")
         return row
 
     def _answer(self, rows: np.ndarray, weights: np.ndarray) -> Answer:
-        engine = self._engine()
-        names = [engine.scorer.name(int(row)) for row in rows]
-        t = int(engine.state.world[0]["t"])
+        recommender = self._current()
+        names = [recommender.items.name(int(row)) for row in rows]
+        t = int(recommender.state.world[0]["t"])
         told = [(name, float(weight)) for name, weight in zip(names, weights, strict=True) if name]
         return Answer([name for name, _ in told], [weight for _, weight in told], [], t, self.offsets())
 
     def similar(self, request: Similar) -> Answer:
         """Return the items like an item, lately or over all time."""
         row = self._item(request.item)
-        return self._answer(*alike(self._engine(), row, request))
+        return self._answer(*similar.similar_items(self._current(), row, request))
 
     def trending(self, request: Trending) -> Answer:
         """Return the items with the largest decayed counts, and these."""
-        found, half_life_ms = rising(self._engine(), request)
+        found, half_life_ms = trending.trending_items(self._current(), request)
         answer = self._answer(*found)
         answer.half_life_ms = half_life_ms
         return answer
 
     def explain(self, user: str, item: str, filter: Filter | None = None) -> dict[str, str]:
         """Return why an item stands where it stands for a user now, or is not shown."""
-        row, engine = self._item(item), self._engine()
-        if user not in engine.generation.users.row:
-            engine.generation.users.catch_up()
-        return explained(engine, user, row, filter)
+        row, recommender = self._item(item), self._current()
+        return explained(recommender, user, row, filter)
 
     def offsets(self) -> dict[int, int]:
         """Return the next offset of each partition that is not in an answer yet."""
-        if self.engine is None:
+        if self.recommender is None:
             return {}
-        applied = self.engine.generation.status["applied"]
+        applied = self.recommender.generation.status["applied"]
         return {p: int(applied[p]) for p in np.flatnonzero(applied).tolist()}
 
     def applied(self, partition: int) -> int:
         """Return the next offset of a partition that is not in an answer yet."""
-        if self.engine is None or not 0 <= partition < 256:
+        if self.recommender is None or not 0 <= partition < 256:
             return 0
-        return int(self.engine.generation.status["applied"][partition])
+        return int(self.recommender.generation.status["applied"][partition])
 
     def ready(self) -> tuple[bool, str]:
         """Tell whether answers are fresh enough to be used, and if not, why."""
-        if self.engine is None:
+        if self.recommender is None:
             return False, "the state is being loaded"
-        status = self.engine.generation.status
+        status = self.recommender.generation.status
         if not status["ready"]:
             return False, "the state is being loaded"
         if status["lag"] > self.ready_lag:
@@ -214,10 +215,10 @@ class Reader:
             "ready_reason": why,
         }
         told["uptime_seconds"] = int(self.clock() - self.started)
-        if self.engine is None:
+        if self.recommender is None:
             return told
-        generation = self.engine.generation
-        world, status = self.engine.state.world[0], generation.status
+        generation = self.recommender.generation
+        world, status = self.recommender.state.world[0], generation.status
         told |= {
             "applied_events": int(world["events"] + world["impressions"]),
             "rejected_events": int(world["rejected"]),
@@ -230,14 +231,14 @@ class Reader:
             "edges_pruned_evicted": int(world["evicted"]),
             "edges_pruned_aged": int(world["aged"]),
             "generation": generation.number,
-            "explored": self.engine.arrangement.exploration.total,
+            "explored": self.recommender.exploration.total,
             "learned_events": int(status["learned"]),
             "learning_stopped": int(status["stopped"]),
             "ranker": RANKERS[int(status["serving"])],
             "pace_seconds": round(float(world["pace"]) / 1000, 3),
             **{name: int(world[field]) for name, field in LET_GO.items()},
         }
-        for name, weight in zip(NAMES, weights(self.engine.state, True).tolist(), strict=True):
+        for name, weight in zip(NAMES, weights(self.recommender.state, True).tolist(), strict=True):
             told[f"source_{name}"] = round(weight, 3)
         for k, name in enumerate(RANKERS):
             told[f"live_mrr_{name}"] = round(float(status["mrr"][k]), 4)
@@ -265,15 +266,15 @@ class Reader:
 
     def receipt(self, partition: int, offset: int) -> dict[str, int] | None:
         """Return what was removed by the record at a place, None where that is not known any more."""
-        return self._engine().generation.receipts.get(partition, offset)
+        return self._current().generation.receipts.get(partition, offset)
 
     def item(self, item: str) -> dict[str, Value] | None:
         """Return what the items topic has told of an item, None when it has told nothing."""
-        engine = self._engine()
-        row = engine.generation.items.row.get(item, 0)
-        if row in engine.scorer.waiting:
-            engine.scorer.take(row)
-        return engine.scorer.catalogue.get(row) if row else None
+        recommender = self._current()
+        row = recommender.generation.items.row.get(item, 0)
+        if row in recommender.items.waiting:
+            recommender.items.take(row)
+        return recommender.items.catalogue.get(row) if row else None
 
     async def describe(self, item: str, fields: dict[str, Value] | None) -> tuple[int, int]:
         """Publish what an item is, None for nothing any more; return the record's place once it is in force."""
@@ -284,7 +285,7 @@ class Reader:
             raise BadRequest(f"item {item!r} is described in {len(payload)} bytes; at most {MOST} are kept")
         partition, offset = await self.describer.publish(item.encode(), payload)
         until = time.monotonic() + IN_FORCE_S
-        while self._engine().generation.status["described"][partition] <= offset:
+        while self._current().generation.status["described"][partition] <= offset:
             if time.monotonic() > until:
                 raise BadRequest(
                     f"it is published as {partition}:{offset}, and not in force after {IN_FORCE_S:.0f} s; is ingest running?"

@@ -1,36 +1,35 @@
-"""Lists that are for everybody: items like an item, items that rise."""
+"""Similar items: lately on the co-watch graph, or over all time by the users they share."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from state.counter.cooccurrence import busiest
-from state.counter.trend import between, trend, trending
 from state.retrieval.similar import COUNTED, similar, similar_by_users
+from stream.answer.recommender import Recommender
 from stream.answer.request import Similar
-from stream.ingest.writer import Engine
 from tgn.inference.collaborative import likeness
 
-NONE = np.zeros(0, np.int32)
 Found = tuple[np.ndarray, np.ndarray]  # rows int32 [n], best first, and weights float32 [n]
 
 
-def alike(engine: Engine, row: int, request: Similar) -> Found:
-    """Items like item `row`.
+def similar_items(recommender: Recommender, row: int, request: Similar) -> Found:
+    """Return the items most similar to item `row`.
 
-    Now: the nearest on the co-watch graph, whose weights decay.  Over all time: those that the same users have had.
+    Lately: the nearest on the co-watch graph, whose weights decay.  Over all time: those that the same users have had.
     While there are few users they are all counted, and so are the last users of an item that has few; beyond that the
-    slow collaborative vectors tell, which are fitted to the lists of all users.
+    low-rank EASE vectors tell, which are fitted to the lists of all users.
     """
-    state, k = engine.state, request.k
+    k, generation = request.k, recommender.generation
     rows, weights = np.zeros(k, np.int32), np.zeros(k, np.float32)
-    with engine.scorer.barring(NONE, request.filter, int(state.world[0]["t"]), request.category) as scratch:
+    with recommender.retrieval(filter=request.filter, category=request.category) as room:
+        state, scratch = room.state, room.scratch
         if not request.all_time:
             n = similar(state, scratch, row, rows, weights)
             return rows[:n], weights[:n]
-        table = engine.generation.learned["slow"].array
+        table = generation.learned["slow"].array
         if int(state.world[0]["users"]) > COUNTED and table[row, -1] > 0:
-            busy = busiest(state, engine.generation.slow.items)
+            busy = busiest(state, generation.slow.items)
             weight = likeness(table, row, busy)
             weight[scratch.barred[busy] > 0] = 0
             best = np.argsort(-weight, kind="stable")[:k]
@@ -40,13 +39,10 @@ def alike(engine: Engine, row: int, request: Similar) -> Found:
         return rows[:n], weights[:n]
 
 
-def warm(engine: Engine) -> None:
+def warm(recommender: Recommender) -> None:
     """Compile the kernels of these lists."""
-    state, scratch = engine.state, engine.scorer.scratch
     rows, weights = np.zeros(1, np.int32), np.zeros(1, np.float32)
-    similar(state, scratch, 0, rows, weights)
-    similar_by_users(state, scratch, 0, COUNTED, rows, weights)
-    likeness(engine.generation.learned["slow"].array, 0, busiest(state, 1))
-    trending(state, 0, scratch.barred, rows, weights)
-    between(state, 0.0)
-    trend(state, 0, 0.0, scratch.barred, 0, rows, weights)
+    with recommender.retrieval() as room:
+        similar(room.state, room.scratch, 0, rows, weights)
+        similar_by_users(room.state, room.scratch, 0, COUNTED, rows, weights)
+        likeness(room.generation.learned["slow"].array, 0, busiest(room.state, 1))

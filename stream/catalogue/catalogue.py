@@ -16,6 +16,7 @@ its letters, once for each field, as long as an item has it.  There are at most 
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Final
 
 import numpy as np
@@ -36,7 +37,7 @@ MINUTE_MS: Final = 60_000
 
 
 class Catalogue:
-    """Metadata by row of an item, for one thread.  `version` counts the puts.
+    """Metadata by row of an item: one thread puts, several may ask.  `version` counts the puts.
 
     `words.code` and `words.text` lead from a category's name to its code and back; a code stays as long as an item has
     that category: the first of `category`, else of `categories`.
@@ -44,6 +45,7 @@ class Catalogue:
 
     def __init__(self) -> None:
         self.version = 0
+        self._lock = Lock()  # of the masks that are kept
         self.categories = np.zeros(1024, np.int32)
         self.words = Lexicon()
         self._present = np.zeros(1024, bool)
@@ -95,6 +97,10 @@ class Catalogue:
         An item without metadata has every field missing.  Ages are as of the last whole minute of `now_ms`, the
         stream's time.  The last 64 masks are kept: do not write.
         """
+        with self._lock:
+            return self._mask(filter, now_ms, rows)
+
+    def _mask(self, filter: Filter, now_ms: int, rows: int) -> np.ndarray:
         self._reserve(rows)
         minute = now_ms // MINUTE_MS if filter.aged else 0
         found = self._masks.pop(filter.text, None)

@@ -20,8 +20,8 @@ from stream import metric
 from stream.event.batch import Batch, Record, Rejected, decode_batch
 from stream.generation.status import RANKERS
 from stream.ingest.edge import Edges
-from stream.ingest.item import Items
-from stream.ingest.writer import Engine
+from stream.ingest.item import ItemsTopic
+from stream.ingest.writer import Writer
 from stream.learning.job import Job
 from stream.learning.learning import Learning
 
@@ -58,7 +58,7 @@ class Ingest:
 
     def __init__(
         self,
-        engine: Engine,
+        writer: Writer,
         learning: Learning | None,
         source: Source,
         letters: Letters,
@@ -68,15 +68,15 @@ class Ingest:
         wait_s: float = 0.01,
         save_seconds: float = 10.0,
         sync_seconds: float | None = None,
-        items: Items | None = None,
+        items: ItemsTopic | None = None,
     ) -> None:
         self.items = items
-        self.engine, self.learning, self.source, self.letters = engine, learning, source, letters
+        self.writer, self.learning, self.source, self.letters = writer, learning, source, letters
         self.clock, self.limit, self.wait_s, self.save_seconds = clock, limit, wait_s, save_seconds
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="learning")
         self.waiting: deque[Future[object]] = deque()
-        self.status = engine.generation.status
-        self.edges = Edges(engine.state)
+        self.status = writer.generation.status
+        self.edges = Edges(writer.state)
         self.ends: dict[int, int] = {}
         self.sync_seconds = sync_seconds
         self.saved_learning = self.gauged = self.synced = self.scrubbed = time.monotonic()
@@ -92,11 +92,11 @@ class Ingest:
         try:
             while not stop():
                 self.step(stop)
-            self.engine.hand(self._teach)
+            self.writer.hand(self._teach)
             while self.waiting:
                 self.waiting.popleft().result()
             self._save_learned()
-            self.engine.flush()
+            self.writer.flush()
         finally:
             self.pool.shutdown(wait=True, cancel_futures=True)
 
@@ -111,26 +111,26 @@ class Ingest:
             self.ends.update(batch.ends)
             metric.events(batch.size)
             self._count_gone()
-            for name, seconds in self.engine.seconds.items():
+            for name, seconds in self.writer.seconds.items():
                 metric.batch_seconds(name, seconds)
             if batch.size:
-                late_ms = self.clock() - 1000 * (time.perf_counter() - self.engine.visible_at)
+                late_ms = self.clock() - 1000 * (time.perf_counter() - self.writer.visible_at)
                 metric.freshness(max(0.0, late_ms - int(batch.produced[0])) / 1000)
         else:
-            self.engine.hand(self._teach)
+            self.writer.hand(self._teach)
         if self.items is not None:
             self.items.step()
         now = time.monotonic()
         if self.goal is not None and (now > self.deadline or self._reached(self.goal)):
-            self.engine.generation.publish()
+            self.writer.generation.publish()
             self.goal = None
         if self.sync_seconds is not None and now - self.synced > self.sync_seconds:
             self.synced = now
-            self.engine.flush()
+            self.writer.flush()
         if self.learning is not None and now - self.saved_learning > self.save_seconds:
             self.saved_learning = now
             self._enqueue(self._save_learned)
-        if self.engine.budget.stale and now - self.scrubbed > self.save_seconds:
+        if self.writer.budget.stale and now - self.scrubbed > self.save_seconds:
             self.scrubbed = now
             self._enqueue(self._scrub)
         if now - self.gauged > 0.2:
@@ -150,7 +150,7 @@ class Ingest:
             metric.rejected(item.reason)
         if rejected:
             self.letters.flush()
-            self.engine.state.world[0]["rejected"] += len(rejected)
+            self.writer.state.world[0]["rejected"] += len(rejected)
             last = rejected[-1]
             log.warning(
                 "bad records",
@@ -164,7 +164,7 @@ class Ingest:
     def _learn(self, batch: Batch, stop: Callable[[], bool]) -> None:
         """Apply and save; while the disk cannot be written, stop learning and let readers go on."""
         try:
-            self.engine.learn(batch, self._teach)
+            self.writer.learn(batch, self._teach)
         except NoRoom:
             raise  # part of the batch is applied and none of it saved: the next life begins with it
         except BadStore as exc:
@@ -176,7 +176,7 @@ class Ingest:
                     raise
                 time.sleep(RETRY_SECONDS)
                 try:
-                    self.engine.retry(batch.ends)
+                    self.writer.retry(batch.ends)
                     break
                 except BadStore as again:
                     metric.store_error()
@@ -189,20 +189,20 @@ class Ingest:
             self._enqueue(self.learning.take, job)
         else:
             for kind, rows in job.gone.items():
-                self.engine.generation.clear(kind, rows)
+                self.writer.generation.clear(kind, rows)
 
     def _enqueue(self, call: Callable[..., object], *arguments: object) -> None:
         while self.waiting and (self.waiting[0].done() or len(self.waiting) > AHEAD):
             self.waiting.popleft().result()
         crowded = len(self.waiting) > 1
-        self.engine.share = (
-            max(0.001, 0.7 * self.engine.share) if crowded else min(1.0, 1.05 * self.engine.share)
+        self.writer.share = (
+            max(0.001, 0.7 * self.writer.share) if crowded else min(1.0, 1.05 * self.writer.share)
         )
         self.waiting.append(self.pool.submit(call, *arguments))
 
     def _count_gone(self) -> None:
         """Count rows that were let go, and events that came after their user was forgotten."""
-        budget = self.engine.budget
+        budget = self.writer.budget
         for kind, count in budget.let_go.items():
             if count:
                 metric.let_go(kind, count)
@@ -214,29 +214,29 @@ class Ingest:
     def _scrub(self) -> None:
         """Have the store drop what is left in its files of users who were forgotten."""
         try:
-            self.engine.budget.scrub()
+            self.writer.budget.scrub()
         except BadStore as exc:
             metric.store_error()
             log.error("old rows of forgotten users could not be dropped from the disk yet", error=str(exc))
 
     def _save_learned(self) -> None:
-        engine = self.engine
-        if engine.store is not None and self.learning is not None:
+        writer = self.writer
+        if writer.store is not None and self.learning is not None:
             try:
-                engine.store.save_slowly(engine.generation.learned.values(), engine.topic, dict(self.ends))
+                writer.store.save_slowly(writer.generation.learned.values(), writer.topic, dict(self.ends))
             except BadStore as exc:
                 metric.store_error()
                 log.error("learned rows could not be saved; the next try is in some seconds", error=str(exc))
 
     def _gauge(self) -> None:
-        status, generation = self.status, self.engine.generation
+        status, generation = self.status, self.writer.generation
         metric.lag(int(status["lag"]))
-        metric.stream_time(int(self.engine.state.world[0]["t"]) / 1000)
+        metric.stream_time(int(self.writer.state.world[0]["t"]) / 1000)
         for k, name in enumerate(RANKERS):
             metric.live(
                 name, float(status["mrr"][k]), float(status["recall10"][k]), k == int(status["serving"])
             )
-        world = self.engine.state.world[0]
+        world = self.writer.state.world[0]
         for table, rows in (
             (generation.world.users, generation.users.named),
             (generation.world.items, generation.items.named),

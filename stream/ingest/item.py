@@ -18,7 +18,7 @@ from stream.error import BadEvent, BadRequest
 from stream.event.batch import Record
 from stream.event.identifier import name
 from stream.generation.metadata import MOST
-from stream.ingest.writer import Engine
+from stream.ingest.writer import Writer
 
 log = structlog.get_logger()
 
@@ -44,17 +44,17 @@ class Letters(Protocol):
     def flush(self) -> None: ...
 
 
-class Items:
+class ItemsTopic:
     """Applies the records of the items topic and saves them with their offsets.
 
     Args:
         topic: The name the offsets are kept under.
     """
 
-    def __init__(self, engine: Engine, source: Source, letters: Letters, topic: str) -> None:
-        self.engine, self.source, self.letters, self.topic = engine, source, letters, topic
+    def __init__(self, writer: Writer, source: Source, letters: Letters, topic: str) -> None:
+        self.writer, self.source, self.letters, self.topic = writer, source, letters, topic
         self.unsaved: dict[int, int] = {}
-        engine.generation.metadata.known.touch(
+        writer.generation.metadata.known.touch(
             np.zeros(0, np.int32)
         )  # loads the kernel before a record waits
 
@@ -81,7 +81,7 @@ class Items:
 
     def _apply(self, record: Record, rows: list[int]) -> None:
         """Write what a record tells; its row joins `rows`."""
-        generation, payload = self.engine.generation, record.payload
+        generation, payload = self.writer.generation, record.payload
         try:
             item = name("item", record.key)
         except BadRequest as exc:
@@ -98,22 +98,22 @@ class Items:
         row = generation.items.row.get(item)
         if row is None and not payload:
             return
-        row = self.engine.budget.item(item)
+        row = self.writer.budget.item(item)
         generation.metadata.put(row, payload, hides(fields))
         rows.append(row)
 
     def _touch(self, rows: list[int]) -> None:
         """Note for the store what changed."""
-        generation = self.engine.generation
+        generation = self.writer.generation
         for table in generation.metadata.tables:
             table.touch(np.array(rows, np.int32))
         generation.world.world.touch(np.zeros(1, np.int32))
 
     def _save(self) -> None:
         """Save; what could not be saved is tried again with the next step, and shows in answers meanwhile."""
-        generation = self.engine.generation
+        generation = self.writer.generation
         try:
-            self.engine.save(self.unsaved, tables=generation.metadata.tables, topic=self.topic)
+            self.writer.save(self.unsaved, tables=generation.metadata.tables, topic=self.topic)
         except BadStore as exc:
             metric.store_error()
             log.error("what items are could not be saved; the next try is at once", error=str(exc))

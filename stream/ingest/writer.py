@@ -1,7 +1,6 @@
-"""The engine: what the stream teaches, and what a request is told.
+"""The learning line: what a batch of events changes in the tables of one generation, and how it is saved.
 
-`learn` and `recommend` read as two straight lines.  There is no thread, no socket and no wall
-clock in here (only a stopwatch for the metrics).
+There is no thread, no socket and no wall clock in here (only a stopwatch for the metrics).
 """
 
 from __future__ import annotations
@@ -11,16 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from state.counter.history import visit
 from state.ranking.sample import Sample, Sampling, empty, events, learn
-from state.retrieval.candidate import CANDIDATES
 from state.storage.store import Store
 from state.storage.table import Table
-from stream.answer.request import Answer, Rank, Recommend
-from stream.answer.rerank import Arrangement
-from stream.answer.scorer import Scorer
-from stream.answer.setting import AnswerSettings
-from stream.catalogue.catalogue import Catalogue
 from stream.event.batch import Batch, hashed, merged, picked
 from stream.generation.generation import Generation
 from stream.ingest.capacity import Budget, Run
@@ -34,17 +26,15 @@ BUFFERS = 5  # sample buffers: one being filled, some waiting, one being learned
 STEP = 128  # samples that are worth a step
 
 
-class Engine:
-    """Learns from batches and answers requests, over one generation of tables.
+class Writer:
+    """Learns from batches of events; the one writer of the counted tables of a generation.
 
     Args:
         generation: The tables.
-        store: Where the writer saves; readers have none.
+        store: Where they are saved, None for nowhere.
         topic: The name offsets are kept under.
         samples: Events of a batch that are learned from at most.
         explicit: Features of items and users by name.
-        ttl, answers: The rules of answers where a request has none of its own; `ttl` as of `rule.ttl`, else all forever.
-        catalogue: What an earlier generation knew of items.
     """
 
     def __init__(
@@ -55,33 +45,20 @@ class Engine:
         topic: str = "events",
         samples: int = 512,
         explicit: Explicit | None = None,
-        ttl: np.ndarray | None = None,
-        answers: AnswerSettings | None = None,
-        catalogue: Catalogue | None = None,
     ) -> None:
         self.explicit = explicit
         self.generation, self.store, self.topic = generation, store, topic
-        self.state = generation.world.state
+        self.state, self.scratch = generation.world.state, generation.world.scratch()
         self.samples = samples
-        if generation.write:
-            self.scratch = generation.world.scratch()
-            self.budget = Budget(generation, store)
-            self.buffers: list[Sample] = []
-            self.turn = -1
-            self.named = (
-                (len(generation.users), len(generation.items))
-                if store is not None and store.loaded
-                else (0, 0)
-            )
-            self.seconds: dict[str, float] = {}
-            self.visible_at = 0.0
-            self.share = 1.0  # of events that may be learned from; which ones, a hash of the offset decides
-            self._next_buffer()
-        else:
-            self.scorer = Scorer(generation, catalogue)
-            self.ttl = self.scorer.scratch.ttl.copy() if ttl is None else ttl
-            self.arrangement = Arrangement(self.scorer, answers or AnswerSettings())
-            self.candidates = CANDIDATES  # of a request at most
+        self.budget = Budget(generation, store)
+        self.buffers: list[Sample] = []
+        self.turn = -1
+        loaded = store is not None and store.loaded
+        self.named = (len(generation.users), len(generation.items)) if loaded else (0, 0)
+        self.seconds: dict[str, float] = {}
+        self.visible_at = 0.0
+        self.share = 1.0  # of events that may be learned from; which ones, a hash of the offset decides
+        self._next_buffer()
 
     def learn(self, batch: Batch, teach: Callable[[Job], object]) -> None:
         """Apply a batch and save it.
@@ -208,68 +185,3 @@ class Engine:
         self.sample = self.buffers[self.turn]
         self.sampled = 0
         self.run: list[tuple[np.ndarray, ...]] = []
-
-    def recommend(self, request: Recommend) -> Answer:
-        """Answer a request; nothing is written.
-
-        1. ids: an unknown user is row -1, a guest: with what a session names, or with nothing (the start node)
-        2. walk: candidates and their features as of the newest event; excluded ones are none
-        3. ranker: the one that does best on the live stream orders them
-        4. rules: seen items are out unless asked for; tail, variety, caps, fill, exploration
-        5. ids: rows become names, with scores and reasons
-        """
-        generation, state, scorer = self.generation, self.state, self.scorer
-        u = generation.users.row.get(request.user, -1) if request.visited is None else -1
-        t = int(state.world[0]["t"])
-        own, out = request.include_seen, self._rows_of(request.exclude, any_of=True)
-        visit(state, self._rows_of(request.visited or []), t)
-        scorer.scratch.ttl[:] = self.ttl if request.seen is None else request.seen
-        with scorer.barring(out, request.filter, t):
-            n = scorer.find(u, t, own, self.candidates)
-            chosen = self.arrangement.choose(u, t, n, scorer.score(u, n), request)
-            rows, reasons = chosen.rows.tolist(), []
-            if request.with_reasons:
-                reasons = scorer.reasons(u, chosen.rows)
-                for place, row in enumerate(rows):
-                    if row in chosen.explored:
-                        reasons[place] = scorer.fresh(chosen.explored[row])
-            short = scorer.shortfall(u, out, request, t) if len(rows) < request.k else {}
-        if short and chosen.cut:
-            short["tail"] = chosen.cut
-        names, scores = scorer.names(rows), chosen.scores.tolist()
-        if "" in names:  # let go in the meantime
-            left = [k for k, name in enumerate(names) if name]
-            names, scores = [names[k] for k in left], [scores[k] for k in left]
-            reasons = [reasons[k] for k in left] if reasons else []
-        return Answer(names, scores, reasons, t, {}, short)
-
-    def rank(self, request: Rank) -> Answer:
-        """Order the items the caller brings, best first; items without an event come last, scored -inf."""
-        state, scorer = self.state, self.scorer
-        u = self.generation.users.row.get(request.user, -1)
-        t = int(state.world[0]["t"])
-        names = list(dict.fromkeys(request.items))
-        rows = self._rows_of(names, keep=True)
-        known = np.flatnonzero(rows > 0)
-        visit(state, rows[:0], t)
-        score = np.full(len(names), -np.inf)
-        score[known] = scorer.score(u, scorer.bring(u, t, rows[known]))
-        order = np.argsort(-score, kind="stable").tolist()
-        return Answer([names[k] for k in order], [float(score[k]) for k in order], [], t, {})
-
-    def _rows_of(self, names: list[str], *, keep: bool = False, any_of: bool = False) -> np.ndarray:
-        """Return the rows of items that have had an event, int32.
-
-        Args:
-            keep: One for every name, 0 for others.
-            any_of: Also those that have had none.
-        """
-        if not names:
-            return NOTHING.item
-        items, state = self.generation.items.row, self.state
-        rows = np.array([items.get(name, 0) for name in names], np.int32)
-        known = rows > 0
-        if not any_of:
-            known &= state.items["n"][rows] > 0
-        out: np.ndarray = np.where(known, rows, 0).astype(np.int32) if keep else rows[known]
-        return out

@@ -18,7 +18,7 @@ import sys, threading, time
 from pathlib import Path
 from state.record.setting import GraphSettings
 from state.storage.store import Store
-from stream.ingest.writer import Engine
+from stream.ingest.writer import Writer
 from stream.generation.generation import Generation, Limits
 from stream.ingest.ingest import Ingest
 from stream.file.event import FileSource
@@ -42,12 +42,12 @@ store = Store(folder)
 store.load([*generation.world.tables, *generation.learned.values()], [generation.users, generation.items])
 source = Slow(path, store.offsets("events"))
 source.over = False
-engine = Engine(generation, store=store, samples=64)
+writer = Writer(generation, store=store, samples=64)
 learning = None
 if learn:
     from stream.learning.learning import Learning
     learning = Learning(generation)
-Ingest(engine, learning, source, Letters(), clock=lambda: int(time.time() * 1000), limit=limit, wait_s=0, save_seconds=0.2).run(
+Ingest(writer, learning, source, Letters(), clock=lambda: int(time.time() * 1000), limit=limit, wait_s=0, save_seconds=0.2).run(
     lambda: source.over
 )
 store.close()

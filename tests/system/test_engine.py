@@ -1,4 +1,4 @@
-"""The engine: what is learned shows in the next answer, and asking changes nothing."""
+"""The writer: what is learned shows in the next answer, and asking changes nothing."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from state.storage.store import Store
 from stream.answer.request import Rank, Recommend
 from stream.event.batch import Batch
 from stream.generation.generation import Generation
-from stream.ingest.writer import Engine
+from stream.ingest.writer import Writer
 from tests.fixture.pair import HOUR, LIMITS, Pair, batch, shop
 from tgn.inference.layout import TgnSettings
 
@@ -124,15 +124,17 @@ def test_asking_writes_nothing(pair: Pair) -> None:
         for user in ("u1", "nobody")
         for _ in range(2)
     ]
-    similar(reader.state, reader.scorer.scratch, 3, np.zeros(5, np.int32), np.zeros(5, np.float32))
-    trending(reader.state, 0, reader.scorer.scratch.barred, np.zeros(5, np.int32), np.zeros(5, np.float32))
+    with reader.retrieval() as room:
+        scratch = room.scratch
+        similar(reader.state, scratch, 3, np.zeros(5, np.int32), np.zeros(5, np.float32))
+        trending(reader.state, 0, scratch.barred, np.zeros(5, np.int32), np.zeros(5, np.float32))
 
     assert [table.bytes.tobytes() for table in tables] == before
     assert answers[0] == answers[1]
     assert answers[2] == answers[3]
-    assert not reader.scorer.scratch.had.any()
-    assert not reader.scorer.scratch.where.any()
-    assert not reader.scorer.scratch.found.any()
+    assert not scratch.had.any()
+    assert not scratch.where.any()
+    assert not scratch.found.any()
 
 
 def test_reserved_items_are_never_in_the_state(pair: Pair) -> None:
@@ -211,8 +213,8 @@ def test_samples_see_the_state_just_before_their_event(pair: Pair) -> None:
 
 def test_a_save_holds_rows_and_offsets_together(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
-    engine = Engine(Generation(GraphSettings(), TgnSettings(), LIMITS), store=store, samples=64)
-    engine.learn(batch(shop(50)), lambda job: None)
+    writer = Writer(Generation(GraphSettings(), TgnSettings(), LIMITS), store=store, samples=64)
+    writer.learn(batch(shop(50)), lambda job: None)
     store.close()
     store = Store(tmp_path / "store")
     again = Generation(GraphSettings(), TgnSettings(), LIMITS)
@@ -220,7 +222,7 @@ def test_a_save_holds_rows_and_offsets_together(tmp_path: Path) -> None:
 
     assert store.offsets("events") == {0: 50}
     assert [t.bytes.tobytes() for t in again.world.tables] == [
-        t.bytes.tobytes() for t in engine.generation.world.tables
+        t.bytes.tobytes() for t in writer.generation.world.tables
     ]
-    assert again.items.text == engine.generation.items.text
+    assert again.items.text == writer.generation.items.text
     store.close()

@@ -14,8 +14,8 @@ from stream.answer.request import Recommend
 from stream.error import BadEvent
 from stream.event.batch import Record
 from stream.event.event import decode, forget
-from stream.ingest.item import Items
-from tests.fixture.events import NOW, TIGHT, Topic, Writer, event
+from stream.ingest.item import ItemsTopic
+from tests.fixture.events import NOW, TIGHT, StoredWriter, Topic, event
 from tgn.inference.layout import TgnSettings
 
 
@@ -36,9 +36,9 @@ def stream(n: int = 3_000, seed: int = 4) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[bytes, bytes]:
-    writer = Writer(tmp_path_factory.mktemp("whole"), Topic(stream()))
+    writer = StoredWriter(tmp_path_factory.mktemp("whole"), Topic(stream()))
     writer.read()
-    world = writer.engine.state.world[0]
+    world = writer.writer.state.world[0]
     assert min(world["items_let_go"], world["users_let_go"], world["forgotten"], world["dropped"]) > 9
     assert writer.generation.items.named <= TIGHT.max_items
     assert writer.topic.letters == []
@@ -53,7 +53,7 @@ def test_batches_of_any_size_and_restarts_end_in_the_same_bytes(
 ) -> None:
     topic = Topic(stream())
     for stop in (700, 1_900, 10**9):
-        writer = Writer(tmp_path, topic)
+        writer = StoredWriter(tmp_path, topic)
         writer.read(limit, stop)
         found = writer.state()
         writer.drop()
@@ -63,10 +63,10 @@ def test_batches_of_any_size_and_restarts_end_in_the_same_bytes(
 
 
 def test_no_reference_leads_to_a_row_without_a_name(tmp_path: Path) -> None:
-    writer = Writer(tmp_path, Topic(stream()))
+    writer = StoredWriter(tmp_path, Topic(stream()))
     for stop in range(100, 3_001, 100):
         writer.read(50, stop)
-        g, state = writer.generation, writer.engine.state
+        g, state = writer.generation, writer.writer.state
         named = {row for row, text in enumerate(g.items.text) if text}
         for user in state.users:
             assert set(user["item"][: user["slots"]].tolist()) <= named
@@ -85,7 +85,7 @@ def test_no_reference_leads_to_a_row_without_a_name(tmp_path: Path) -> None:
 
 
 def test_a_reader_answers_with_names_that_are_and_never_for_another_user(tmp_path: Path) -> None:
-    writer = Writer(tmp_path, Topic(stream()), live=True)
+    writer = StoredWriter(tmp_path, Topic(stream()), live=True)
     reader = Reader(GraphSettings(), TgnSettings(), TIGHT, tmp_path / "live")
     gone = 0
     for stop in range(60, 3_001, 60):
@@ -95,21 +95,21 @@ def test_a_reader_answers_with_names_that_are_and_never_for_another_user(tmp_pat
             answer = reader.recommend(Recommend(user, 15, with_reasons=True, include_seen=True))
             assert set(answer.items) <= set(items.row)
             assert "because of " not in answer.reasons
-        engine = reader.engine
-        assert engine is not None
-        assert engine.generation.users.row == users.row
+        recommender = reader.recommender
+        assert recommender is not None
+        assert recommender.generation.users.row == users.row
         gone += "u7" not in users.row
     told = reader.info()
     assert gone > 5
     assert told["items"] == len(items.row) - 1
-    assert told["items_let_go"] == int(writer.engine.state.world[0]["items_let_go"]) > 0
+    assert told["items_let_go"] == int(writer.writer.state.world[0]["items_let_go"]) > 0
     writer.close()
 
 
 def test_what_the_items_topic_describes_stays_and_a_full_house_is_an_error(tmp_path: Path) -> None:
-    writer = Writer(tmp_path, Topic())
+    writer = StoredWriter(tmp_path, Topic())
     items = Topic()
-    shelf = Items(writer.engine, items, items, "items")
+    shelf = ItemsTopic(writer.writer, items, items, "items")
 
     def describe(names: list[str]) -> None:
         items.next = 0
@@ -138,32 +138,32 @@ def test_what_the_items_topic_describes_stays_and_a_full_house_is_an_error(tmp_p
 def test_who_is_forgotten_stays_forgotten_until_they_come_again(tmp_path: Path) -> None:
     old = [event("ann", f"i{k}", 1_000 + k) for k in range(5)] + [event("eve", "i1", 2_000)]
     topic = Topic([*old, forget("ann", 5), *old, event("ann", "i9", 1_999)])
-    writer = Writer(tmp_path, topic)
+    writer = StoredWriter(tmp_path, topic)
     writer.read(4)
     users = writer.generation.users
     assert set(users.row) == {"eve"}
     assert writer.generation.receipts.get(0, 6) == {
         "t": 2_000, "found": 1, "history": 5, "seen": 5, "events": 5, "memory": 0
     }  # fmt: skip
-    assert int(writer.engine.state.world[0]["dropped"]) == 6
+    assert int(writer.writer.state.world[0]["dropped"]) == 6
     writer.close()
 
-    writer = Writer(tmp_path, topic)  # as after a restart: the tombstone is remembered
+    writer = StoredWriter(tmp_path, topic)  # as after a restart: the tombstone is remembered
     topic.payloads += [old[0], event("ann", "i2", 2_001), old[1], event("ann", "i3", 2_002)]
     writer.read(3)
     row = writer.generation.users.row["ann"]
-    assert int(writer.engine.state.users[row]["n"]) == 2
-    assert int(writer.engine.state.world[0]["dropped"]) == 8
+    assert int(writer.writer.state.users[row]["n"]) == 2
+    assert int(writer.writer.state.world[0]["dropped"]) == 8
     assert topic.letters == []
     writer.close()
 
 
 def test_what_was_shown_and_comes_again_brings_nobody_back(tmp_path: Path) -> None:
     shown = event("ann", "i1", 9_000, kind="impression")
-    writer = Writer(tmp_path, Topic([event("ann", "i1", 1_000), shown, forget("ann", 5), shown]))
+    writer = StoredWriter(tmp_path, Topic([event("ann", "i1", 1_000), shown, forget("ann", 5), shown]))
     writer.read(2)
     assert "ann" not in writer.generation.users.row
-    assert int(writer.engine.state.world[0]["dropped"]) == 1
+    assert int(writer.writer.state.world[0]["dropped"]) == 1
     writer.close()
 
 
@@ -171,7 +171,7 @@ def test_a_replay_from_the_start_forgets_again(tmp_path: Path) -> None:
     topic = Topic([event("ann", "i1", 10), event("bob", "i2", 20), forget("ann", 5), event("bob", "i1", 30)])
     found = []
     for name in ("first", "second"):
-        writer = Writer(tmp_path / name, topic)
+        writer = StoredWriter(tmp_path / name, topic)
         writer.read(2)
         assert set(writer.generation.users.row) == {"bob"}
         found.append(writer.state())

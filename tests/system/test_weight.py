@@ -18,7 +18,7 @@ from state.error import BadStore
 from state.record.setting import GraphSettings
 from state.storage.store import Store, _seal
 from stream.generation.generation import Generation, Limits
-from stream.ingest.writer import Engine
+from stream.ingest.writer import Writer
 from stream.learning.learning import Learning
 from tests.fixture.pair import batch
 from tests.fixture.trained import LINES, MADE, N, config, rows, train, write
@@ -129,8 +129,8 @@ def test_the_service_refuses_weights_of_another_size_by_name(tmp_path: Path) -> 
     small = Generation(GraphSettings(), TgnSettings(dim=32), limit)
     store = Store(tmp_path)
     learning = Learning(small)
-    engine = Engine(small, store=store)
-    engine.learn(batch([("ann", f"i{k}", k) for k in range(200)]), learning.take)
+    writer = Writer(small, store=store)
+    writer.learn(batch([("ann", f"i{k}", k) for k in range(200)]), learning.take)
     store.save_slowly(small.learned.values(), "events", {0: 200})
     store.close()
 
@@ -165,9 +165,9 @@ def test_an_engine_of_the_service_goes_on_from_what_was_trained(trained: Path) -
     learned = generation.learned
     store.load([*generation.world.tables, *learned.values()], [generation.users, generation.items])
     learning = Learning(generation)
-    engine = Engine(generation, store=store, topic="a topic")
+    writer = Writer(generation, store=store, topic="a topic")
     steps, vectors = learning.ranker.steps, learned["item_vector"].array.copy()
-    engine.learn(
+    writer.learn(
         batch([(u, i, t) for u, i, t in zip(MADE.user[N:], MADE.item[N:], MADE.t[N:], strict=True)][:256]),
         learning.take,
     )
@@ -177,7 +177,7 @@ def test_an_engine_of_the_service_goes_on_from_what_was_trained(trained: Path) -
     assert vectors[1:50].any(1).all()
     assert learning.ranker.steps > steps
     assert not np.array_equal(learned["item_vector"].array, vectors)
-    assert int(engine.state.world[0]["events"]) == N + 256
+    assert int(writer.state.world[0]["events"]) == N + 256
     assert store.offsets("a topic") == {0: 256}
     store.close()
 

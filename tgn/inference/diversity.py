@@ -86,9 +86,3 @@ def capped(categories: np.ndarray, most: int, k: int) -> np.ndarray:
             places[n] = place
             n += 1
     return places[:n]
-
-
-def sameness(alike: np.ndarray) -> float:
-    """Return an answer's mean likeness over its pairs of items: intra-list similarity, 0 to 1."""
-    n = alike.shape[0]
-    return float((alike.sum() - np.trace(alike)) / (n * (n - 1))) if n > 1 else 0.0

@@ -140,7 +140,7 @@ def dots(
     return score, known
 
 
-class Twin:
+class UserEncoder:
     """Scores candidates for one user at a time; reads tables, writes none.
 
     Args:

@@ -13,7 +13,7 @@ from state.error import BadStore
 from state.storage.store import Store
 from stream.error import BadSource
 from stream.generation.generation import Generation
-from stream.ingest.writer import Engine
+from stream.ingest.writer import Writer
 from tests.fixture.pair import batch
 from tests.fixture.trained import LINES, N, config, train, write
 
@@ -79,7 +79,7 @@ def test_the_state_of_a_topic_is_not_mixed_with_a_log_by_mistake(tmp_path: Path,
     made = config(tmp_path)
     store = Store(tmp_path / "store")
     generation = Generation(graph_settings(made), tgn_settings(made), limits(made))
-    Engine(generation, store=store).learn(batch([("ann", "tea", 1)]), lambda job: None)
+    Writer(generation, store=store).learn(batch([("ann", "tea", 1)]), lambda job: None)
     store.close()
 
     with pytest.raises(BadConfig, match="holds 1 events of a topic"):

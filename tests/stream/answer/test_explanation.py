@@ -15,7 +15,7 @@ from stream.answer.reader import Reader
 from stream.answer.request import Recommend
 from stream.catalogue.filter import parse
 from stream.generation.generation import Generation, Limits
-from stream.ingest.writer import Engine
+from stream.ingest.writer import Writer
 from tests.fixture.pair import (
     HOUR,
     LIMITS,
@@ -181,12 +181,13 @@ def test_the_parts_of_the_blend_make_the_blend(pair: Pair) -> None:
     t = int(one.state.world[0]["t"])
     for user in ("u1", "nobody"):
         u = one.generation.users.row.get(user, -1)
-        n = one.scorer.find(u, t, True, one.candidates)
-        out = np.zeros((n, 4))
-        parts(one.state, u, t, one.scorer.cand[:n], one.scorer.x[:n], out)
-        whole = np.log(out[:, 0] + out[:, 1] * (out[:, 2] + out[:, 3]) + 1e-7) / 4
+        with one.retrieval(u) as room:
+            n = room.find(True, one.candidates)
+            out = np.zeros((n, 4))
+            parts(room.state, u, t, room.cand[:n], room.x[:n], out)
+            whole = np.log(out[:, 0] + out[:, 1] * (out[:, 2] + out[:, 3]) + 1e-7) / 4
 
-        assert whole == pytest.approx(one.scorer.x[:n, 0], abs=1e-4)
+            assert whole == pytest.approx(room.x[:n, 0], abs=1e-4)
 
 
 def test_a_share_is_the_score_less_the_score_without_the_group(pair: Pair) -> None:
@@ -195,15 +196,15 @@ def test_a_share_is_the_score_less_the_score_without_the_group(pair: Pair) -> No
     ranker[0] = 0.1 * np.random.default_rng(3).normal(size=ranker.shape[1])
     told = reader(pair).explain("u1", "i2")
     one = pair.reader
-    scorer, u, t = one.scorer, one.generation.users.row["u1"], int(one.state.world[0]["t"])
-    own = told["shown"].startswith("no")
-    n = scorer.find(u, t, own, one.candidates)
-    score = scorer.score(u, n)
-    at = int(np.flatnonzero(scorer.cand[:n] == one.generation.items.row["i2"])[0])
-    age = NAMES.index("pop_born")
-    scorer.x[at, age] = scorer.x[:n, age].mean()
+    with one.retrieval(one.generation.users.row["u1"]) as room:
+        n = room.find(told["shown"].startswith("no"), one.candidates)
+        score = room.score(n)
+        at = int(np.flatnonzero(room.cand[:n] == one.generation.items.row["i2"])[0])
+        age = NAMES.index("pop_born")
+        room.x[at, age] = room.x[:n, age].mean()
+        without = room.judge(n)[at]
 
-    assert float(told["share_item_age"]) == pytest.approx(score[at] - scorer.judge(n)[at], abs=2e-4)
+    assert float(told["share_item_age"]) == pytest.approx(score[at] - without, abs=2e-4)
     assert abs(float(told["share_popularity"])) > 0
     assert told["share_content"] == "+0.0000"
     percents = [int(part.split()[-2]) for part in told["shares"].split(", ")]
@@ -220,7 +221,7 @@ def test_explaining_writes_nothing(pair: Pair) -> None:
     pair.learn(shop())
     tell(pair, "i3", '{"hidden": true}')
     generation, one = pair.writer.generation, pair.reader
-    one.scorer.catch_up()
+    one.items.catch_up()
     tables = [*generation.world.tables, *generation.learned.values(), *generation.metadata.tables]
     before = [table.bytes.tobytes() for table in tables]
     told = [
@@ -229,7 +230,8 @@ def test_explaining_writes_nothing(pair: Pair) -> None:
         for user in ("u1", "nobody")
         for item in ("i1", "i3", "i9")
     ]
-    scratch = one.scorer.scratch
+    with one.retrieval() as room:
+        scratch = room.scratch
 
     assert [table.bytes.tobytes() for table in tables] == before
     assert told[:6] == told[6:]
@@ -242,9 +244,9 @@ def test_explaining_writes_nothing(pair: Pair) -> None:
 def test_explicit_features_have_a_share_of_their_own(tmp_path: Path) -> None:
     tgn = TgnSettings(columns=2)
     made = Generation(GraphSettings(), tgn, LIMITS, live=tmp_path)
-    engine = Engine(made, samples=64)
+    writer = Writer(made, samples=64)
     made.publish()
-    engine.learn(batch(shop()), lambda job: None)
+    writer.learn(batch(shop()), lambda job: None)
     learned, row = made.learned, made.items.row["i2"]
     learned["item_column"].array[row] = 1.0
     learned["item_output"].array[1 : len(made.items), -1] = 5.0  # all have been learned from

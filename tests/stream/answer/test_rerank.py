@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 import pytest
 
+from stream.answer.recommender import Recommender
 from stream.answer.request import Recommend
-from stream.answer.rule import parse
-from stream.answer.setting import AnswerSettings
-from stream.ingest.writer import Engine
+from stream.answer.rerank import alike
+from stream.answer.rule import AnswerSettings, parse
 from tests.fixture.pair import HOUR, Pair, shop
-from tgn.inference.diversity import likeness, mixed, sameness
+from tgn.inference.diversity import likeness, mixed
 
 
 @pytest.fixture
@@ -29,10 +29,16 @@ def describe(pair: Pair, **items: dict[str, object]) -> None:
         generation.metadata.put(row, msgspec.json.encode(fields))
 
 
-def reader(pair: Pair, answers: AnswerSettings | None = None, ttl: np.ndarray | None = None) -> Engine:
+def sameness(alike: np.ndarray) -> float:
+    """Return an answer's mean likeness over its pairs of items: intra-list similarity, 0 to 1."""
+    n = alike.shape[0]
+    return float((alike.sum() - np.trace(alike)) / (n * (n - 1))) if n > 1 else 0.0
+
+
+def reader(pair: Pair, answers: AnswerSettings | None = None, ttl: np.ndarray | None = None) -> Recommender:
     made = pair.reader
-    made = Engine(made.generation, answers=answers, ttl=ttl)
-    made.scorer.catch_up(10_000)
+    made = Recommender(made.generation, settings=answers, ttl=ttl)
+    made.items.catch_up(10_000)
     return made
 
 
@@ -87,12 +93,13 @@ def test_variety_lowers_the_likeness_of_an_answer(pair: Pair) -> None:
     describe(pair, **{f"i{k}": {"category": f"c{k // 9}"} for k in range(60)})
     answers = reader(pair)
 
-    def alike(diversity: float) -> float:
+    def sameness_at(diversity: float) -> float:
         names = answers.recommend(Recommend("u1", 6, diversity=diversity)).items
         rows = np.array([answers.generation.items.row[name] for name in names], np.int32)
-        return sameness(answers.arrangement.alike(rows))
+        with answers.retrieval() as room:
+            return sameness(alike(room, rows))
 
-    assert alike(0.8) < alike(0.0)
+    assert sameness_at(0.8) < sameness_at(0.0)
 
 
 def test_a_new_item_is_reached_by_its_words_a_bounded_number_of_times(pair: Pair) -> None:
@@ -116,7 +123,7 @@ def test_a_new_item_is_reached_by_its_words_a_bounded_number_of_times(pair: Pair
     assert shown == 3, "four times in all"
     pair.learn([(f"w{k}", "new2", 501 * 60_000) for k in range(5)])
     rows, items = answers.generation.items.row, answers.state.items["n"]
-    near = answers.arrangement.exploration.near([rows["i2"]], items)
+    near = answers.exploration.near([rows["i2"]], items)
     assert rows["new2"] not in [row for row, _ in near], "it has been taken often enough"
 
 

@@ -17,7 +17,7 @@ from stream.answer.reader import Reader
 from stream.answer.request import Similar, Trending
 from stream.catalogue.filter import parse
 from stream.generation.generation import Generation
-from stream.ingest.writer import Engine
+from stream.ingest.writer import Writer
 from tests.fixture.pair import (
     HOUR,
     LIMITS,
@@ -82,7 +82,8 @@ def test_a_rare_item_is_told_of_by_its_last_users_where_users_are_too_many_to_co
     pair.learn([("u7", "rare", 500 * HOUR), ("u7", "rarer", 501 * HOUR)])
     row, reading = pair.writer.generation.items.row, pair.reader
     out, weight = np.zeros(3, np.int32), np.zeros(3, np.float32)
-    n = similar.similar_by_users(reading.state, reading.scorer.scratch, row["rare"], 50, out, weight)
+    with reading.retrieval() as room:
+        n = similar.similar_by_users(room.state, room.scratch, row["rare"], 50, out, weight)
 
     assert set(out[:n].tolist()) == {row["rarer"], row["i7"]}
 
@@ -167,9 +168,9 @@ def test_a_count_lies_between_those_of_the_half_lives_beside_it(part: float, h: 
 @lru_cache
 def _steady(seed: int) -> tuple[State, int, dict[str, int]]:
     """A state whose pace is an hour, the stream's time, and items' rows."""
-    engine = Engine(Generation(GraphSettings(pace_seconds=3_600), TgnSettings(), LIMITS), samples=64)
-    engine.learn(batch(shop(600, seed)), lambda job: None)
-    return engine.state, int(engine.state.world[0]["t"]), engine.generation.items.row
+    writer = Writer(Generation(GraphSettings(pace_seconds=3_600), TgnSettings(), LIMITS), samples=64)
+    writer.learn(batch(shop(600, seed)), lambda job: None)
+    return writer.state, int(writer.state.world[0]["t"]), writer.generation.items.row
 
 
 def test_the_usual_half_life_is_the_board_and_every_item_counts_beyond_it(pair: Pair) -> None:
@@ -228,8 +229,9 @@ def test_asking_for_lists_leaves_no_trace(pair: Pair) -> None:
     tell(pair, "milk", '{"category": "drink", "hidden": true}')
     one = reader(pair)
     one.tick()
-    assert one.engine is not None
-    scratch = one.engine.scorer.scratch
+    assert one.recommender is not None
+    with one.recommender.retrieval() as room:
+        scratch = room.scratch
     before = [table.bytes.tobytes() for table in pair.writer.generation.world.tables]
     for all_time in (False, True):
         one.similar(Similar("tea", 3, all_time=all_time, category="drink", filter=parse("price < 1")))

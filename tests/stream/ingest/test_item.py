@@ -8,13 +8,14 @@ import pytest
 
 from state.record.setting import GraphSettings
 from state.storage.store import Store
+from stream.answer.recommender import Recommender
 from stream.answer.request import Recommend
 from stream.catalogue.filter import parse
 from stream.event.batch import Batch, Record
 from stream.generation.generation import Generation, Limits
 from stream.generation.metadata import MOST, RING, Metadata
-from stream.ingest.item import Items
-from stream.ingest.writer import Engine
+from stream.ingest.item import ItemsTopic
+from stream.ingest.writer import Writer
 from tgn.inference.layout import TgnSettings
 
 LIMITS = Limits(max_users=200, max_items=120)
@@ -58,10 +59,10 @@ class Shop:
         self.store = Store(folder / "store")
         made = Generation(GraphSettings(), TgnSettings(), LIMITS, live=folder / "live")
         self.store.load([*made.world.tables, *made.metadata.tables], [made.users, made.items])
-        self.writer = Engine(made, store=self.store, samples=64)
+        self.writer = Writer(made, store=self.store, samples=64)
         made.publish()
         self.topic = Topic()
-        self.items = Items(self.writer, self.topic, self.topic, "items")
+        self.items = ItemsTopic(self.writer, self.topic, self.topic, "items")
 
     def events(self, count: int = 300) -> None:
         chance = np.random.default_rng(1)
@@ -80,11 +81,11 @@ class Shop:
         self.items.step()
 
     @property
-    def reader(self) -> Engine:
-        one = Engine(
+    def reader(self) -> Recommender:
+        one = Recommender(
             Generation(GraphSettings(), TgnSettings(), LIMITS, live=self.folder / "live", write=False)
         )
-        one.scorer.catch_up(10_000)
+        one.items.catch_up(10_000)
         return one
 
 
@@ -136,7 +137,7 @@ def test_a_hidden_item_is_in_no_answer_until_it_is_shown_again(shop: Shop) -> No
     first, second = reader.recommend(Recommend("nobody", 2)).items
     shop.topic.tell(first, {"hidden": True})
     shop.items.step()
-    reader.scorer.catch_up(10_000)
+    reader.items.catch_up(10_000)
 
     assert reader.recommend(Recommend("nobody", 1)).items == [second]
     assert first not in reader.recommend(Recommend("nobody", 100, exclude=[first])).items
@@ -144,7 +145,7 @@ def test_a_hidden_item_is_in_no_answer_until_it_is_shown_again(shop: Shop) -> No
     assert first not in reader.recommend(Recommend("nobody", 100)).items
     shop.topic.tell(first, {"category": "lamp"})
     shop.items.step()
-    reader.scorer.catch_up(10_000)
+    reader.items.catch_up(10_000)
     assert reader.recommend(Recommend("nobody", 1)).items == [first]
 
 
@@ -157,7 +158,7 @@ def test_what_items_are_is_there_after_a_restart_with_the_offset_it_came_from(
     assert shop.topic.committed == {0: 41}
     shop.store.close()
     again = Shop(tmp_path)
-    catalogue = again.reader.scorer.catalogue
+    catalogue = again.reader.items.catalogue
     rows = again.writer.generation.items.row
 
     assert again.store.offsets("items") == {0: 41}
@@ -180,7 +181,7 @@ def test_a_bad_description_goes_to_the_dead_letters_and_its_neighbours_are_appli
     assert [key for key, _, _ in shop.topic.refused] == [b"i2", b"\xff", b"", b"i4"]
     assert [reason for _, reason, _ in shop.topic.refused] == ["json", "missing", "missing", "size"]
     rows = shop.writer.generation.items.row
-    assert reader.scorer.catalogue.get(rows["i5"]) == {"price": 5}
+    assert reader.items.catalogue.get(rows["i5"]) == {"price": 5}
     assert "gone" not in rows
     assert shop.topic.committed == {0: 7}
 

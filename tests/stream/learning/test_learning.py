@@ -9,7 +9,7 @@ from state.ranking.sample import events as sampled
 from state.record.setting import GraphSettings
 from stream.generation.generation import Generation, Limits
 from stream.generation.status import RANKERS
-from stream.ingest.writer import Engine
+from stream.ingest.writer import Writer
 from stream.learning.guard import ranks
 from stream.learning.learning import Learning
 from tests.fixture.pair import batch, shop
@@ -30,14 +30,14 @@ def test_tied_scores_share_their_places_and_what_is_not_found_comes_last() -> No
 @pytest.mark.parametrize("poison", ["nan", "nonsense"])
 def test_poisoned_weights_do_not_serve(poison: str) -> None:
     generation = Generation(GraphSettings(), TgnSettings(), Limits(max_users=500, max_items=300))
-    engine = Engine(generation, samples=256)
+    writer = Writer(generation, samples=256)
     learning = Learning(generation, learn=False, without=("memory", "slow"))
     row = generation.learned["ranker"].array[0]
     row[:] = np.nan if poison == "nan" else np.random.default_rng(0).normal(0, 30, row.shape)
     learning.ranker.load()
     events = shop(3_000)
     for at in range(0, 3_000, 100):
-        engine.learn(batch(events[at : at + 100], start=at), learning.take)
+        writer.learn(batch(events[at : at + 100], start=at), learning.take)
 
     assert RANKERS[int(generation.status["serving"])] != "riverwalk"
     assert np.isfinite(generation.status["mrr"]).all()
@@ -45,13 +45,13 @@ def test_poisoned_weights_do_not_serve(poison: str) -> None:
 
 def test_weights_that_are_not_finite_start_afresh_and_recover() -> None:
     generation = Generation(GraphSettings(), TgnSettings(), Limits(max_users=500, max_items=300))
-    engine = Engine(generation, samples=256)
+    writer = Writer(generation, samples=256)
     learning = Learning(generation, without=("memory", "slow"))
     generation.learned["ranker"].array[0][:] = np.nan
     learning.ranker.load()
     events = shop(4_000)
     for at in range(0, 4_000, 100):
-        engine.learn(batch(events[at : at + 100], start=at), learning.take)
+        writer.learn(batch(events[at : at + 100], start=at), learning.take)
 
     assert np.isfinite(generation.learned["ranker"].array[0]).all()
     assert int(generation.status["learned"]) > 3_000

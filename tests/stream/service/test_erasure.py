@@ -19,8 +19,8 @@ from tests.fixture.backend import ask, client, on_loop, serving
 from tests.fixture.events import (
     NOW,
     TIGHT,
+    StoredWriter,
     Topic,
-    Writer,
     event,
 )
 from tgn.inference.layout import TgnSettings
@@ -34,7 +34,7 @@ def files(folder: Path) -> bytes:
 def test_no_byte_of_a_forgotten_name_and_no_learned_row_is_left(tmp_path: Path, learn: bool) -> None:
     name = "qZ7-xW2_pK9"  # nothing that compression would change
     topic = Topic([event(name, f"i{k % 9}", k) for k in range(300)] + [event("eve", "i1", 900)])
-    writer = Writer(tmp_path, topic, live=True, learn=learn)
+    writer = StoredWriter(tmp_path, topic, live=True, learn=learn)
     writer.read(50)
     g = writer.generation
     row = g.users.row[name]
@@ -48,7 +48,7 @@ def test_no_byte_of_a_forgotten_name_and_no_learned_row_is_left(tmp_path: Path, 
     receipt = g.receipts.get(0, 301)
     assert receipt is not None
     assert receipt["memory"] == int(learn)
-    while writer.engine.budget.stale:
+    while writer.writer.budget.stale:
         writer.ingest.step(lambda: False)
     writer.close()
 
@@ -63,7 +63,7 @@ def test_no_byte_of_a_forgotten_name_and_no_learned_row_is_left(tmp_path: Path, 
 
 def test_a_row_that_is_given_again_has_learned_nothing(tmp_path: Path) -> None:
     topic = Topic([event(f"u{k % 9}", f"i{k % 19}", k) for k in range(600)])
-    writer = Writer(tmp_path, topic, learn=True)
+    writer = StoredWriter(tmp_path, topic, learn=True)
     writer.read(64)
     writer.ingest.run(lambda: True)
     g = writer.generation
@@ -75,7 +75,7 @@ def test_a_row_that_is_given_again_has_learned_nothing(tmp_path: Path) -> None:
     jobs: list = []
     topic.payloads += [event("u1", "new", 601), event("u2", "newer", 602), forget("u1", 5)]
     batch, _ = decode_batch(topic.poll(10, 0), NOW)
-    writer.engine.learn(batch, jobs.append)
+    writer.writer.learn(batch, jobs.append)
     gone = [(kind, rows.tolist()) for job in jobs for kind, rows in job.gone.items()]
     for job in jobs:
         writer.ingest.learning.take(job)
@@ -90,10 +90,10 @@ def test_a_row_that_is_given_again_has_learned_nothing(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[tuple[Reader, Topic, Writer]]:
+def instance(tmp_path: Path) -> Iterator[tuple[Reader, Topic, StoredWriter]]:
     """A reader, and a writer that reads in a thread what the reader publishes."""
     topic = Topic([event("ann", f"i{k}", k) for k in range(4)] + [event("bob", "i1", 9)])
-    writer = Writer(tmp_path, topic, live=True)
+    writer = StoredWriter(tmp_path, topic, live=True)
     writer.read()
     reader = Reader(GraphSettings(), TgnSettings(), TIGHT, tmp_path / "live", publisher=topic)
     stop = threading.Event()
@@ -106,12 +106,12 @@ def instance(tmp_path: Path) -> Iterator[tuple[Reader, Topic, Writer]]:
     writer.close()
 
 
-def _work(writer: Writer, stop: threading.Event) -> None:
+def _work(writer: StoredWriter, stop: threading.Event) -> None:
     while not stop.wait(0.002):
         writer.ingest.step(stop.is_set)
 
 
-def test_forget_on_the_socket_replies_with_a_receipt(instance: tuple[Reader, Topic, Writer]) -> None:
+def test_forget_on_the_socket_replies_with_a_receipt(instance: tuple[Reader, Topic, StoredWriter]) -> None:
     reader, topic, _ = instance
 
     async def test() -> None:
@@ -145,7 +145,7 @@ async def http(port: int, line: str) -> tuple[str, dict]:
 
 
 def test_forget_over_http_and_what_is_not_applied_in_time_is_accepted(
-    instance: tuple[Reader, Topic, Writer], monkeypatch: pytest.MonkeyPatch
+    instance: tuple[Reader, Topic, StoredWriter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader, _, _ = instance
 

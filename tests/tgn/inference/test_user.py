@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tgn.inference.layout import TgnSettings, layout
-from tgn.inference.user import Twin
+from tgn.inference.user import UserEncoder
 from tgn.training.learner import Learner
 
 ITEMS, USERS = 80, 30
@@ -55,7 +55,7 @@ def learner(request):
 
 
 def test_the_twin_and_torch_give_equal_scores(learner):
-    twin = Twin(learner.tables, learner.settings)
+    twin = UserEncoder(learner.tables, learner.settings)
     hist, age, user, _ = events(learner.settings, 50, 99)
     cand = np.tile(np.arange(ITEMS, dtype=np.int32), (50, 1))
 
@@ -68,7 +68,7 @@ def test_the_twin_and_torch_give_equal_scores(learner):
 
 
 def test_whether_an_item_is_known_is_whether_anything_is(learner):
-    twin = Twin(learner.tables, learner.settings)
+    twin = UserEncoder(learner.tables, learner.settings)
     hist, age, user, _ = events(learner.settings, 2, 98)
     cand = np.tile(np.append(np.arange(ITEMS), -1).astype(np.int32), (2, 1))
 
@@ -85,7 +85,7 @@ def test_whether_an_item_is_known_is_whether_anything_is(learner):
 
 
 def test_the_twin_sees_what_is_learned_after_it_was_made(learner):
-    twin = Twin(learner.tables, learner.settings)
+    twin = UserEncoder(learner.tables, learner.settings)
     hist, age, user, item = events(learner.settings, 64, 7)
     before, _ = twin.user_vector(hist[0], age[0], int(user[0]))
 
@@ -103,7 +103,7 @@ def test_the_twin_writes_nothing(learner):
         table.flags.writeable = False
     hist, age, user, item = events(learner.settings, 1, 3)
 
-    score, _ = Twin(tables, learner.settings).score(hist[0], age[0], int(user[0]), item)
+    score, _ = UserEncoder(tables, learner.settings).score(hist[0], age[0], int(user[0]), item)
 
     assert np.isfinite(score).all()
 
