@@ -1,4 +1,4 @@
-"""Trends: items by their decayed counts, at a half-life that is asked for.
+"""Trending items: the largest decayed counts, at the half-life of the request.
 
 Five counts are kept of an item, each with a half-life of its own (multiples of the stream's pace).  Between two of
 them the count is interpolated: the geometric mean of the neighbours, weighted by where the half-life lies between
@@ -25,7 +25,7 @@ USUAL = 1  # the count that the board of rising items is kept by
 def between(state: State, half: float) -> tuple[int, int, float, float]:
     """Return the counts on either side of a half-life in ms, the weight of the second, and the half-life taken.
 
-    A half-life of 0 is the usual one.
+    A half-life of 0 is the default one.
     """
     rates, pace = state.rates[0].pop, state.world[0].pace
     if half <= 0:
@@ -46,8 +46,8 @@ def trend(
     """Write the items that are not barred with the largest counts as of `t`, best first; return how many.
 
     Args:
-        half: Half-life in ms, 0 for the usual one.
-        size: Rows that are looked at: those of items.
+        half: Half-life in ms, 0 for the default one.
+        size: Rows of items.
 
     Shapes:
         - out: int32 [k]; weight: float32 [k], the counts
