@@ -39,6 +39,22 @@ def busiest(state: State, limit: int) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
+def _columns(state: State, u: int, column: np.ndarray, out: np.ndarray) -> int:
+    """Write the columns of the newest items on a user's list, as far as they have one; return how many."""
+    user, n = state.users[u], 0
+    for block, inside in blocks_of(state.seen, user.seen_head, user.seen_n, user.seen_n):
+        items = state.seen[block].item
+        for k in range(inside):
+            item = items[inside - 1 - k]
+            if n < out.shape[0] and 0 <= item < column.shape[0] and column[item] >= 0:
+                out[n] = column[item]
+                n += 1
+        if n == out.shape[0]:
+            break
+    return n
+
+
+@njit(nogil=True, cache=True)
 def gram(state: State, rows: np.ndarray) -> np.ndarray:
     """Count for every pair of some items the users who have taken both; the diagonal holds each item's users.
 
@@ -58,17 +74,7 @@ def gram(state: State, rows: np.ndarray) -> np.ndarray:
     stride = max(1, work // WORK)
     mine = np.zeros(LATEST, np.int32)
     for u in range(0, users, stride):
-        user = state.users[u]
-        n = 0
-        for block, inside in blocks_of(state.seen, user.seen_head, user.seen_n, user.seen_n):
-            items = state.seen[block].item
-            for k in range(inside):
-                item = items[inside - 1 - k]
-                if n < LATEST and 0 <= item < column.shape[0] and column[item] >= 0:
-                    mine[n] = column[item]
-                    n += 1
-            if n == LATEST:
-                break
+        n = _columns(state, u, column, mine)
         for a in range(n):
             for b in range(n):
                 out[mine[a], mine[b]] += 1

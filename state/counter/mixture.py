@@ -28,6 +28,7 @@ from state.record.layout import (
     RISING,
     SOURCES,
     START,
+    Row,
 )
 from state.record.world import Scratch, State
 
@@ -107,24 +108,12 @@ def weigh(state: State, scratch: Scratch, u: int, t: int) -> None:
 
 
 @njit(nogil=True, cache=True)
-def shares(state: State, u: int, row: int, t: int, out: np.ndarray) -> bool:
-    """Write the share of item `row` in each source for user row `u` as of `t`, the walk's is 0; return whether they are known.
-
-    They are those that `weigh` adds up, of one item and without the walks.  Events at `t` itself, a basket's other
-    items, are left out: they were not there before.
-
-    Shapes:
-        - out: float64 [SOURCES]
-    """
-    rates, world = state.rates[0], state.world[0]
-    user, item = state.users[u], state.items[row]
-    mine, times, begin = user.item, user.t, 0
-    while begin < user.slots and times[begin] >= t:
-        begin += 1
-    out[:] = 0
-    push, near, all_, whole, every, lead, seed, long = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0
+def _pushed(state: State, user: Row, begin: int, row: int, out: np.ndarray) -> None:
+    """Write the shares of one-hop weight on item `row`, from the last items and from all."""
+    rates, edges, mine = state.rates[0], state.edges, user.item
+    push, all_, whole, every, lead, seed, long = 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0
     for j in range(begin, user.slots):
-        known, part = state.edges[mine[j]].slots > 0, edge_share(state.edges[mine[j]], row)
+        known, part = edges[mine[j]].slots > 0, edge_share(edges[mine[j]], row)
         all_ += long * part
         every += long if known else 0.0
         if j - begin < rates.seeds:
@@ -134,11 +123,17 @@ def shares(state: State, u: int, row: int, t: int, out: np.ndarray) -> bool:
         seed *= rates.seed_decay
         long *= LONG
     start = EXPLORE * lead if user.slots > begin else 1.0
-    push += start * edge_share(state.edges[START], row)
-    whole += start if state.edges[START].slots > 0 else 0.0
+    push += start * edge_share(edges[START], row)
+    whole += start if edges[START].slots > 0 else 0.0
     out[PUSH] = push / max(whole, 1e-12)
     out[ALL] = all_ / max(every, 1e-12)
-    whole, outer = 0.0, 1.0
+
+
+@njit(nogil=True, cache=True)
+def _near(state: State, u: int, begin: int, row: int) -> float:
+    """Return the share of item `row` in what the last users of the last items took."""
+    user = state.users[u]
+    mine, near, whole, outer = user.item, 0.0, 0.0, 1.0
     for j in range(begin, min(user.slots, begin + 2)):
         source = state.items[mine[j]]
         last = source.user
@@ -152,9 +147,27 @@ def shares(state: State, u: int, row: int, t: int, out: np.ndarray) -> bool:
                 if them.item[k] == row:
                     near += outer / (1.0 + r) * CHANCES[k]
         outer *= 0.5
-    out[NEAR] = near / max(whole, 1e-12)
+    return near / max(whole, 1e-12)
+
+
+@njit(nogil=True, cache=True)
+def shares(state: State, u: int, row: int, t: int, out: np.ndarray) -> bool:
+    """Write the share of item `row` in each source for user row `u` as of `t`, the walk's is 0; return whether they are known.
+
+    They are those that `weigh` adds up, of one item and without the walks.  Events at `t` itself, a basket's other
+    items, are left out: they were not there before.
+
+    Shapes:
+        - out: float64 [SOURCES]
+    """
+    user, item, times, begin = state.users[u], state.items[row], state.users[u].t, 0
+    while begin < user.slots and times[begin] >= t:
+        begin += 1
+    out[:] = 0
+    _pushed(state, user, begin, row, out)
+    out[NEAR] = _near(state, u, begin, row)
     if user.slots > begin:
-        edge = state.edges[mine[begin]]
+        edge = state.edges[user.item[begin]]
         for s in range(edge.nexts):
             if edge.next[s] == row:
                 out[NEXT] = edge.next_w[s] / max(edge.next_total, np.float32(1e-12))
@@ -162,7 +175,7 @@ def shares(state: State, u: int, row: int, t: int, out: np.ndarray) -> bool:
     for s, b, h in BOARDS:
         if item.board & (1 << b):
             count = item.fresh[h - (HALF - FRESH)] if b == FIRST else item.pop[h]
-            left = decay(t - item.last_t, rates.pop[h] * world.pace)
+            left = decay(t - item.last_t, state.rates[0].pop[h] * state.world[0].pace)
             out[s] = count * left / counts(state, b, h, t, amount)
     return user.slots > begin
 

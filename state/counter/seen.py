@@ -29,9 +29,8 @@ from state.record.world import Marks, State, World
 from state.storage.table import mark
 
 
-@njit(
-    nogil=True
-)  # a generator loaded from a cache cannot be compiled into a new caller (numba 0.6x: KeyError)
+# Not cached: numba 0.68 fails to compile a new caller of a generator that comes from a cache.
+@njit(nogil=True)
 def blocks_of(seen: Rows, head: int, n: int, most: int) -> Iterator[tuple[int, int]]:
     """Yield the numbers of a list's blocks, newest first, each with how many items are in it.
 

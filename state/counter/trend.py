@@ -40,6 +40,21 @@ def between(state: State, half: float) -> tuple[int, int, float, float]:
 
 
 @njit(nogil=True, cache=True)
+def _keep_largest(rows: np.ndarray, values: np.ndarray, limit: int) -> np.float32:
+    """Move the `limit` largest values and their rows to the front, order kept; return the smallest of them."""
+    m = rows.shape[0]
+    low, above, n = np.partition(values, m - limit)[m - limit], 0, 0
+    for k in range(m):
+        above += values[k] > low
+    for k in range(m):
+        if values[k] > low or (values[k] == low and above < limit):
+            above += values[k] == low
+            rows[n], values[n] = rows[k], values[k]
+            n += 1
+    return low
+
+
+@njit(nogil=True, cache=True)
 def trend(
     state: State, t: int, half: float, barred: np.ndarray, size: int, out: np.ndarray, weight: np.ndarray
 ) -> int:
@@ -79,14 +94,7 @@ def trend(
         rows[n], values[n] = row, value
         n += 1
         if n == rows.shape[0]:
-            low, above, n = np.partition(values, rows.shape[0] - limit)[rows.shape[0] - limit], 0, 0
-            for k in range(rows.shape[0]):
-                above += values[k] > low
-            for k in range(rows.shape[0]):
-                if values[k] > low or (values[k] == low and above < limit):
-                    above += values[k] == low
-                    rows[n], values[n] = rows[k], values[k]
-                    n += 1
+            low, n = _keep_largest(rows, values, limit), limit
     order = np.argsort(-values[:n], kind="mergesort")[:limit]
     n = order.shape[0]
     out[:n], weight[:n] = rows[order], values[order]

@@ -79,16 +79,21 @@ def causes(state: State, scratch: Scratch, u: int, rows: np.ndarray, out: np.nda
     for k in range(n):
         row, j = rows[k], led[k]
         where[row] = 0
-        flags = state.items[row].board
-        out[k, 0], out[k, 1], out[k, 2], out[k, 3] = cause[k], row, 0, -1
         if j >= 0:
-            out[k, 1], out[k, 2], out[k, 3] = item[j], times[j], kinds[j]
-        elif flags & (1 << FIRST):
-            out[k, 0] = NEWCOMER
-        elif flags & (1 << RISING):
-            out[k, 0] = RISE
+            out[k, 0], out[k, 1], out[k, 2], out[k, 3] = cause[k], item[j], times[j], kinds[j]
         else:
-            out[k, 0] = POPULARITY if flags & (1 << POPULAR) else NEW
+            out[k, 0], out[k, 1], out[k, 2], out[k, 3] = _by_board(state, row), row, 0, -1
+
+
+@njit(nogil=True, cache=True)
+def _by_board(state: State, row: int) -> int:
+    """Return the cause of an item that nothing of the user's led to."""
+    flags = state.items[row].board
+    if flags & (1 << FIRST):
+        return NEWCOMER
+    if flags & (1 << RISING):
+        return RISE
+    return POPULARITY if flags & (1 << POPULAR) else NEW
 
 
 @njit(nogil=True, cache=True)

@@ -80,7 +80,7 @@ def blend_parts(habit: Habit, slot: int, seen: bool, one: Evidence) -> tuple[flo
 
     Args:
         slot: The candidate's position among the user's last items, -1 if it is none of them.
-        had: The user has had it.
+        seen: The user has seen it.
     """
     again, same = habit.repeat, habit.same
     own = 0.0

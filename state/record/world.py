@@ -115,7 +115,7 @@ class Scratch(NamedTuple):
     """Room for one request: arrays over all items that are zero between requests."""
 
     where: np.ndarray  # int32 [items], candidate number + 1
-    seen: np.ndarray  # uint8 [items], had by the user: HAD, or KEPT_OUT where the seen rules keep it out too
+    seen: np.ndarray  # uint8 [items], seen by the user: REPEATABLE, or KEPT_OUT where the seen rules say so
     found: np.ndarray  # uint16 [items], 1 + the number among those touched
     touched: np.ndarray  # int32 [TOUCHED]
     acc: np.ndarray  # float32 [TOUCHED, 5]: one-hop push, walk, recent users, push from all; worth
