@@ -1,4 +1,4 @@
-"""What can go wrong with what is remembered."""
+"""Errors of the state and its store."""
 
 
 class BadStore(Exception):
@@ -6,4 +6,4 @@ class BadStore(Exception):
 
 
 class NoRoom(BadStore):
-    """A ceiling is reached and nothing may be let go: trying again does not help."""
+    """A ceiling is reached and nothing may be evicted: trying again does not help."""

@@ -1,4 +1,4 @@
-"""Who had both: for each pair of items the number of users who had the two, for the slow collaborative vectors."""
+"""Item-item co-occurrence counts (Gram matrix): how many users have taken both, for the collaborative vectors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from state.counter.seen import blocks_of
 from state.record.layout import START
 from state.record.world import State
 
-LATEST = 256  # distinct items a user counts with, the newest
+LATEST = 256  # distinct items counted of a user, the newest
 WORK = 60_000_000  # pairs counted at most; beyond that, users are drawn evenly
 
 
@@ -39,8 +39,24 @@ def busiest(state: State, limit: int) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
+def _columns(state: State, u: int, column: np.ndarray, out: np.ndarray) -> int:
+    """Write the columns of the newest items on a user's list, as far as they have one; return how many."""
+    user, n = state.users[u], 0
+    for block, inside in blocks_of(state.seen, user.seen_head, user.seen_n, user.seen_n):
+        items = state.seen[block].item
+        for k in range(inside):
+            item = items[inside - 1 - k]
+            if n < out.shape[0] and 0 <= item < column.shape[0] and column[item] >= 0:
+                out[n] = column[item]
+                n += 1
+        if n == out.shape[0]:
+            break
+    return n
+
+
+@njit(nogil=True, cache=True)
 def gram(state: State, rows: np.ndarray) -> np.ndarray:
-    """Count for every pair of the given items the users who had both; the diagonal holds each item's users.
+    """Count for every pair of some items the users who have taken both; the diagonal holds each item's users.
 
     Shapes:
         - rows: int32 [m], ascending item rows
@@ -56,22 +72,12 @@ def gram(state: State, rows: np.ndarray) -> np.ndarray:
     for u in range(users):
         work += min(state.users[u].seen_n, LATEST) ** 2
     stride = max(1, work // WORK)
-    had = np.zeros(LATEST, np.int32)
+    mine = np.zeros(LATEST, np.int32)
     for u in range(0, users, stride):
-        user = state.users[u]
-        n = 0
-        for block, inside in blocks_of(state.seen, user.seen_head, user.seen_n, user.seen_n):
-            items = state.seen[block].item
-            for k in range(inside):
-                item = items[inside - 1 - k]
-                if n < LATEST and 0 <= item < column.shape[0] and column[item] >= 0:
-                    had[n] = column[item]
-                    n += 1
-            if n == LATEST:
-                break
+        n = _columns(state, u, column, mine)
         for a in range(n):
             for b in range(n):
-                out[had[a], had[b]] += 1
+                out[mine[a], mine[b]] += 1
     if stride > 1:
         out *= np.float32(stride)
     return out

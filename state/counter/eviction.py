@@ -1,13 +1,13 @@
-"""Letting rows go: every reference to them is removed, and they are as if never written.
+"""Evict rows: remove them and every reference to them, so that their numbers can be reused.
 
-A row that is given to another name must not be remembered as the old one.  What remains are aggregates that name no
-row: counts of all events, an item's number of users, weights of edges between items that stay.
+A reused row must not be remembered as the old one.  What remains are aggregates that name no row: counts of all
+events, an item's number of users, weights of edges between items that stay.
 
-    item   histories (closed up, in order), seen lists and shown items (START in its place), edges both ways with
+    item   histories (closed up, in order), seen lists and shown items (START instead), edges both ways with
            their totals, leaderboards (filled up from all items), the item's own rows
-    user   items' last users (GONE in its place), the user's own row and seen blocks, which are given again
+    user   items' last users (EVICTED instead), the user's own row and seen blocks, which are reused
 
-One pass goes over all rows of the tables, so rows are let go many at a time.
+One pass goes over all rows of the tables, so many rows are evicted at a time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from state.record.layout import (
     BLOCK,
     FIRST,
     HALF,
-    NEWS,
+    NEW_ITEMS,
     RECENT,
     RISING,
     SHOWN,
@@ -33,18 +33,18 @@ from state.record.layout import (
 from state.record.world import Marks, State, World
 from state.storage.table import Table, mark
 
-GONE = -2  # in place of a user's row in an item's: neither a row nor the guest
+EVICTED = -2  # instead of a user's row in an item's: neither a row nor the guest
 
 
 @njit(nogil=True, cache=True)
-def _history(user: Row, gone: np.ndarray) -> bool:
-    """Take items out of a user's history; tell whether one was there."""
+def _history(user: Row, evicted: np.ndarray) -> bool:
+    """Remove evicted items from a user's history; return whether one was there."""
     item, index, at, times = user.item, user.index, user.at, user.t
     counts, visits, dec, masks, kinds = user.count, user.visits, user.dec, user.mask, user.kind
     n = user.slots
     left = 0
     for j in range(n):
-        if gone[item[j]]:
+        if evicted[item[j]]:
             if j == 0:
                 user.run = 0  # nothing is known of how long the user has been on the next one
             continue
@@ -62,13 +62,13 @@ def _history(user: Row, gone: np.ndarray) -> bool:
 
 
 @njit(nogil=True, cache=True)
-def _users(state: State, marks: Marks, gone: np.ndarray) -> None:
+def _users(state: State, marks: Marks, evicted: np.ndarray) -> None:
     for u in range(state.world[0].users):
         user = state.users[u]
-        changed = _history(user, gone)
+        changed = _history(user, evicted)
         shown = user.shown
         for k in range(SHOWN):
-            if gone[shown[k]]:
+            if evicted[shown[k]]:
                 shown[k] = START
                 changed = True
         if changed:
@@ -76,22 +76,22 @@ def _users(state: State, marks: Marks, gone: np.ndarray) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _seen(state: State, marks: Marks, gone: np.ndarray) -> None:
-    """Write START over items in all seen lists; unused places hold it anyway."""
+def _seen(state: State, marks: Marks, evicted: np.ndarray) -> None:
+    """Write START over evicted items in all seen lists; unused positions hold it anyway."""
     for block in range(1, state.world[0].blocks + 1):
         items = state.seen[block].item
         for k in range(BLOCK):
-            if gone[items[k]]:
+            if evicted[items[k]]:
                 items[k] = START
                 mark(marks.seen, block)
 
 
 @njit(nogil=True, cache=True)
-def _edge(edge: Row, gone: np.ndarray) -> int:
-    """Drop a row's edges to items that go, order kept; return how many, or -1 where only transitions went."""
+def _edge(edge: Row, evicted: np.ndarray) -> int:
+    """Drop a row's edges to evicted items, order kept; return how many, or -1 for transitions alone."""
     to, w, at, n, left, total = edge.dst, edge.w, edge.at, edge.slots, 0, np.float32(0)
     for k in range(n):
-        if not gone[to[k]]:
+        if not evicted[to[k]]:
             to[left], w[left], at[left] = to[k], w[k], at[k]
             total += w[k]
             left += 1
@@ -102,7 +102,7 @@ def _edge(edge: Row, gone: np.ndarray) -> int:
             to[k], w[k], at[k] = 0, 0, 0
     after, next_w, n, left, total = edge.next, edge.next_w, edge.nexts, 0, np.float32(0)
     for k in range(n):
-        if not gone[after[k]]:
+        if not evicted[after[k]]:
             after[left], next_w[left] = after[k], next_w[k]
             total += next_w[k]
             left += 1
@@ -115,14 +115,14 @@ def _edge(edge: Row, gone: np.ndarray) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _edges(state: State, marks: Marks, gone: np.ndarray) -> None:
+def _edges(state: State, marks: Marks, evicted: np.ndarray) -> None:
     world = state.world[0]
     for src in range(world.items):
         edge = state.edges[src]
-        if gone[src]:
+        if evicted[src]:
             world.edges -= edge.slots
             continue
-        dropped = _edge(edge, gone)
+        dropped = _edge(edge, evicted)
         if dropped:
             world.edges -= max(0, dropped)
             mark(marks.edges, src)
@@ -130,7 +130,7 @@ def _edges(state: State, marks: Marks, gone: np.ndarray) -> None:
 
 @njit(nogil=True, cache=True)
 def _value(state: State, b: int, item: Row) -> float:
-    """Return an item's score on board `b`, -inf where it has no business there."""
+    """Return an item's score on board `b`, -inf where it does not belong there."""
     world, pop = state.world[0], state.rates[0].pop
     if b == TOTAL:
         return np.log2(np.float64(item.n)) if item.n > 0 else -np.inf
@@ -140,13 +140,13 @@ def _value(state: State, b: int, item: Row) -> float:
 
 
 @njit(nogil=True, cache=True)
-def _board(state: State, marks: Marks, b: int, gone: np.ndarray) -> None:
-    """Take items off a board and fill it up from all others, so that it holds the largest counts again."""
+def _board(state: State, marks: Marks, b: int, evicted: np.ndarray) -> None:
+    """Remove evicted items from a board and fill it up from all others, so that it holds the largest counts again."""
     board = state.boards[b]
     item, scores = board.item, board.score
     n, left = board.n, 0
     for k in range(n):
-        if not gone[item[k]]:
+        if not evicted[item[k]]:
             item[left], scores[left] = item[k], scores[k]
             left += 1
     if left == n:
@@ -157,7 +157,7 @@ def _board(state: State, marks: Marks, b: int, gone: np.ndarray) -> None:
     mark(marks.boards, b)
     for row in range(START + 1, state.world[0].items):
         one = state.items[row]
-        if not gone[row] and not one.board & (1 << b):
+        if not evicted[row] and not one.board & (1 << b):
             value = _value(state, b, one)
             if value > -np.inf:
                 raise_to(state, marks, b, row, value)
@@ -166,65 +166,65 @@ def _board(state: State, marks: Marks, b: int, gone: np.ndarray) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _drop_items(state: State, marks: Marks, gone: np.ndarray) -> None:
-    _users(state, marks, gone)
-    news = state.world[0].new
-    for k in range(NEWS):
-        if gone[news[k]]:
-            news[k] = START
-    _seen(state, marks, gone)
-    _edges(state, marks, gone)
+def _drop_items(state: State, marks: Marks, evicted: np.ndarray) -> None:
+    _users(state, marks, evicted)
+    new = state.world[0].new
+    for k in range(NEW_ITEMS):
+        if evicted[new[k]]:
+            new[k] = START
+    _seen(state, marks, evicted)
+    _edges(state, marks, evicted)
     for b in range(state.boards.shape[0]):
-        _board(state, marks, b, gone)
+        _board(state, marks, b, evicted)
 
 
 @njit(nogil=True, cache=True)
-def _drop_users(state: State, marks: Marks, gone: np.ndarray) -> None:
+def _drop_users(state: State, marks: Marks, evicted: np.ndarray) -> None:
     for row in range(START + 1, state.world[0].items):
         item = state.items[row]
         if item.n == 0:
             continue
         changed = False
-        if item.last_user >= 0 and gone[item.last_user]:
-            item.last_user, item.last_run, changed = GONE, 0, True
+        if item.last_user >= 0 and evicted[item.last_user]:
+            item.last_user, item.last_run, changed = EVICTED, 0, True
         users, times = item.user, item.user_t
         for k in range(min(RECENT, item.n)):
-            if users[k] >= 0 and gone[users[k]]:
-                users[k], times[k] = GONE, 0
+            if users[k] >= 0 and evicted[users[k]]:
+                users[k], times[k] = EVICTED, 0
                 changed = True
         if changed:
             mark(marks.items, row)
 
 
-def _clear(tables: list[Table], rows: np.ndarray) -> None:
+def _zero(tables: list[Table], rows: np.ndarray) -> None:
     for table in tables:
         table.bytes[rows] = 0
         table.touch(rows)
 
 
 def drop_items(world: World, rows: np.ndarray) -> None:
-    """Let item rows go, int64 [n], START not among them."""
-    gone = np.zeros(world.items.capacity, np.uint8)
-    gone[rows] = 1
-    _drop_items(world.state, world.marks, gone)
-    _clear([world.items, world.edges], rows)
+    """Evict item rows, int64 [n], START not among them."""
+    evicted = np.zeros(world.items.capacity, np.uint8)
+    evicted[rows] = 1
+    _drop_items(world.state, world.marks, evicted)
+    _zero([world.items, world.edges], rows)
     world.world.touch(np.zeros(1, np.int64))
 
 
 def drop_users(world: World, rows: np.ndarray) -> np.ndarray:
-    """Let user rows go, int64 [n]; return the numbers of the seen blocks that were erased, int64 [m]."""
-    gone = np.zeros(world.users.capacity, np.uint8)
-    gone[rows] = 1
-    _drop_users(world.state, world.marks, gone)
+    """Evict user rows, int64 [n]; return the numbers of the seen blocks that were erased, int64 [m]."""
+    evicted = np.zeros(world.users.capacity, np.uint8)
+    evicted[rows] = 1
+    _drop_users(world.state, world.marks, evicted)
     blocks = release(world, rows)
-    _clear([world.users], rows)
+    _zero([world.users], rows)
     return blocks
 
 
 def least(world: World, rows: np.ndarray, count: int) -> np.ndarray:
     """Return the `count` items of `rows`, int64 [n], with the smallest decayed counts as of the stream's time.
 
-    The longest half-life counts; of equal ones that go first which were taken longest ago, then the lower rows.
+    The longest half-life counts; among equal ones those come first that were taken longest ago, then the lower rows.
     """
     state = world.state
     t, half = int(state.world[0]["t"]), float(state.rates[0]["pop"][HALF - 1] * state.world[0]["pace"])
@@ -234,7 +234,7 @@ def least(world: World, rows: np.ndarray, count: int) -> np.ndarray:
 
 
 def silent(world: World, rows: np.ndarray, count: int) -> np.ndarray:
-    """Return the `count` users of `rows`, int64 [n], that were silent for longest; of equals the lower rows."""
+    """Return the `count` users of `rows`, int64 [n], that were silent for longest; among equals the lower rows."""
     last = world.state.users["last_t"][rows]
     return _first(rows, count, last, last)
 

@@ -12,7 +12,7 @@ from state.record.world import State
 
 @njit(nogil=True, cache=True)
 def slot(user: Row, item: int) -> int:
-    """Return where `item` stands in the user's history, -1 if nowhere."""
+    """Return the slot of `item` in the user's history, -1 if it has none."""
     items = user.item
     for j in range(user.slots):
         if items[j] == item:
@@ -25,7 +25,7 @@ def remember(state: State, user: Row, j: int, row: int, t: int, seq: int, mask: 
     """Move item `row` (at slot `j`, -1 if new) to the front of the user's history.
 
     Args:
-        mask: Kinds of event it was had by before, as far as the row does not know them.
+        mask: Kinds of the user's earlier events on it that the row does not know.
     """
     rates = state.rates[0]
     unit = state.world[0].pace
@@ -64,17 +64,17 @@ def remember(state: State, user: Row, j: int, row: int, t: int, seq: int, mask: 
 
 
 def visit(state: State, rows: np.ndarray, t: int) -> None:
-    """Make the guest one who has looked at these items, int32 [n], the newest last; with none, one who is not known."""
+    """Let the guest be a visitor who has viewed these items, int32 [n], the newest last; with none, an unknown one."""
     guest = state.guest
     if guest["n"][0]:
         guest[0] = 0
     last = list(dict.fromkeys(reversed(rows.tolist())))[:HISTORY]
     if not last:
         return
-    m, place = len(last), np.arange(len(last))
+    m, order = len(last), np.arange(len(last))
     guest["n"], guest["slots"], guest["session_n"], guest["run"] = m, m, m, 1
     guest["last_t"] = guest["first_t"] = guest["session_t"] = t
-    guest["item"][0, :m], guest["index"][0, :m] = last, m - 1 - place
+    guest["item"][0, :m], guest["index"][0, :m] = last, m - 1 - order
     guest["at"][0, :m] = np.minimum(state.items["n"][last], 2**31 - 1)
     guest["count"][0, :m] = guest["visits"][0, :m] = guest["dec"][0, :m] = 1
     guest["t"][0, :m] = t

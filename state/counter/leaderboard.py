@@ -1,9 +1,9 @@
-"""Leaderboards: the items with the largest decayed counts, exact and cheap to keep.
+"""Leaderboards: the items with the largest decayed counts, kept up exactly.
 
-Counts with one half-life keep their order while nothing happens, so a board changes only when an item's
-count grows: it then moves up, or takes the place of the last.  An item that was pushed off can only come
-back by growing, so the board always holds exactly the largest counts (until the stream's pace, and with it
-the half-life, is measured anew: then scores are computed again for the items on the board).
+Counts with one half-life keep their order while nothing happens, so a board changes only when an item's count
+grows: it then moves up, or replaces the last one.  An item that was displaced can only come back by growing, so the
+board always holds exactly the largest counts (until the stream's pace, and with it the half-life, is measured anew:
+then scores are computed again for the items on the board).
 """
 
 from __future__ import annotations

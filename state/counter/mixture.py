@@ -1,11 +1,11 @@
-"""How much each source of candidates is worth on this stream: a mixture that learns by counting.
+"""Weights of the sources of candidates: a mixture learned online by counting.
 
     worth(item) = sum over sources of weight · share of the item in the source
 
 A share is the chance that the source gives the item: of one-hop weight, of popularity, and so on.  The weights are
-those under which the items that users took for the first time were likely, so a stream of films lives by what goes
-together, one of a shop's baskets also by what rises now, and nobody has to say which it is.  One event in 16 is
-looked at: each source is credited with its part in the worth of the event's item, and old credit fades.
+those under which the items that users took for the first time were likely, so a stream of films relies on what goes
+together, one of a shop's baskets also on what rises now, without a setting.  One event in 16 is sampled: each source
+is credited with its part in the worth of the event's item, and old credit fades.
 
 Source: Cappé and Moulines, On-line expectation–maximization (JRSS B 2009), for mixtures of given components.
 """
@@ -28,6 +28,7 @@ from state.record.layout import (
     RISING,
     SOURCES,
     START,
+    Row,
 )
 from state.record.world import Scratch, State
 
@@ -37,8 +38,8 @@ PUSH, WALK, NEAR, ALL, NEXT, NEWCOMERS, RISE, POP = range(
 NAMES = ("push", "walk", "near", "push_all", "next", "first", "rising", "popular")
 WORTH = 4  # the column for the sum
 PRIOR = 10.0  # credit of all sources together, evenly, before anything is seen
-FADE = 1.0 - 1.0 / 2_000  # of credit, at every look
-LOOKED = 60  # bits of an event's hash that are left aside: one event in 16 is looked at
+FADE = 1.0 - 1.0 / 2_000  # of credit, at every sampled event
+LOOKED = 60  # bits of an event's hash that are left aside: one event in 16 is sampled
 WALKED = 0.1  # weight of the walk against that of both pushes, whose second step it is
 BOARDS = ((NEWCOMERS, FIRST, 3), (RISE, RISING, 1), (POP, POPULAR, 3))  # source, board, half-life
 
@@ -48,7 +49,7 @@ def weights(state: State, known: bool) -> np.ndarray:
     """Return the weight of each source, float64 [SOURCES], 1 in all.
 
     Args:
-        known: For users who have had something; newcomers have weights of their own.
+        known: For users with a history; newcomers have weights of their own.
     """
     credit, out = state.world[0].credit[1 if known else 0], np.zeros(SOURCES)
     whole = 0.0
@@ -79,9 +80,9 @@ def counts(state: State, b: int, h: int, t: int, out: np.ndarray) -> float:
 
 @njit(nogil=True, cache=True)
 def weigh(state: State, scratch: Scratch, u: int, t: int) -> None:
-    """Write what each item found is worth to user row `u` as of `t` into column `WORTH`.
+    """Write the worth of each item found for user row `u` as of `t` into column `WORTH`.
 
-    The walks have been; what only boards and transitions know joins what was touched.
+    It follows the walks; items of boards and transitions join those that were touched.
     """
     user = state.users[u] if u >= 0 else state.guest[0]
     by = weights(state, user.slots > 0)
@@ -107,24 +108,12 @@ def weigh(state: State, scratch: Scratch, u: int, t: int) -> None:
 
 
 @njit(nogil=True, cache=True)
-def shares(state: State, u: int, row: int, t: int, out: np.ndarray) -> bool:
-    """Write the share of item `row` in each source for user row `u` as of `t`, the walk's is 0; return whether they are known.
-
-    They are those that `weigh` adds up, of one item and without the walks.  What the user has at `t` itself, a basket's
-    other items, leads nowhere: it was not there before.
-
-    Shapes:
-        - out: float64 [SOURCES]
-    """
-    rates, world = state.rates[0], state.world[0]
-    user, item = state.users[u], state.items[row]
-    mine, times, begin = user.item, user.t, 0
-    while begin < user.slots and times[begin] >= t:
-        begin += 1
-    out[:] = 0
-    push, near, all_, whole, every, lead, seed, long = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0
+def _pushed(state: State, user: Row, begin: int, row: int, out: np.ndarray) -> None:
+    """Write the shares of one-hop weight on item `row`, from the last items and from all."""
+    rates, edges, mine = state.rates[0], state.edges, user.item
+    push, all_, whole, every, lead, seed, long = 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0
     for j in range(begin, user.slots):
-        known, part = state.edges[mine[j]].slots > 0, edge_share(state.edges[mine[j]], row)
+        known, part = edges[mine[j]].slots > 0, edge_share(edges[mine[j]], row)
         all_ += long * part
         every += long if known else 0.0
         if j - begin < rates.seeds:
@@ -134,11 +123,17 @@ def shares(state: State, u: int, row: int, t: int, out: np.ndarray) -> bool:
         seed *= rates.seed_decay
         long *= LONG
     start = EXPLORE * lead if user.slots > begin else 1.0
-    push += start * edge_share(state.edges[START], row)
-    whole += start if state.edges[START].slots > 0 else 0.0
+    push += start * edge_share(edges[START], row)
+    whole += start if edges[START].slots > 0 else 0.0
     out[PUSH] = push / max(whole, 1e-12)
     out[ALL] = all_ / max(every, 1e-12)
-    whole, outer = 0.0, 1.0
+
+
+@njit(nogil=True, cache=True)
+def _near(state: State, u: int, begin: int, row: int) -> float:
+    """Return the share of item `row` in what the last users of the last items took."""
+    user = state.users[u]
+    mine, near, whole, outer = user.item, 0.0, 0.0, 1.0
     for j in range(begin, min(user.slots, begin + 2)):
         source = state.items[mine[j]]
         last = source.user
@@ -152,9 +147,27 @@ def shares(state: State, u: int, row: int, t: int, out: np.ndarray) -> bool:
                 if them.item[k] == row:
                     near += outer / (1.0 + r) * CHANCES[k]
         outer *= 0.5
-    out[NEAR] = near / max(whole, 1e-12)
+    return near / max(whole, 1e-12)
+
+
+@njit(nogil=True, cache=True)
+def shares(state: State, u: int, row: int, t: int, out: np.ndarray) -> bool:
+    """Write the share of item `row` in each source for user row `u` as of `t`, the walk's is 0; return whether they are known.
+
+    They are those that `weigh` adds up, of one item and without the walks.  Events at `t` itself, a basket's other
+    items, are left out: they were not there before.
+
+    Shapes:
+        - out: float64 [SOURCES]
+    """
+    user, item, times, begin = state.users[u], state.items[row], state.users[u].t, 0
+    while begin < user.slots and times[begin] >= t:
+        begin += 1
+    out[:] = 0
+    _pushed(state, user, begin, row, out)
+    out[NEAR] = _near(state, u, begin, row)
     if user.slots > begin:
-        edge = state.edges[mine[begin]]
+        edge = state.edges[user.item[begin]]
         for s in range(edge.nexts):
             if edge.next[s] == row:
                 out[NEXT] = edge.next_w[s] / max(edge.next_total, np.float32(1e-12))
@@ -162,14 +175,14 @@ def shares(state: State, u: int, row: int, t: int, out: np.ndarray) -> bool:
     for s, b, h in BOARDS:
         if item.board & (1 << b):
             count = item.fresh[h - (HALF - FRESH)] if b == FIRST else item.pop[h]
-            left = decay(t - item.last_t, rates.pop[h] * world.pace)
+            left = decay(t - item.last_t, state.rates[0].pop[h] * state.world[0].pace)
             out[s] = count * left / counts(state, b, h, t, amount)
     return user.slots > begin
 
 
 @njit(nogil=True, cache=True)
 def due(event: int) -> bool:
-    """Return whether event number `event` of the stream is looked at; a hash decides, as streams have rhythms."""
+    """Return whether event number `event` of the stream is sampled; a hash decides, as streams have rhythms."""
     return (np.uint64(event) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(LOOKED) == 0
 
 

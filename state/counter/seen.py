@@ -1,8 +1,12 @@
-"""Which items a user has had: a list of blocks, newest first, so that no seen item is shown again.
+"""Seen lists: the items each user has seen, in blocks, newest first, so that none is recommended again.
 
-The user's row remembers its last few items in full; this list remembers of the rest which kinds of event they had
-and when last.  It is bounded: past the ceiling the oldest block is written anew.  Blocks that were let
-go wait in a chain that begins at block 0, which holds nothing else, and are taken before new ones.
+    user row | seen_head, seen_n |          block | next | 31 items | t of each, s | mask of each |
+                  v
+             | 5 items | next -> | 31 items | next -> | 31 items | 0 |
+
+The user's row remembers its last few items in full; the list remembers of the others by which kinds of event and
+when last.  It is bounded: past the ceiling the oldest block is written anew.  Free blocks are chained from block 0,
+which holds nothing else, and are taken before new ones.
 """
 
 from __future__ import annotations
@@ -14,9 +18,9 @@ from numba import njit
 
 from state.record.layout import (
     BLOCK,
-    HAD,
     KEPT_OUT,
     KINDS,
+    REPEATABLE,
     START,
     Row,
     Rows,
@@ -25,7 +29,8 @@ from state.record.world import Marks, State, World
 from state.storage.table import mark
 
 
-@njit(nogil=True, cache=True)
+# Not cached: numba 0.68 fails to compile a new caller of a generator that comes from a cache.
+@njit(nogil=True)
 def blocks_of(seen: Rows, head: int, n: int, most: int) -> Iterator[tuple[int, int]]:
     """Yield the numbers of a list's blocks, newest first, each with how many items are in it.
 
@@ -57,28 +62,28 @@ def find(seen: Rows, head: int, n: int, item: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def leave(state: State, marks: Marks, user: Row, j: int) -> None:
-    """Tell the list what the user's row knows of the item at slot `j`, which is about to leave the row."""
-    place = find(state.seen, user.seen_head, user.seen_n, user.item[j])
-    if place >= 0:
-        block = state.seen[place // BLOCK]
-        block.mask[place % BLOCK] |= user.mask[j]
-        block.t[place % BLOCK] = max(block.t[place % BLOCK], np.uint32(max(0, user.t[j]) // 1000))
-        mark(marks.seen, place // BLOCK)
+def write_back(state: State, marks: Marks, user: Row, j: int) -> None:
+    """Write to the list what the user's row knows of the item at slot `j`, which is about to leave the row."""
+    position = find(state.seen, user.seen_head, user.seen_n, user.item[j])
+    if position >= 0:
+        block = state.seen[position // BLOCK]
+        block.mask[position % BLOCK] |= user.mask[j]
+        block.t[position % BLOCK] = max(block.t[position % BLOCK], np.uint32(max(0, user.t[j]) // 1000))
+        mark(marks.seen, position // BLOCK)
 
 
 @njit(nogil=True, cache=True)
 def verdict(ttl: np.ndarray, mask: int, age: int) -> int:
-    """Return KEPT_OUT when a kind of event an item was had by keeps it out for longer than `age` ms, else HAD."""
+    """Return KEPT_OUT when one of the kinds of event on an item keeps it out for longer than `age` ms."""
     for kind in range(KINDS):
         if mask & (1 << kind) and ttl[kind] > age:
             return KEPT_OUT
-    return HAD
+    return REPEATABLE
 
 
 @njit(nogil=True, cache=True)
 def add(state: State, marks: Marks, row: int, item: int, kind: int, t: int) -> None:
-    """Put `item`, which is not in it and was had by an event of `kind` at `t`, on the list of user `row`."""
+    """Put `item`, which is not on it, on the list of user `row`, after an event of `kind` at `t`."""
     user = state.users[row]
     used = user.seen_n % BLOCK
     if used == 0:
@@ -123,8 +128,8 @@ def blocks(state: State, rows: np.ndarray, out: np.ndarray) -> int:
     return n
 
 
-def had(state: State, row: int) -> int:
-    """Return how many items are on the list of user `row`; those that were let go are none."""
+def listed(state: State, row: int) -> int:
+    """Return how many items are on the list of user `row`; those that were evicted are none."""
     left = int(state.users["seen_n"][row])
     room = np.zeros(-(-left // BLOCK), np.int64)
     found = room[: blocks(state, np.array([row]), room)]
@@ -135,7 +140,7 @@ def had(state: State, row: int) -> int:
 
 
 def release(world: World, rows: np.ndarray) -> np.ndarray:
-    """Erase the lists of user rows, int64 [n], and put their blocks to reuse; return their numbers, int64 [m].
+    """Erase the lists of user rows, int64 [n], and free their blocks; return their numbers, int64 [m].
 
     The users' own rows are not written.
     """

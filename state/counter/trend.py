@@ -1,4 +1,4 @@
-"""Trends: items by their decayed counts, at a half-life that is asked for.
+"""Trending items: the largest decayed counts, at the half-life of the request.
 
 Five counts are kept of an item, each with a half-life of its own (multiples of the stream's pace).  Between two of
 them the count is interpolated: the geometric mean of the neighbours, weighted by where the half-life lies between
@@ -25,7 +25,7 @@ USUAL = 1  # the count that the board of rising items is kept by
 def between(state: State, half: float) -> tuple[int, int, float, float]:
     """Return the counts on either side of a half-life in ms, the weight of the second, and the half-life taken.
 
-    A half-life of 0 is the usual one.
+    A half-life of 0 is the default one.
     """
     rates, pace = state.rates[0].pop, state.world[0].pace
     if half <= 0:
@@ -40,14 +40,29 @@ def between(state: State, half: float) -> tuple[int, int, float, float]:
 
 
 @njit(nogil=True, cache=True)
+def _keep_largest(rows: np.ndarray, values: np.ndarray, limit: int) -> np.float32:
+    """Move the `limit` largest values and their rows to the front, order kept; return the smallest of them."""
+    m = rows.shape[0]
+    low, above, n = np.partition(values, m - limit)[m - limit], 0, 0
+    for k in range(m):
+        above += values[k] > low
+    for k in range(m):
+        if values[k] > low or (values[k] == low and above < limit):
+            above += values[k] == low
+            rows[n], values[n] = rows[k], values[k]
+            n += 1
+    return low
+
+
+@njit(nogil=True, cache=True)
 def trend(
     state: State, t: int, half: float, barred: np.ndarray, size: int, out: np.ndarray, weight: np.ndarray
 ) -> int:
     """Write the items that are not barred with the largest counts as of `t`, best first; return how many.
 
     Args:
-        half: Half-life in ms, 0 for the usual one.
-        size: Rows that are looked at: those of items.
+        half: Half-life in ms, 0 for the default one.
+        size: Rows of items.
 
     Shapes:
         - out: int32 [k]; weight: float32 [k], the counts
@@ -79,14 +94,7 @@ def trend(
         rows[n], values[n] = row, value
         n += 1
         if n == rows.shape[0]:
-            low, above, n = np.partition(values, rows.shape[0] - limit)[rows.shape[0] - limit], 0, 0
-            for k in range(rows.shape[0]):
-                above += values[k] > low
-            for k in range(rows.shape[0]):
-                if values[k] > low or (values[k] == low and above < limit):
-                    above += values[k] == low
-                    rows[n], values[n] = rows[k], values[k]
-                    n += 1
+            low, n = _keep_largest(rows, values, limit), limit
     order = np.argsort(-values[:n], kind="mergesort")[:limit]
     n = order.shape[0]
     out[:n], weight[:n] = rows[order], values[order]

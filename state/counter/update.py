@@ -1,4 +1,4 @@
-"""What one event changes: the compiled pass that keeps history, counts, popularity and edges.
+"""The compiled pass over events: what each one changes in history, counts, popularity and edges.
 
 It goes event by event, because freshness is worth more than anything else here, at some hundreds of thousands of
 events a second.  Only the rows of the event's user and items are written.
@@ -12,7 +12,7 @@ from numba import njit
 from state.counter.history import remember, slot
 from state.counter.leaderboard import raise_to, rescore, score
 from state.counter.mixture import credit, due
-from state.counter.seen import add, find, leave
+from state.counter.seen import add, find, write_back
 from state.graph.aging import ROWS, age
 from state.graph.edge import EVICTED, NEW, follow, link
 from state.record.decay import LN2
@@ -23,7 +23,7 @@ from state.record.layout import (
     FRESH,
     HALF,
     HISTORY,
-    NEWS,
+    NEW_ITEMS,
     POPULAR,
     RECENT,
     RISING,
@@ -41,7 +41,7 @@ AHEAD = 2  # events whose rows are fetched while others are applied
 
 
 @njit(nogil=True, cache=True)
-def fade_item(item: Row, t: int, state: State) -> float:
+def decay_item(item: Row, t: int, state: State) -> float:
     """Bring an item's decayed counts to time `t`; return the weight an event at `t` has there."""
     rates = state.rates[0]
     pace = state.world[0].pace
@@ -59,7 +59,7 @@ def fade_item(item: Row, t: int, state: State) -> float:
 
 
 @njit(nogil=True, cache=True)
-def _fade_world(state: State, t: int) -> None:
+def _decay_world(state: State, t: int) -> None:
     world = state.world[0]
     rates = state.rates[0]
     gap = t - world.tot_t
@@ -75,11 +75,11 @@ def _fade_world(state: State, t: int) -> None:
 
 
 @njit(nogil=True, cache=True)
-def pace(state: State, marks: Marks) -> None:
-    """Look at the stream's pace again: the mean time between two events of one item, newest events counting more.
+def measure_pace(state: State, marks: Marks) -> None:
+    """Measure the stream's pace: the mean time between two events of one item, newest events counting more.
 
     Half-lives are multiples of it, so that a stream of seconds and one of months need no setting.  It is
-    looked at when the number of events doubles, then every 65 536 events: event numbers, not batches or
+    measured when the number of events doubles, then every 65 536 events: event numbers, not batches or
     clocks, decide, so that a replay does the same.
     """
     world = state.world[0]
@@ -113,7 +113,7 @@ def link_all(state: State, marks: Marks, user: Row, row: int, t: int) -> None:
         mark(marks.edges, START)
         return
     item, times = user.item, user.t
-    if user.slots == 0 or item[0] == row:  # what the user had last may have been let go
+    if user.slots == 0 or item[0] == row:  # the user's last item may have been evicted
         return
     fetch(edges, row)
     for j in range(min(user.slots, rates.reach)):
@@ -142,10 +142,10 @@ def _count(state: State, marks: Marks, row: int, u: int, t: int, first: bool, sw
     world = state.world[0]
     rates = state.rates[0]
     item = state.items[row]
-    _fade_world(state, t)
+    _decay_world(state, t)
     if item.n == 0:
         item.first_t = t
-        world.new[world.news % NEWS] = row
+        world.new[world.news % NEW_ITEMS] = row
         world.news += 1
     else:
         gap = max(0, t - item.last_t)
@@ -153,7 +153,7 @@ def _count(state: State, marks: Marks, row: int, u: int, t: int, first: bool, sw
         world.gap_n += 1.0
         seconds = np.float32(np.log1p(gap / 1000.0))
         item.gap = seconds if item.n == 1 else item.gap + np.float32(0.2) * (seconds - item.gap)
-    fade_item(item, t, state)
+    decay_item(item, t, state)
     late, behind = item.last_t - t, world.tot_t - t
     halves, pop, fresh, switched = rates.pop, item.pop, item.fresh, item.switch
     tot, ftot, stot = world.tot, world.ftot, world.stot
@@ -186,20 +186,20 @@ def _count(state: State, marks: Marks, row: int, u: int, t: int, first: bool, sw
 
 
 @njit(nogil=True, cache=True)
-def _user_context(state: State, marks: Marks, user: Row, j: int, had: bool, t: int) -> None:
-    """Keep the running means that say how this user behaves."""
+def _user_context(state: State, marks: Marks, user: Row, j: int, seen: bool, t: int) -> None:
+    """Update the running means of how this user behaves."""
     world = state.world[0]
     if user.n > 0:
         same = np.float32(1.0 if j == 0 else 0.0)
         rate = np.float32(max(0.1, 1.0 / (1.0 + user.n)))
         user.repeat += rate * (same - user.repeat)
-        user.had += rate * (np.float32(had) - user.had)
+        user.had += rate * (np.float32(seen) - user.had)
         if user.slots > 0:
             last = state.items[user.item[0]]
             last.sticky += np.float32(max(0.1, 1.0 / (1.0 + last.n))) * (same - last.sticky)
             mark(marks.items, user.item[0])
         slow = max(0.002, 1.0 / (1.0 + world.events))
-        world.had += slow * (np.float64(had) - world.had)
+        world.had += slow * (np.float64(seen) - world.had)
         world.repeat += slow * (np.float64(same) - world.repeat)
         seconds = np.float32(np.log1p(max(0, t - user.last_t) / 1000.0))
         user.gap = seconds if user.n == 1 else user.gap + np.float32(0.2) * (seconds - user.gap)
@@ -212,8 +212,8 @@ def _user_context(state: State, marks: Marks, user: Row, j: int, had: bool, t: i
 
 
 @njit(nogil=True, cache=True)
-def expect(state: State, u: int, row: int) -> None:
-    """Have the rows fetched that an event of user row `u` on item row `row` will need."""
+def prefetch_rows(state: State, u: int, row: int) -> None:
+    """Prefetch the rows that an event of user row `u` on item row `row` will need."""
     fetch(state.users, u)
     fetch(state.items, row)
     fetch(state.edges, row)
@@ -240,21 +240,21 @@ def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> No
         world.late += 1
     user = state.users[u]
     j = slot(user, row)
-    place = -1 if j >= 0 else find(state.seen, user.seen_head, user.seen_n, row)
-    had = j >= 0 or place >= 0
-    if due(world.events) and t >= user.last_t and not had and kind != DISLIKE and state.items[row].n > 0:
+    position = -1 if j >= 0 else find(state.seen, user.seen_head, user.seen_n, row)
+    seen = j >= 0 or position >= 0
+    if due(world.events) and t >= user.last_t and not seen and kind != DISLIKE and state.items[row].n > 0:
         credit(state, u, row, t)
-    _user_context(state, marks, user, j, had, t)
+    _user_context(state, marks, user, j, seen, t)
     if kind != DISLIKE:
         link_all(state, marks, user, row, t)
         _count(state, marks, row, u, t, user.n == 0, user.n > 0 and j != 0)
-    if not had:
+    if not seen:
         add(state, marks, u, row, kind, t)
         state.items[row].users += 1
         mark(marks.items, row)
     if j < 0 and user.slots == HISTORY:
-        leave(state, marks, user, HISTORY - 1)
-    mask = state.seen[place // BLOCK].mask[place % BLOCK] if place >= 0 else 0
+        write_back(state, marks, user, HISTORY - 1)
+    mask = state.seen[position // BLOCK].mask[position % BLOCK] if position >= 0 else 0
     remember(state, user, j, row, t, state.items[row].n, mask, kind)
     user.n += 1
     user.shown_n = 0
@@ -263,7 +263,7 @@ def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> No
     world.events += 1
     world.t = max(world.t, t)
     if world.events >= world.check:
-        pace(state, marks)
+        measure_pace(state, marks)
     age(state, marks, ROWS)
 
 

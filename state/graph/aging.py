@@ -1,8 +1,8 @@
 """Edge aging: drop a share of the old edges of the co-watch graph on a schedule.
 
-A pass visits a few rows an event, so that it never holds the stream up; how far it is stands in the world's
-row, and event numbers alone move it, so that a replay does the same.  A new pass begins when the schedule says
-so and the one before has ended.
+A pass visits a few rows with each event, so that it never delays the stream; its position is kept in the world's row,
+and event numbers alone move it, so that a replay does the same.  A new pass begins when the schedule says so and the
+one before has ended.
 
 Source: edge aging follows published production practice: a fixed share of the edges older than a month, of
 those older than two, and so on.

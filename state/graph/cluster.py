@@ -1,8 +1,8 @@
-"""A long history in a few items: clusters of the co-watch graph, each represented by its newest item.
+"""Clusters of a long history on the co-watch graph, each represented by its newest item.
 
 Going from the newest item to the oldest, an item joins the cluster of the first representative it is linked with
 closely, one way or the other; the others represent themselves, as long as there is room.  A cluster weighs what its
-items weigh together, so that an interest of long standing is heard beside what came last.
+items weigh together, so that an interest of long standing counts beside what came last.
 
 Source: Pal et al., PinnerSage (KDD 2020), for users as a few clusters, each represented by one of its items; there
 clusters come from embeddings, here from the graph that is walked, so that what is new is clustered at once.
@@ -22,7 +22,7 @@ SHARE = 0.93  # weight of an item of the history against the next newer one
 
 @njit(nogil=True, cache=True)
 def represent(edges: Rows, user: Row, most: int, pick: np.ndarray, weight: np.ndarray) -> int:
-    """Write the representatives of a history, newest first, and what their clusters weigh; return how many.
+    """Write the representatives of a history, newest first, and the weights of their clusters; return how many.
 
     Shapes:
         - pick: int32 [>= most], weight: float32 [>= most]

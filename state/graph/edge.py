@@ -14,13 +14,13 @@ from numba import njit
 from state.record.decay import LN2
 from state.record.layout import NEXT, SLOTS, Row
 
-KEPT, NEW, EVICTED = 0, 1, 2  # what became of an edge
+KEPT, NEW, EVICTED = 0, 1, 2  # outcomes of `link`
 LIFT = 40.0  # half-lives a row's weights may be inflated by
 
 
 @njit(nogil=True, cache=True)
 def _lift(edge: Row, t: int, half: float) -> float:
-    """Return the factor an event at `t` adds with, after bringing the row down if it must be."""
+    """Return the factor of weights added at `t`, after rescaling the row where that has grown too large."""
     if edge.half == 0.0:
         edge.half = half
         edge.t0 = t
@@ -42,8 +42,8 @@ def _lift(edge: Row, t: int, half: float) -> float:
 
 
 @njit(nogil=True, cache=True)
-def _place(to: np.ndarray, n: int, dst: int) -> int:
-    """Return where `dst` stands among the first `n`, -1 if nowhere; it stands there once at most."""
+def _index(to: np.ndarray, n: int, dst: int) -> int:
+    """Return the index of `dst` among the first `n`, -1 if it is not there; it is there once at most."""
     sought, at = np.int32(dst), np.int32(0)
     for k in range(n):
         at += np.int32(k + 1) if to[k] == sought else np.int32(0)
@@ -52,7 +52,7 @@ def _place(to: np.ndarray, n: int, dst: int) -> int:
 
 @njit(nogil=True, cache=True)
 def _weakest(w: np.ndarray) -> int:
-    """Return the first place of the smallest of all weights."""
+    """Return the first index of the smallest of all weights."""
     low = w[0]
     for k in range(SLOTS):
         low = min(low, w[k])
@@ -64,15 +64,15 @@ def _weakest(w: np.ndarray) -> int:
 
 @njit(nogil=True, cache=True)
 def link(edge: Row, dst: int, weight: float, t: int, half: float) -> int:
-    """Strengthen a row's edge to `dst` by `weight`; the weakest edge gives way when the row is full.
+    """Strengthen a row's edge to `dst` by `weight`; the weakest edge is evicted when the row is full.
 
     Returns:
-        KEPT, or NEW for an edge there was not, or EVICTED for one that took another's place.
+        KEPT, NEW for a new edge, or EVICTED for one that replaced another.
     """
     amount = np.float32(weight * _lift(edge, t, half))
     seconds = np.uint32(max(0, t // 1000))
     to, w, at = edge.dst, edge.w, edge.at
-    found, outcome = _place(to, edge.slots, dst), KEPT
+    found, outcome = _index(to, edge.slots, dst), KEPT
     if found < 0:
         if edge.slots < SLOTS:
             found = edge.slots

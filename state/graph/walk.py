@@ -28,7 +28,7 @@ from state.record.world import Scratch, State
 
 LONG = 0.93  # weight of an item of the history against the next newer one, in `push_all`
 WALKERS = 8
-AHEAD = 4  # rows that are asked for before they are read
+AHEAD = 4  # rows prefetched before they are read
 HEAD = 32 + 8 * SLOTS  # bytes of a row that a step reads
 USER_HEAD = 192  # bytes of a user's row, as far as the last items
 EXPLORE = 0.05  # share of the start node for users who have a history
@@ -59,7 +59,7 @@ def add(scratch: Scratch, column: int, items: np.ndarray, amounts: np.ndarray, n
 
 @njit(nogil=True, cache=True)
 def seeds(state: State, u: int, pick: np.ndarray, weight: np.ndarray) -> int:
-    """Write the items a user's walks start from and their shares; the start node stands in for no history."""
+    """Write the items a user's walks start from and their shares; without a history that is the start node."""
     n = 0
     total, share = 0.0, 1.0
     user = state.users[u] if u >= 0 else state.guest[0]
@@ -99,7 +99,7 @@ def push(state: State, scratch: Scratch, n: int) -> None:
 def push_all(state: State, scratch: Scratch, u: int) -> None:
     """Add to column 3 what `push` gives from the user's whole remembered history, nearly evenly.
 
-    A basket's items, or a long session's, all tell something; `push` listens to the last few.
+    All items of a basket or a long session count; `push` takes the last few.
     """
     user = state.users[u] if u >= 0 else state.guest[0]
     item = user.item
@@ -166,7 +166,7 @@ def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int) -> Non
 
 @njit(nogil=True, cache=True)
 def neighbours(state: State, scratch: Scratch, u: int, t: int) -> None:
-    """Add to column 2 what the last users of the user's last items did since (paths user–user–item)."""
+    """Add to column 2 what the last users of the user's last items took since (paths user–user–item)."""
     user = state.users[u] if u >= 0 else state.guest[0]
     outer = 1.0
     for j in range(min(user.slots, 2)):
@@ -190,10 +190,10 @@ def top(
     """Write the items with the largest sums in `column` that are no candidates yet, best first; return how many."""
     if limit <= 0:
         return 0
-    touched, acc, had, where, barred = (
+    touched, acc, seen, where, barred = (
         scratch.touched,
         scratch.acc,
-        scratch.had,
+        scratch.seen,
         scratch.where,
         scratch.barred,
     )
@@ -201,6 +201,6 @@ def top(
     for k in range(scratch.touched_n[0]):
         item, value = touched[k], acc[k, column]
         allowed = item != START and where[item] == 0 and not barred[item]
-        if value > 0 and allowed and not (skip_had and had[item] >= KEPT_OUT):
+        if value > 0 and allowed and not (skip_had and seen[item] >= KEPT_OUT):
             n = insert(items, weights, n, limit, item, value)
     return n

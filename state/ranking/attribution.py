@@ -1,4 +1,4 @@
-"""Causes: why an item is in an answer to a user, where candidates find it, and what its score is made of."""
+"""Attribution: why an item is in a user's answer, where candidates find it, and the parts of its score."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from state.record.decay import decay
 from state.record.layout import (
     FIRST,
     KEPT_OUT,
-    NEWS,
+    NEW_ITEMS,
     POPULAR,
     RECENT,
     RISING,
@@ -27,10 +27,10 @@ from state.record.prefetch import fetch, fetch_head
 from state.record.world import Scratch, State
 from state.retrieval.candidate import close, reach
 
-AGAIN, TOGETHER, NEWCOMER, RISE, POPULARITY, NEW, NEXT, ALIKE, NEAR = range(9)  # why an item is in the answer
+AGAIN, TOGETHER, NEWCOMER, RISE, POPULARITY, NEW, NEXT, ALIKE, NEAR = range(9)  # causes
 SOURCES = ("own", "push", "push_all", "walk", "near", "next", "first", "rising", "popular", "newest")
-HOPS = 3  # last items from which two steps are looked at
-AHEAD = 8  # rows of edges that are asked for before they are needed
+HOPS = 3  # last items from which two steps are followed
+AHEAD = 8  # rows of edges prefetched before they are needed
 HEAD = 32 + 4 * SLOTS  # bytes of a row, as far as where its edges lead
 
 
@@ -46,14 +46,15 @@ def last_kind(state: State, u: int, item: int) -> int:
 
 @njit(nogil=True, cache=True)
 def causes(state: State, scratch: Scratch, u: int, rows: np.ndarray, out: np.ndarray) -> None:
-    """Write why items are in an answer to user row `u`, the item of theirs that led to each, and when they had that.
+    """Write why items are in an answer to user row `u`: the cause, and the user's item and event behind it.
 
-    The causes, the first that holds: they had it themselves; it is among what comes directly after their last item, and
-    no less among that than among what goes with it; it goes with one of their last items, the one that leads to it
-    most; the last users of their last two items took it; it is two steps away; newcomers take it; it rises; it is
-    popular; none of these.  Where no item of theirs led to it, that is the item itself, at time 0.
+    The first cause that holds: AGAIN, the user has taken it before; NEXT, it follows directly on the user's last item,
+    with a share no smaller than as a neighbour; TOGETHER, it is a neighbour of one of the last items, the one that
+    leads to it most; ALIKE, the last users of the last two items took it; NEAR, it is two steps away; NEWCOMER,
+    newcomers take it; RISE, it rises; POPULARITY, it is popular; NEW, none of these.  Where no item of the user's led to
+    it, that is the item itself, at time 0.
 
-    Every place where a cause may be found is looked at once for all items; those that have theirs are marked no more.
+    Each data structure is scanned once for all items; those whose cause is found are no longer marked.
 
     Shapes:
         - rows: int32 [n], each once
@@ -78,21 +79,26 @@ def causes(state: State, scratch: Scratch, u: int, rows: np.ndarray, out: np.nda
     for k in range(n):
         row, j = rows[k], led[k]
         where[row] = 0
-        flags = state.items[row].board
-        out[k, 0], out[k, 1], out[k, 2], out[k, 3] = cause[k], row, 0, -1
         if j >= 0:
-            out[k, 1], out[k, 2], out[k, 3] = item[j], times[j], kinds[j]
-        elif flags & (1 << FIRST):
-            out[k, 0] = NEWCOMER
-        elif flags & (1 << RISING):
-            out[k, 0] = RISE
+            out[k, 0], out[k, 1], out[k, 2], out[k, 3] = cause[k], item[j], times[j], kinds[j]
         else:
-            out[k, 0] = POPULARITY if flags & (1 << POPULAR) else NEW
+            out[k, 0], out[k, 1], out[k, 2], out[k, 3] = _by_board(state, row), row, 0, -1
+
+
+@njit(nogil=True, cache=True)
+def _by_board(state: State, row: int) -> int:
+    """Return the cause of an item that nothing of the user's led to."""
+    flags = state.items[row].board
+    if flags & (1 << FIRST):
+        return NEWCOMER
+    if flags & (1 << RISING):
+        return RISE
+    return POPULARITY if flags & (1 << POPULAR) else NEW
 
 
 @njit(nogil=True, cache=True)
 def _direct(state: State, user: Row, where: np.ndarray, cause: np.ndarray, led: np.ndarray) -> None:
-    """Find the items that the user had, that come after their last one, and that go with one of their last ones."""
+    """Find the user's own items, those that follow the last one, and neighbours of the last ones."""
     edges, item, slots = state.edges, user.item, user.slots
     weight, first, share = np.zeros(cause.shape[0]), np.zeros(cause.shape[0]), 1.0
     for j in range(min(slots, state.rates[0].seeds)):
@@ -211,13 +217,13 @@ def _board_rank(state: State, b: int, row: int) -> int:
 
 @njit(nogil=True, cache=True)
 def _walk_rank(scratch: Scratch, column: int, row: int, own: bool) -> int:
-    acc, had, touched, barred = scratch.acc, scratch.had, scratch.touched, scratch.barred
+    acc, seen, touched, barred = scratch.acc, scratch.seen, scratch.touched, scratch.barred
     at, rank = scratch.found[row] - 1, 1
     if at < 0 or acc[at, column] <= 0:
         return 0
     for k in range(scratch.touched_n[0]):
         other = touched[k]
-        allowed = other != START and not barred[other] and (own or had[other] < KEPT_OUT)
+        allowed = other != START and not barred[other] and (own or seen[other] < KEPT_OUT)
         rank += acc[k, column] > acc[at, column] and allowed
     return rank
 
@@ -236,8 +242,8 @@ def _next_rank(state: State, user: Row, row: int) -> int:
 @njit(nogil=True, cache=True)
 def _newest_rank(state: State, row: int) -> int:
     world, rank = state.world[0], 0
-    for k in range(min(world.news, NEWS)):
-        if world.new[(world.news - 1 - k) % NEWS] == row:
+    for k in range(min(world.news, NEW_ITEMS)):
+        if world.new[(world.news - 1 - k) % NEW_ITEMS] == row:
             rank = k + 1
     return rank
 
@@ -249,7 +255,7 @@ def source_ranks(
     """Write the rank of `row` in each of the `SOURCES` of candidates, from 1; 0 where it is in none.
 
     Args:
-        own: Whether items the user has had count.
+        own: Whether items the user has seen count.
 
     Shapes:
         - out: int32 [SOURCES]

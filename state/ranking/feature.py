@@ -20,7 +20,7 @@ from state.record.layout import FRESH, HALF, START, Row
 from state.record.prefetch import fetch, fetch_head
 from state.record.world import Scratch, State
 
-AHEAD = 4  # candidates whose rows are asked for before they are described
+AHEAD = 4  # candidates whose rows are prefetched before they are described
 POP, NEWCOMERS = 2, 3  # half-lives of the blend's shares of all events, of newcomers' events
 
 
@@ -28,7 +28,7 @@ class Habit(NamedTuple):
     """What a user's next event is like."""
 
     n: int  # events of the user
-    repeat: float  # chance that it is on an item the user has had
+    repeat: float  # chance that it is on an item the user has seen
     same: float  # chance that it is on the user's last item
 
 
@@ -75,12 +75,12 @@ def habits(state: State, user: Row) -> Habit:
 
 
 @njit(nogil=True, cache=True)
-def blend_parts(habit: Habit, slot: int, had: bool, one: Evidence) -> tuple[float, float, float, float]:
+def blend_parts(habit: Habit, slot: int, seen: bool, one: Evidence) -> tuple[float, float, float, float]:
     """Return (own, new, popular, walked) of a fixed mixture, a probability own + new * (popular + walked).
 
     Args:
         slot: The candidate's position among the user's last items, -1 if it is none of them.
-        had: The user has had it.
+        seen: The user has seen it.
     """
     again, same = habit.repeat, habit.same
     own = 0.0
@@ -88,16 +88,16 @@ def blend_parts(habit: Habit, slot: int, had: bool, one: Evidence) -> tuple[floa
         own = same
     elif slot > 0:
         own = (max(again - same, 0.0) + 0.02 * again) * 0.38 * np.exp(-1.3 * log(slot))
-    new = (1.0 - again) * (0.02 if had else 1.0)
+    new = (1.0 - again) * (0.02 if seen else 1.0)
     if habit.n == 0:
         return own, new, 0.6 * one.fresh + 0.4 * one.pop, 0.0
     return own, new, 0.25 * one.fresh + 0.2 * one.pop, 0.4 * one.pushed + 0.15 * one.follows
 
 
 @njit(nogil=True, cache=True)
-def blend(habit: Habit, slot: int, had: bool, one: Evidence) -> np.float32:
+def blend(habit: Habit, slot: int, seen: bool, one: Evidence) -> np.float32:
     """Return the log of the mixture: repeat the last item, go back to an older one, or take a new one."""
-    own, new, popular, walked = blend_parts(habit, slot, had, one)
+    own, new, popular, walked = blend_parts(habit, slot, seen, one)
     return log(own + new * (popular + walked) + 1e-7)
 
 
@@ -134,9 +134,9 @@ def own_columns(
     """
     user, rates = state.users[u] if u >= 0 else state.guest[0], state.rates[0]
     pace = state.world[0].pace if state.world[0].pace > 0 else 1.0
-    where, had, mine = scratch.where, scratch.had, user.item
+    where, seen, mine = scratch.where, scratch.seen, user.item
     for c in range(rows.shape[0]):
-        x[c, column.OWN_HAD] = had[rows[c]] != 0
+        x[c, column.OWN_HAD] = seen[rows[c]] != 0
     if user.n <= 0:
         return
     counts, times, visits, decs, ats, indices = user.count, user.t, user.visits, user.dec, user.at, user.index

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from state.ranking.feature import describe
-from state.ranking.sample import past
+from state.ranking.sample import recent_items
 from state.record.world import Scratch, State
 from state.retrieval.candidate import (
     close,
@@ -31,7 +31,7 @@ def prepare(state: State, scratch: Scratch, u: int, t: int, own: bool, view: Vie
     """Write the candidates of user row `u` (-1: the guest), their features and the user's last items; return how many.
 
     Args:
-        own: Whether items the user has had may be candidates.
+        own: Whether items the user has seen may be candidates.
     """
     n = gather(state, scratch, u, t, own, view.cand)
     _describe(state, scratch, u, t, n, view)
@@ -50,5 +50,5 @@ def order(state: State, scratch: Scratch, u: int, t: int, view: View) -> None:
 @njit(nogil=True, cache=True)
 def _describe(state: State, scratch: Scratch, u: int, t: int, n: int, view: View) -> None:
     describe(state, scratch, u, t, view.cand, n, view.x)
-    past(state, u, t, view.hist, view.age)
+    recent_items(state, u, t, view.hist, view.age)
     close(scratch, view.cand, n)

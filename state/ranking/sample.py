@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from state.counter.history import slot
-from state.counter.update import AHEAD, apply, expect
+from state.counter.update import AHEAD, apply, prefetch_rows
 from state.graph.edge import chance
 from state.ranking.column import FEATURES
 from state.ranking.feature import describe
@@ -46,7 +46,7 @@ class Events(NamedTuple):
 class Sampling(NamedTuple):
     """How events are sampled."""
 
-    own: bool = True  # whether items the user has had may be candidates
+    own: bool = True  # whether items the user has seen may be candidates
     exact: bool = False  # whether the rank of a true item outside the candidates is worked out
     train: bool = False  # whether the true item and random items are added
 
@@ -59,7 +59,7 @@ class Sample(NamedTuple):
     found: np.ndarray  # int32 [S], candidates found by `gather`
     shown: np.ndarray  # uint8 [S, WIDTH], 1 where the item was shown to the user and not taken
     n: np.ndarray  # int32 [S], with those added for training
-    label: np.ndarray  # int32 [S], place of the true item, -1 if it has no row with events yet
+    label: np.ndarray  # int32 [S], position of the true item, -1 if it has no row with events yet
     user: Row  # int32 [S]
     item: Row  # int32 [S]
     t: np.ndarray  # int64 [S]
@@ -69,8 +69,8 @@ class Sample(NamedTuple):
     equal: np.ndarray  # int64 [S], … and beside it
     own_rank: (
         np.ndarray
-    )  # int32 [S], place in the user's own items by recency, 0 if nowhere, -1 if it may not be asked for
-    pop_rank: np.ndarray  # int32 [S], place on the leaderboard of popularity, 0 if nowhere
+    )  # int32 [S], rank among the user's own items by recency, 0 if none, -1 if it may be no candidate
+    pop_rank: np.ndarray  # int32 [S], rank on the leaderboard of popularity, 0 if none
 
 
 def events(
@@ -119,7 +119,7 @@ NONE = empty(0)
 
 
 @njit(nogil=True, cache=True)
-def past(state: State, u: int, t: int, hist: np.ndarray, age: np.ndarray) -> None:
+def recent_items(state: State, u: int, t: int, hist: np.ndarray, age: np.ndarray) -> None:
     """Write a user's last items and their ages, newest first."""
     hist[:] = -1
     age[:] = 0
@@ -137,7 +137,7 @@ def _background(state: State, scratch: Scratch, row: int, t: int, own: bool) -> 
     mine = state.items[row].pop[3] * decay(t - state.items[row].last_t, half)
     better, equal = 0, 0
     for other in range(START + 1, state.world[0].items):
-        if scratch.where[other] != 0 or other == row or (not own and scratch.had[other] >= KEPT_OUT):
+        if scratch.where[other] != 0 or other == row or (not own and scratch.seen[other] >= KEPT_OUT):
             continue
         item = state.items[other]
         theirs = item.pop[3] * decay(t - item.last_t, half) if item.n > 0 else 0.0
@@ -160,7 +160,7 @@ def _board_rank(state: State, scratch: Scratch, row: int, own: bool) -> int:
             mine = scores[k]
     rank = 1
     for k in range(board.n):
-        if scores[k] > mine and (own or scratch.had[items[k]] < KEPT_OUT):
+        if scores[k] > mine and (own or scratch.seen[items[k]] < KEPT_OUT):
             rank += 1
     return rank
 
@@ -170,7 +170,7 @@ def emit(
     state: State, scratch: Scratch, u: int, row: int, t: int, how: Sampling, s: int, out: Sample
 ) -> None:
     """Write sample `s`: the candidates for user `u` at `t`, their features, and where the true item is."""
-    cand, had, own = out.cand[s], scratch.had, how.own
+    cand, seen, own = out.cand[s], scratch.seen, how.own
     cand[:] = 0
     out.shown[s, :] = 0
     n = gather(state, scratch, u, t, own, cand[:CANDIDATES])
@@ -181,15 +181,15 @@ def emit(
         out.better[s] = -1
         if how.exact:
             out.better[s], out.equal[s] = _background(state, scratch, row, t, own)
-    if how.train and state.items[row].n > 0 and (own or had[row] < KEPT_OUT):
+    if how.train and state.items[row].n > 0 and (own or seen[row] < KEPT_OUT):
         n = put(scratch, cand, n, row, own)
         label = scratch.where[row] - 1
         n = _negatives(state, scratch, u, row, own, n, cand, out.shown[s])
     describe(state, scratch, u, t, cand, n, out.x[s])
     out.n[s], out.label[s], out.user[s], out.item[s], out.t[s] = n, label, u, row, t
-    past(state, u, t, out.hist[s], out.age[s])
+    recent_items(state, u, t, out.hist[s], out.age[s])
     out.own_rank[s] = slot(state.users[u], row) + 1 if state.users[u].n > 0 else 0
-    if not own and had[row] >= KEPT_OUT:
+    if not own and seen[row] >= KEPT_OUT:
         out.own_rank[s] = -1
     out.pop_rank[s] = _board_rank(state, scratch, row, own)
     close(scratch, cand, n)
@@ -235,7 +235,7 @@ def learn(state: State, marks: Marks, scratch: Scratch, events: Events, how: Sam
                 emit(state, scratch, users[i], items[i], t[i], how, pick[i], out)
         for i in range(begin, end):
             if i + AHEAD < users.shape[0]:
-                expect(state, users[i + AHEAD], items[i + AHEAD])
+                prefetch_rows(state, users[i + AHEAD], items[i + AHEAD])
             apply(state, marks, users[i], items[i], t[i], kinds[i])
         begin = end
 

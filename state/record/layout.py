@@ -1,4 +1,4 @@
-"""What is remembered of a user, an item, an edge: the layout of every row.
+"""Row layouts: what is remembered of a user, an item, an edge.
 
 Rows are C structs (numpy records, native alignment) so that a row is one run of bytes: what the kernels
 read, what shared memory holds and what the store writes are the same bytes.  Fields are zero until first
@@ -17,7 +17,7 @@ SHOWN = 8  # items shown to a user since the last one taken
 NEXT = 12  # direct transitions of an item
 RECENT = 8  # last users of an item
 BLOCK = 31  # items in a block of the seen list
-NEWS = 64  # newest items the world remembers
+NEW_ITEMS = 64  # newest items remembered
 BOARD = 128  # items on a leaderboard
 KINDS = 7  # event types, see `stream.event.event.KINDS`
 HALF = 5  # half-lives of popularity
@@ -25,7 +25,7 @@ FRESH = 4  # half-lives of newcomers' counts: the last four of popularity's
 SOURCES = 8  # of candidates, see `mixture`
 TOUCHED = 65_535  # items that the walks of a request reach at most
 
-HAD, KEPT_OUT = 1, 2  # what a user's having had an item means for an answer
+REPEATABLE, KEPT_OUT = 1, 2  # whether an item that a user has seen may be a candidate
 FOREVER = 2**62
 START = 0  # the item row that stands for "nothing watched yet"
 
@@ -53,7 +53,7 @@ WORLD = np.dtype(
         ("epoch", "i8"),  # last aging epoch
         ("aged", "i8"),  # edges dropped by aging
         ("evicted", "i8"),  # edges dropped for a stronger one
-        ("items_let_go", "i8"),  # item rows let go for others
+        ("items_let_go", "i8"),  # item rows evicted for others
         ("users_let_go", "i8"),
         ("forgotten", "i8"),  # users forgotten on request
         ("dropped", "i8"),  # events that came later and were older than that
@@ -67,7 +67,7 @@ WORLD = np.dtype(
             (2, SOURCES),
         ),  # what sources of candidates have found, decayed: for newcomers, for others
         ("news", "i8"),  # items that have had a first event
-        ("new", "i4", (NEWS,)),  # the last of them, the newest over the oldest
+        ("new", "i4", (NEW_ITEMS,)),  # the last of them, the newest over the oldest
         ("hub", "i8"),  # reserved: keeps the width of rows that are stored
         ("unaged", "i8"),  # rows of edges that the aging pass under way has still to visit
     ],
@@ -97,7 +97,7 @@ USER = np.dtype(
         ("visits", "f4", (HISTORY,)),  # runs on the item
         ("dec", "f4", (HISTORY, 2)),  # count decayed by time, short and long
         ("t", "i8", (HISTORY,)),
-        ("mask", "u1", (HISTORY,)),  # bit k: had by an event of kind k
+        ("mask", "u1", (HISTORY,)),  # bit k: by an event of kind k
         ("kind", "i1", (HISTORY,)),  # of the last event on it
     ],
     align=True,
@@ -148,8 +148,8 @@ SEEN = np.dtype(
     [
         ("next", "i4"),
         ("item", "i4", (BLOCK,)),
-        ("t", "u4", (BLOCK,)),  # seconds of event time, last had
-        ("mask", "u1", (BLOCK,)),  # bit k: had by an event of kind k
+        ("t", "u4", (BLOCK,)),  # seconds of event time, last event
+        ("mask", "u1", (BLOCK,)),  # bit k: by an event of kind k
     ],
     align=True,
 )

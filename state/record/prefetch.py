@@ -1,4 +1,4 @@
-"""A row asked for before it is needed: memory answers some rows at once in the time of one.
+"""Prefetch rows into the cache: memory answers several requests in the time of one.
 
 Tables are larger than caches, and an event or a walk touches rows all over them.  Nothing is read or written by
 this: a row that does not come in time is only slower.
@@ -16,12 +16,12 @@ llvm: Any = cgutils
 
 
 def _fetch(context: Any, rows: Any, row: Any) -> Any:
-    """Have the record `rows[row]` brought into the cache."""
+    """Bring the record `rows[row]` into the cache."""
     return _lines(rows, row, None)
 
 
 def _fetch_head(context: Any, rows: Any, row: Any, size: Any) -> Any:
-    """Have the first `size` bytes, a literal, of the record `rows[row]` brought into the cache."""
+    """Bring the first `size` bytes, a literal, of the record `rows[row]` into the cache."""
     return _lines(rows, row, size)
 
 

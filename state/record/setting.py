@@ -1,4 +1,4 @@
-"""How counts decay, edges live and walks go: the settings of the counted state, and the row kernels read them from."""
+"""Settings of decay, edges and walks, and the row that kernels read them from."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RATES = np.dtype(
 
 
 class GraphSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How counts decay, edges live and walks go.  Half-lives are multiples of the stream's pace (see `update.pace`)."""
+    """How counts decay, edges live and walks go.  Half-lives are multiples of the stream's pace (see `update.measure_pace`)."""
 
     pace_seconds: float = 0.0
     half_lives: tuple[float, float, float, float, float] = (0.03, 0.2, 1.0, 5.0, 36.0)

@@ -100,7 +100,7 @@ class State(NamedTuple):
     seen: Rows
     boards: Rows  # LEADER [4]
     rates: Rows  # RATES [1]
-    guest: Rows  # USER [1], in place of user row -1: a visitor without a row, zero for nobody known
+    guest: Rows  # USER [1], used for user row -1: a visitor without a row, zero for an unknown one
 
 
 class Marks(NamedTuple):
@@ -115,14 +115,14 @@ class Scratch(NamedTuple):
     """Room for one request: arrays over all items that are zero between requests."""
 
     where: np.ndarray  # int32 [items], candidate number + 1
-    had: np.ndarray  # uint8 [items], had by the user: HAD, or KEPT_OUT where the seen rules keep it out too
+    seen: np.ndarray  # uint8 [items], seen by the user: REPEATABLE, or KEPT_OUT where the seen rules say so
     found: np.ndarray  # uint16 [items], 1 + the number among those touched
     touched: np.ndarray  # int32 [TOUCHED]
     acc: np.ndarray  # float32 [TOUCHED, 5]: one-hop push, walk, recent users, push from all; worth
     pick: np.ndarray  # int32 [BOARD]
     weight: np.ndarray  # float32 [BOARD]
     touched_n: np.ndarray  # int64 [1]
-    flagged: np.ndarray  # int32 [many], items flagged in `had`
+    flagged: np.ndarray  # int32 [many], items flagged in `seen`
     flagged_n: np.ndarray  # int64 [1]
     barred: np.ndarray  # uint8 [items], may be no candidate; whoever sets it clears it
     ttl: (

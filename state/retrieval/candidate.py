@@ -1,7 +1,7 @@
-"""Candidates: the hundred or so items worth ranking for a user now.
+"""Candidate retrieval: the hundred or so items worth ranking for a user now.
 
-Own history where repeats make sense, items pushed and walked from the last items, direct transitions, what
-the last users of the same items did, rising, popular and newcomers' items, and the newest ones.
+The user's own items where repeats make sense, items pushed and walked from the last items, direct transitions, what
+the last users of the same items took, rising, popular and newcomers' items, and the newest ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from state.graph.walk import (
 from state.record.layout import (
     HISTORY,
     KEPT_OUT,
-    NEWS,
+    NEW_ITEMS,
     START,
 )
 from state.record.selection import threshold
@@ -36,12 +36,12 @@ NEWEST = 4  # of them, that are the newest items there are
 def _flag(
     scratch: Scratch, items: np.ndarray, masks: np.ndarray, times: np.ndarray, unit: int, m: int, t: int
 ) -> None:
-    """Flag `m` items that were had, last at `times` times `unit` ms."""
-    had, flagged, n, ttl = scratch.had, scratch.flagged, scratch.flagged_n[0], scratch.ttl
+    """Flag `m` items that were seen, last at `times` times `unit` ms."""
+    seen, flagged, n, ttl = scratch.seen, scratch.flagged, scratch.flagged_n[0], scratch.ttl
     for k in range(m):
         item = items[k]
-        if had[item] == 0 and n < flagged.shape[0]:
-            had[item] = verdict(ttl, masks[k], t - int(times[k]) * unit)
+        if seen[item] == 0 and n < flagged.shape[0]:
+            seen[item] = verdict(ttl, masks[k], t - int(times[k]) * unit)
             flagged[n] = item
             n += 1
     scratch.flagged_n[0] = n
@@ -49,7 +49,7 @@ def _flag(
 
 @njit(nogil=True, cache=True)
 def open_user(state: State, scratch: Scratch, u: int, t: int) -> None:
-    """Flag every item the user has had: HAD, or KEPT_OUT where the scratch's rules keep it out at `t`."""
+    """Flag every item the user has seen: REPEATABLE, or KEPT_OUT where the scratch's rules say so at `t`."""
     user = state.users[u] if u >= 0 else state.guest[0]
     _flag(scratch, user.item, user.mask, user.t, 1, user.slots, t)
     for head, n in blocks_of(state.seen, user.seen_head, user.seen_n, user.seen_n):
@@ -59,28 +59,25 @@ def open_user(state: State, scratch: Scratch, u: int, t: int) -> None:
 
 @njit(nogil=True, cache=True)
 def close(scratch: Scratch, out: np.ndarray, n: int) -> None:
-    """Leave the scratch as it was found: all zero.
-
-    It goes by its own lists: the user's row may have changed under a reader in the meantime.
-    """
-    where, found, had = scratch.where, scratch.found, scratch.had
+    """Reset the scratch to zeros, by its own lists: a user's row may have changed under a reader in the meantime."""
+    where, found, seen = scratch.where, scratch.found, scratch.seen
     touched, flagged = scratch.touched, scratch.flagged
     for k in range(n):
         where[out[k]] = 0
     for k in range(scratch.touched_n[0]):
         found[touched[k]] = 0
     for k in range(scratch.flagged_n[0]):
-        had[flagged[k]] = 0
+        seen[flagged[k]] = 0
     scratch.touched_n[0] = 0
     scratch.flagged_n[0] = 0
 
 
 @njit(nogil=True, cache=True)
 def put(scratch: Scratch, out: np.ndarray, n: int, item: int, own: bool) -> int:
-    """Append `item` unless it is there, is the start node, is barred, or is kept out for having been had."""
+    """Append `item` unless it is there, is the start node, is barred, or is kept out as seen."""
     if n >= out.shape[0] or item == START or scratch.where[item] != 0 or scratch.barred[item]:
         return n
-    if not own and scratch.had[item] >= KEPT_OUT:
+    if not own and scratch.seen[item] >= KEPT_OUT:
         return n
     out[n] = item
     scratch.where[item] = n + 1
@@ -91,13 +88,13 @@ def put(scratch: Scratch, out: np.ndarray, n: int, item: int, own: bool) -> int:
 def _put_all(
     scratch: Scratch, out: np.ndarray, n: int, items: np.ndarray, m: int, limit: int, own: bool
 ) -> int:
-    where, had, barred = scratch.where, scratch.had, scratch.barred
+    where, seen, barred = scratch.where, scratch.seen, scratch.barred
     stop = min(n + limit, out.shape[0])
     for k in range(m):
         item = items[k]
         if n >= stop:
             break
-        if item != START and where[item] == 0 and not barred[item] and (own or had[item] < KEPT_OUT):
+        if item != START and where[item] == 0 and not barred[item] and (own or seen[item] < KEPT_OUT):
             out[n] = item
             n += 1
             where[item] = n
@@ -106,7 +103,7 @@ def _put_all(
 
 @njit(nogil=True, cache=True)
 def reach(state: State, scratch: Scratch, u: int, t: int) -> None:
-    """Flag what the user has had, and walk from their last items; sums are left in the scratch."""
+    """Flag what the user has seen, and walk from their last items; sums are left in the scratch."""
     open_user(state, scratch, u, t)
     m = seeds(state, u, scratch.pick, scratch.weight)
     push(state, scratch, m)
@@ -117,11 +114,11 @@ def reach(state: State, scratch: Scratch, u: int, t: int) -> None:
 
 @njit(nogil=True, cache=True)
 def _best(scratch: Scratch, out: np.ndarray, n: int, own: bool) -> int:
-    """Append the items of most worth, as far as there is room, in no order; return how many are in `out`."""
+    """Append the items of largest worth, as far as there is room, in no order; return how many are in `out`."""
     room = out.shape[0] - n
     if room <= 0:
         return n
-    where, had, barred = scratch.where, scratch.had, scratch.barred
+    where, seen, barred = scratch.where, scratch.seen, scratch.barred
     acc, touched = scratch.acc, scratch.touched
     free, worth, m = np.empty(scratch.touched_n[0], np.int32), np.empty(scratch.touched_n[0], np.float32), 0
     for k in range(scratch.touched_n[0]):
@@ -131,7 +128,7 @@ def _best(scratch: Scratch, out: np.ndarray, n: int, own: bool) -> int:
             and item != START
             and where[item] == 0
             and not barred[item]
-            and (own or had[item] < KEPT_OUT)
+            and (own or seen[item] < KEPT_OUT)
         ):
             free[m], worth[m] = item, value
             m += 1
@@ -152,7 +149,7 @@ def gather(state: State, scratch: Scratch, u: int, t: int, own: bool, out: np.nd
     """Write candidates for user row `u` (-1: the guest) into `out`; return how many.
 
     The user's own items, newest first, where they may come again; a few of the newest items there are; and of all
-    that was found, what is worth most (`mixture`).  The scratch keeps what the walks found, for `feature.describe`;
+    that was found, those of largest worth (`mixture`).  The scratch keeps what the walks found, for `feature.describe`;
     `close` empties it.
     """
     world = state.world[0]
@@ -160,9 +157,9 @@ def gather(state: State, scratch: Scratch, u: int, t: int, own: bool, out: np.nd
     weigh(state, scratch, u, t)
     user = state.users[u] if u >= 0 else state.guest[0]
     n = _put_all(scratch, out, 0, user.item, user.slots, HISTORY, own)
-    news, stop = world.new, min(out.shape[0], n + max(1, NEWEST * out.shape[0] // CANDIDATES))
-    for k in range(min(world.news, NEWS)):
+    newest, stop = world.new, min(out.shape[0], n + max(1, NEWEST * out.shape[0] // CANDIDATES))
+    for k in range(min(world.news, NEW_ITEMS)):
         if n >= stop:
             break
-        n = put(scratch, out, n, news[(world.news - 1 - k) % NEWS], own)
+        n = put(scratch, out, n, newest[(world.news - 1 - k) % NEW_ITEMS], own)
     return _best(scratch, out, n, own)

@@ -12,7 +12,7 @@ from state.counter.seen import find
 from state.record.selection import insert
 from state.record.world import State
 
-FRONT = 8  # items of a shelf that a request looks at, the newest
+FRONT = 8  # newest items of a shelf that a request considers
 
 
 class Front(NamedTuple):
@@ -20,7 +20,7 @@ class Front(NamedTuple):
 
     item: (
         np.ndarray
-    )  # int32 [shelves, FRONT], the newest first, then zeros; -1 in the first: it is not known any more
+    )  # int32 [shelves, FRONT], the newest first, then zeros; -1 in the first: it is out of date
     total: np.ndarray  # int64 [shelves], items a shelf has had
 
 
@@ -45,7 +45,7 @@ class Slots(NamedTuple):
 def _worth(
     front: Front, asked: np.ndarray, keep: float, items: np.ndarray, first: np.ndarray, sums: np.ndarray
 ) -> int:
-    """Write the items on some shelves, the first shelf each is on and what its shelves are worth; return how many."""
+    """Write the items on some shelves, the first shelf each is on and the worth of its shelves; return how many."""
     shelf, turn, n = asked[0], asked[1], 0
     for p in range(shelf.shape[0]):
         worth = keep ** turn[p] / np.log2(2.0 + front.total[shelf[p]])
@@ -68,7 +68,7 @@ def fitting(
 ) -> int:
     """Write the items on some shelves that fit most, and the first shelf each is on; return how many.
 
-    An item is worth what its shelves are together, and less the more often it was shown.  A shelf is worth less the
+    An item's worth is that of its shelves together, and less the more often it was shown.  A shelf's worth is less the
     more items it has had, and the later its turn.
 
     Args:
@@ -77,7 +77,7 @@ def fitting(
     Shapes:
         - asked: int64 [2, n], shelves and their turns, from 0
         - out: int32 [m], best first; because: int64 [m], positions in `asked`
-        - output: where a front is not known, or holds what is new no longer, -1 - its position in `asked`
+        - output: where a front is out of date, or holds an item that is new no longer, -1 - its position in `asked`
     """
     taken, shown = exposure.taken, exposure.shown
     for p in range(asked.shape[1]):
@@ -106,8 +106,8 @@ def _of(category: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
-def _not_had(state: State, u: int, row: int) -> bool:
-    """Return whether user row `u` has not had an item yet."""
+def _unseen(state: State, u: int, row: int) -> bool:
+    """Return whether user row `u` has not seen an item yet."""
     user = state.users[u] if u >= 0 else state.guest[0]
     return slot(user, row) < 0 and (u < 0 or find(state.seen, user.seen_head, user.seen_n, row) < 0)
 
@@ -125,7 +125,7 @@ def chosen(
 ) -> np.ndarray:
     """Return which new items go at the end of user row `u`'s answer, as positions in `new`, int64 [n].
 
-    Those that are in the answer, that the user has had, that are barred, or that are not described any more, do not.
+    Left out are those in the answer, seen by the user, barred, or not described any more.
 
     Shapes:
         - new: int32 [n], the most fitting first; shown: int32 [m], the answer
@@ -143,7 +143,7 @@ def chosen(
         for k in range(n):
             alike += kinds[out[k]] == kinds[c]
         full = kinds[c] != 0 and alike >= slots.cap
-        if not (there or barred[row] or full) and described[row] and _not_had(state, u, row):
+        if not (there or barred[row] or full) and described[row] and _unseen(state, u, row):
             out[n] = c
             n += 1
     return out[:n]

@@ -52,11 +52,11 @@ def fill(
 
 @njit(nogil=True, cache=True)
 def seen(state: State, scratch: Scratch, u: int, t: int) -> int:
-    """Return how many items are kept out for a user having had them, as far as the seen list reaches."""
+    """Return how many items are kept out as seen by the user, as far as the seen list reaches."""
     open_user(state, scratch, u, t)
     n = 0
     for k in range(scratch.flagged_n[0]):
         item = scratch.flagged[k]
-        n += scratch.had[item] >= KEPT_OUT and item != START  # which stands where an item was let go
+        n += scratch.seen[item] >= KEPT_OUT and item != START  # which replaces an evicted item
     close(scratch, scratch.pick, 0)
     return n

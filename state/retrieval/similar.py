@@ -1,9 +1,9 @@
 """Item-to-item similarity: now, on the co-watch graph; over the whole life of the stream, by the users of both items.
 
 Edges decay, are aged and give way to stronger ones, so they show what goes together lately.  The seen lists forget
-nothing (up to their ceiling), so for the whole life users are counted: those who have had both items.
+nothing (up to their ceiling), so for the whole life users are counted: those who have taken both items.
 Up to `COUNTED` users every one is looked at, and counts are exact (as far as lists reach); of more users, evenly drawn
-ones are, and the last users of the item besides, so that a rare item has some, too.  Where the lists of those who had
+ones are, and the last users of the item besides, so that a rare item has some, too.  Where the lists of those who took
 it are too long for one request, every second of them is taken, every third, …
 """
 
@@ -45,7 +45,7 @@ def _asked(state: State, row: int, most: int) -> np.ndarray:
 
 @njit(nogil=True, cache=True)
 def _owners(state: State, users: np.ndarray, row: int, most: int) -> np.ndarray:
-    """Return those of some users who have had an item, evenly drawn where their lists are longer than `most` in all."""
+    """Return those of some users who have taken an item, evenly drawn where their lists are longer than `most` in all."""
     heads, counts, listed = state.users["seen_head"], state.users["seen_n"], state.seen["item"]
     n, work = 0, 0
     for u in users:
@@ -64,7 +64,7 @@ def _owners(state: State, users: np.ndarray, row: int, most: int) -> np.ndarray:
 
 @njit(nogil=True, cache=True)
 def _count_items(state: State, scratch: Scratch, owners: np.ndarray, row: int, most: int) -> None:
-    """Count for each other item, in column 0 of the scratch, how many of some users have had it."""
+    """Count for each other item, in column 0 of the scratch, how many of some users have taken it."""
     heads, counts, listed = state.users["seen_head"], state.users["seen_n"], state.seen["item"]
     acc, found, touched, many = scratch.acc, scratch.found, scratch.touched, 0
     for u in owners:
@@ -88,7 +88,7 @@ def similar_by_users(
     """Write the items most similar to item `row` by the users of both, best first, and how similar; return how many.
 
     Barred items are left out.  Similarity is the cosine of the two items' users, from 0 to 1, less doubt where few
-    users had both.
+    users took both.
 
     Args:
         counted: Users looked at, at most, beside the last ones of the item.
@@ -121,8 +121,8 @@ def similar(state: State, scratch: Scratch, row: int, out: np.ndarray, weight: n
     visits(state, scratch, 1, state.rates[0].steps, row)
     for c in range(scratch.touched_n[0]):
         scratch.acc[c, 0] += np.float32(0.2) * scratch.acc[c, 1]
-    scratch.had[row] = KEPT_OUT
+    scratch.seen[row] = KEPT_OUT
     n = top(scratch, 0, out, weight, out.shape[0], True)
-    scratch.had[row] = 0
+    scratch.seen[row] = 0
     close(scratch, out, 0)
     return n

@@ -1,16 +1,23 @@
-"""Ids: text outside, rows inside.  The one crossing.
+"""Ids: names outside, row numbers inside; the one crossing between the two.
 
-Names in shared memory, each process with its own dictionary, caught up from them:
+Names lie in shared memory, and each process keeps a dictionary of its own that it catches up from three tables:
 
-    place    | begin and size, 8 bytes a row; 0: the row has no name |
-    name     | bytes of names, new ones at the end |
-    change   | changes so far | version | rows without a name | ring of the rows that changed |
+    span     int64 a row      | begin << 16 + size | begin << 16 + size | 0: no name | ...
+    name     bytes            | ann | bob | 000 erased | eve | free ...      new names at the end
+    change   int64            | changes | version | rows without a name | ring of the rows that changed ...
 
-Rows are given in order of first appearance.  A row that is let go is given again, the lowest first, so that which rows
-are free shows in which have no name, and a restarted writer gives the same ones.  Rows that are new are told by the
-count of rows, all other changes by the ring: a reader that is behind by more than a ring reads every name again.  A
-name that is half written, or is taken away while it is read, is told once more by a later change.  The version is odd
-while names are moved together, which takes the room of those that were erased back.
+The ring is a log of removed and reused rows: the row of change c lies in slot c % ring.  With a ring of 8, after 11
+changes, a reader that has read 9 of them reads two slots:
+
+    slot     |  0  |  1  |  2  |  3  |  4  |  5  |  6  |  7  |
+    change   |  8  |  9  | 10  |  3  |  4  |  5  |  6  |  7  |
+                      ^ read      ^ the next one is written here
+
+Rows are numbered in order of first appearance.  A removed row is reused, the lowest first, so that which rows are
+free shows in which have no name, and a restarted writer reuses the same ones.  New rows show in the count of rows, all
+other changes in the ring: a reader that is behind by more than half a ring reads every name again.  A name that is half
+written, or is removed while it is read, is logged once more by a later change.  The version is odd while names are
+moved together, which reclaims the room of erased ones.
 """
 
 from __future__ import annotations
@@ -24,8 +31,8 @@ from state.error import NoRoom
 from state.storage.table import Table
 
 BYTES = 48  # room for a name, on average
-SIZE = 16  # bits of a place that hold the size of the name
-LEAST = 1 << 16  # bytes of erased names that are not worth taking back
+SIZE = 16  # bits of a span that hold the size of the name
+LEAST = 1 << 16  # bytes of erased names that are not worth reclaiming
 CHANGES, VERSION, FREE, RING = 0, 1, 2, 3  # where things lie in the table of changes
 
 
@@ -58,14 +65,14 @@ class Ids:
         self.name = name
         self.capacity = capacity
         self.ring = max(8192, capacity // 2)
-        self.place = table("place", "i8", capacity)
+        self.span = table("span", "i8", capacity)
         self.heap = table("name", "u1", max(4096, capacity * BYTES))
         self.change = table("change", "i8", RING + self.ring)
         self.row: dict[str, int] = {}
         self.text: list[str] = []
-        self.told = 0  # changes a reader has taken in
+        self.read = 0  # changes a reader has applied
         self.free: list[int] = []  # rows without a name, a heap
-        self.unsaved: set[int] = set()  # rows let go or given again since the last save
+        self.unsaved: set[int] = set()  # rows removed or reused since the last save
         self.end = self.live = 0  # bytes in use, and of them bytes of names
         if write and first is not None:
             self.add(first)
@@ -77,17 +84,17 @@ class Ids:
     @property
     def named(self) -> int:
         """How many rows have a name, as last published by the writer."""
-        return self.place.rows - int(self.change.array[FREE])
+        return self.span.rows - int(self.change.array[FREE])
 
     def add(self, text: str) -> int:
-        """Return the row of `text`, giving it one when it is new.
+        """Return the row of `text`, a new one when it has none.
 
         Raises:
             NoRoom: The ceiling is reached and no row is free.
         """
         found = self.row.get(text)
         if found is None:
-            found = self._give(text)
+            found = self._assign(text)
         if found < 0:
             raise NoRoom(
                 f"{self.name} {text!r} would be number {len(self.row) + 1}, the ceiling is {self.capacity}; "
@@ -96,7 +103,7 @@ class Ids:
         return found
 
     def rows(self, texts: list[str]) -> np.ndarray:
-        """Return the rows of many names, int32 [n], giving new ones theirs; shorter where there is no room for one."""
+        """Return the rows of many names, int32 [n], new ones included; shorter where there is no room for one."""
         get = self.row.get
         found = list(map(get, texts))
         if None in found:
@@ -105,38 +112,38 @@ class Ids:
                     text = texts[i]
                     row = get(text)
                     if row is None:
-                        row = self._give(text)
+                        row = self._assign(text)
                         if row < 0:
                             return np.array(found[:i], np.int32)
                     found[i] = row
         return np.array(found, np.int32)
 
-    def _give(self, text: str) -> int:
-        """Give a new name a row, -1 where there is no room."""
+    def _assign(self, text: str) -> int:
+        """Return a row for a new name, -1 where there is no room."""
         data = text.encode()
         size, free, new = len(data), self.free, len(self.text)
         if (not free and new >= self.capacity) or self.live + size > self.heap.capacity:
             return -1
         if self.end + size > self.heap.capacity:
-            self._close_up()
+            self._compact()
         begin = self.end
         self.end = end = begin + size
         self.live += size
         self.heap.array[begin:end] = np.frombuffer(data, np.uint8)
         row = heapq.heappop(free) if free else new
-        self.place.array[row] = begin << SIZE | size
+        self.span.array[row] = begin << SIZE | size
         self.row[text] = row
         if row == new:
             self.text.append(text)
-            self.place.publish(row + 1)
+            self.span.publish(row + 1)
         else:
             self.text[row] = text
             self.change.array[FREE] -= 1
-            self._tell(row)
+            self._log(row)
         return row
 
     def put(self, row: int, text: str) -> None:
-        """Give `text` a row above those in use, as the store knows it; rows left out have no name.
+        """Put `text` at a row above those in use, as the store has it; rows left out have no name.
 
         Raises:
             NoRoom: It is above the ceiling.
@@ -150,41 +157,41 @@ class Ids:
         self.free = waiting
 
     def remove(self, row: int) -> None:
-        """Let a row go: its name is erased, and the row is given to a later one."""
+        """Erase the name of a row, which a later name reuses."""
         text = self.text[row]
-        place = int(self.place.array[row])
-        begin, size = place >> SIZE, place & (1 << SIZE) - 1
+        span = int(self.span.array[row])
+        begin, size = span >> SIZE, span & (1 << SIZE) - 1
         del self.row[text]
         self.text[row] = ""
-        self.place.array[row] = 0
+        self.span.array[row] = 0
         self.heap.array[begin : begin + size] = 0
         self.live -= size
         heapq.heappush(self.free, row)
         self.change.array[FREE] += 1
-        self._tell(row)
+        self._log(row)
         if self.end - self.live > max(LEAST, self.live):
-            self._close_up()
+            self._compact()
 
-    def _tell(self, row: int) -> None:
+    def _log(self, row: int) -> None:
         self.unsaved.add(row)
         change, count = self.change.array, int(self.change.array[CHANGES])
         change[RING + count % self.ring] = row
         change[CHANGES] = count + 1
 
-    def _close_up(self) -> None:
-        """Move all names together, so that the room of erased ones is at the end."""
+    def _compact(self) -> None:
+        """Move all names together, so that the free room is at the end."""
         data = [text.encode() for text in self.text]
         sizes = np.fromiter(map(len, data), np.int64, len(data))
-        places = (np.cumsum(sizes) - sizes << SIZE | sizes) * (sizes > 0)
+        spans = (np.cumsum(sizes) - sizes << SIZE | sizes) * (sizes > 0)
         self.change.array[VERSION] += 1
         self.heap.array[: self.live] = np.frombuffer(b"".join(data), np.uint8)
         self.heap.array[self.live : self.end] = 0
-        self.place.array[: len(data)] = places
+        self.span.array[: len(data)] = spans
         self.change.array[VERSION] += 1
         self.end = self.live
 
     def since(self, number: int) -> tuple[int, list[int]]:
-        """Return the number of changes so far, and the rows let go or given again after change `number`, each once.
+        """Return the number of changes so far, and the rows removed or reused after change `number`, each once.
 
         All rows there are, where more changed than half of the ring holds: the other half may be written meanwhile.
         """
@@ -193,37 +200,37 @@ class Ids:
             return now, []
         if now - number > self.ring // 2:
             return now, list(range(len(self.text)))
-        places = RING + np.arange(number, now) % self.ring
-        return now, list(dict.fromkeys(self.change.array[places].tolist()))
+        spans = RING + np.arange(number, now) % self.ring
+        return now, list(dict.fromkeys(self.change.array[spans].tolist()))
 
     def catch_up(self) -> int:
         """Read what the writer has changed since the last call; return how many rows."""
         change, have = self.change.array, len(self.text)
-        if self.place.rows == have and change[CHANGES] == self.told:
+        if self.span.rows == have and change[CHANGES] == self.read:
             return 0
-        version, rows = int(change[VERSION]), self.place.rows
-        now, changed = self.since(self.told)
+        version, rows = int(change[VERSION]), self.span.rows
+        now, changed = self.since(self.read)
         if version % 2:
             return 0  # names are being moved: the next call reads them
         wanted = np.array([*(row for row in changed if row < have), *range(have, rows)], np.int64)
-        places = self.place.array[wanted]
-        begins, sizes = places >> SIZE, places & (1 << SIZE) - 1
+        spans = self.span.array[wanted]
+        begins, sizes = spans >> SIZE, spans & (1 << SIZE) - 1
         low = int(begins[sizes > 0].min(initial=self.heap.capacity))
         high = int((begins + sizes).max(initial=0))
         data = self.heap.array[low : max(low, high)].tobytes()
-        same = self.place.array[wanted] == places  # others have changed meanwhile, and are told of again
+        same = self.span.array[wanted] == spans  # others have changed meanwhile, and are logged again
         if change[VERSION] != version or change[CHANGES] - now > self.ring // 2:
             return 0  # moved, or the ring was written over, while it was read
         texts = [
             data[at : at + size].decode() if good else ""
             for at, size, good in zip((begins - low).tolist(), sizes.tolist(), same.tolist(), strict=True)
         ]
-        self._take(wanted.tolist(), texts, have)
-        self.told = now
+        self._replace(wanted.tolist(), texts, have)
+        self.read = now
         return rows - have + len(changed)
 
-    def _take(self, rows: list[int], texts: list[str], have: int) -> None:
-        """Take in names as they were read: those of rows below `have` replace what was known."""
+    def _replace(self, rows: list[int], texts: list[str], have: int) -> None:
+        """Put names as they were read into the dictionary: those of rows below `have` replace what was known."""
         for row in rows:
             if row < have:
                 if self.row.get(self.text[row]) == row:

@@ -1,4 +1,4 @@
-"""Filling a table from the records of a store."""
+"""Fill a table from the records of a store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the numbers of learned tables are, so that a program of other sizes or features does not misread them.
+"""Schema of learned tables, so that a program of other sizes or features does not misread their numbers.
 
 A learned table carries a `meaning`; the store keeps those of its rows under the meta name "learned" and refuses rows
 of another one.
@@ -19,7 +19,7 @@ def meaning(table: Table) -> str:
 
 
 def meanings(kept: object) -> dict[str, str]:
-    """Return the meanings by table that the store keeps, as its meta record tells them."""
+    """Return the meanings by table that the store keeps, from its meta record."""
     return kept if isinstance(kept, dict) else {}
 
 

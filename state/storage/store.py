@@ -1,4 +1,4 @@
-"""The store: changed rows and the offsets they came from, in one write.
+"""The store on disk: changed rows and the offsets they came from, in one atomic write.
 
 RocksDB in raw mode: bytes in, bytes out, nothing is ever unpickled.
 
@@ -7,7 +7,7 @@ RocksDB in raw mode: bytes in, bytes out, nothing is ever unpickled.
     key    | "offset" | 0 | topic | 0 | partition     |       value  | crc32          | offset, 8 bytes |
     key    | "meta" | 0 | name                        |       value  | crc32          | JSON |
 
-A row of zeros, which is one that nothing is known of, has no key, and neither has a row without a name.
+A row of zeros, of which nothing is known, has no key, and neither has a row without a name.
 
 Learned rows are numbers that a program of other sizes, or with other features, would read wrongly: see `meaning`.
 
@@ -43,7 +43,7 @@ def _seal(data: bytes) -> bytes:
 
 
 class Store:
-    """What is remembered on disk.
+    """The database of one state folder.
 
     Args:
         folder: The database's own folder; made when missing.
@@ -87,7 +87,7 @@ class Store:
         self._open()
 
     def _shut(self) -> None:
-        with suppress(Exception):  # RocksDB tells the failed write again; rows not saved are still marked
+        with suppress(Exception):  # RocksDB reports the failed write again; rows not saved are still marked
             self.db.close()
 
     def _check_format(self) -> None:
@@ -293,7 +293,7 @@ class Store:
         self.db.flush_wal(True)
 
     def close(self) -> None:
-        """Save what RocksDB holds in memory and let the folder go."""
+        """Save what RocksDB holds in memory and close the folder."""
         with suppress(Exception):  # what was saved lies in the log already
             self.db.flush()
         self._shut()

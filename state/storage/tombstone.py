@@ -1,9 +1,9 @@
-"""Tombstones: who was forgotten, and when, without saying who.
+"""Tombstones: when users were forgotten, under salted hashes of their names.
 
     key    | "forgotten" | 0 | salted hash of the name, 16 bytes |      value  | stream time ms, 8 bytes | number, 8 bytes |
 
-The hash is BLAKE2b with a random salt that lies in the store under the meta name "salt": it tells whether a name that
-one has was forgotten, and no name.  At most `most` are kept, the latest ones.
+The hash is BLAKE2b with a random salt that lies in the store under the meta name "salt": it tells whether a known
+name was forgotten, and no name.  At most `most` are kept, the latest ones.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Tombstones:
     Args:
         salt: As the store knows it, in hexadecimal digits; None draws one with the first tombstone.
         records: Of the store, by key.
-        most: Tombstones at most; beyond that the oldest goes.
+        most: Tombstones at most; beyond that the oldest is dropped.
     """
 
     def __init__(

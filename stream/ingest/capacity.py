@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from state.counter.eviction import drop_items, drop_users, least, silent
-from state.counter.seen import had
+from state.counter.seen import listed
 from state.error import NoRoom
 from state.record.layout import START
 from state.storage.store import Store
@@ -163,7 +163,7 @@ class Budget:
         """Let the rows go that are missed least."""
         began = time.perf_counter()
         ids = self.kinds[kind]
-        free = ids.place.array[: len(ids)] == 0
+        free = ids.span.array[: len(ids)] == 0
         if kind == "item":
             free[START] = True
             free |= self.generation.metadata.known.array[: len(ids)] > 0
@@ -216,7 +216,7 @@ class Budget:
         if row >= 0:
             user, rows = self.world.state.users[row], np.array([row])
             told |= {"found": 1, "history": int(user["slots"]), "events": int(user["n"])}
-            told["seen"] = had(self.world.state, row)
+            told["seen"] = listed(self.world.state, row)
             for table in generation.nodes["user"]:
                 told["memory"] |= int(table.bytes[row].any() and not table.name.endswith("_column"))
                 table.bytes[row] = 0  # at once for readers; who learns clears it again, behind what is queued

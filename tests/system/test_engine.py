@@ -114,8 +114,8 @@ def test_asking_writes_nothing(pair: Pair) -> None:
     tables = [
         *generation.world.tables,
         *generation.learned.values(),
-        generation.users.place,
-        generation.items.place,
+        generation.users.span,
+        generation.items.span,
     ]
     before = [table.bytes.tobytes() for table in tables]
     reader = pair.reader
@@ -132,7 +132,7 @@ def test_asking_writes_nothing(pair: Pair) -> None:
     assert [table.bytes.tobytes() for table in tables] == before
     assert answers[0] == answers[1]
     assert answers[2] == answers[3]
-    assert not scratch.had.any()
+    assert not scratch.seen.any()
     assert not scratch.where.any()
     assert not scratch.found.any()
 

@@ -1,4 +1,4 @@
-"""Letting rows go equals doing it to plain lists and dictionaries, and nothing names a row that is gone."""
+"""Eviction equals removal from plain lists and dictionaries, and nothing names a row that is evicted."""
 
 import numpy as np
 import pytest
@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from state.counter.eviction import (
-    GONE,
+    EVICTED,
     drop_items,
     drop_users,
     least,
     silent,
 )
-from state.counter.seen import had
+from state.counter.seen import listed
 from state.ranking.sample import replay
 from state.record.layout import (
     BLOCK,
@@ -46,7 +46,7 @@ def world(seed: int, n: int, items: int = ITEMS) -> World:
 
 
 def lists(made: World, u: int) -> list[int]:
-    """All places of a user's seen list, newest block first."""
+    """All positions of a user's seen list, newest block first."""
     user, out = made.state.users[u], []
     head, left = int(user["seen_head"]), int(user["seen_n"])
     while head and left > 0:
@@ -81,34 +81,34 @@ def plain(made: World) -> dict:
     }
 
 
-def without(was: dict, gone: set[int]) -> dict:
-    """What `plain` must be after items went, worked out the slow way."""
+def without(was: dict, evicted: set[int]) -> dict:
+    """What `plain` must be after items were evicted, worked out the slow way."""
     empty = bytes(len(was["item"][0]))
     return {
-        "history": [[slot for slot in slots if slot[0] not in gone] for slots in was["history"]],
-        "shown": [[START if item in gone else item for item in items] for items in was["shown"]],
-        "seen": [[START if item in gone else item for item in items] for items in was["seen"]],
+        "history": [[slot for slot in slots if slot[0] not in evicted] for slots in was["history"]],
+        "shown": [[START if item in evicted else item for item in items] for items in was["shown"]],
+        "seen": [[START if item in evicted else item for item in items] for items in was["seen"]],
         "edges": [
-            {} if src in gone else {dst: edge for dst, edge in edges.items() if dst not in gone}
+            {} if src in evicted else {dst: edge for dst, edge in edges.items() if dst not in evicted}
             for src, edges in enumerate(was["edges"])
         ],
         "next": [
-            {} if src in gone else {dst: w for dst, w in after.items() if dst not in gone}
+            {} if src in evicted else {dst: w for dst, w in after.items() if dst not in evicted}
             for src, after in enumerate(was["next"])
         ],
-        "board": [{item: s for item, s in board.items() if item not in gone} for board in was["board"]],
-        "item": [empty if row in gone else data for row, data in enumerate(was["item"])],
+        "board": [{item: s for item, s in board.items() if item not in evicted} for board in was["board"]],
+        "item": [empty if row in evicted else data for row, data in enumerate(was["item"])],
     }
 
 
 @settings(max_examples=20)
 @given(st.integers(0, 9), st.integers(0, 900), st.sets(st.integers(1, ITEMS - 1), min_size=1))
-def test_items_that_go_leave_what_dictionaries_leave(seed: int, n: int, gone: set[int]) -> None:
+def test_items_that_are_evicted_leave_what_dictionaries_leave(seed: int, n: int, evicted: set[int]) -> None:
     made = world(seed, n)
     was, before = plain(made), [table.bytes.copy() for table in made.tables]
-    drop_items(made, np.array(sorted(gone)))
+    drop_items(made, np.array(sorted(evicted)))
 
-    assert plain(made) == without(was, gone)
+    assert plain(made) == without(was, evicted)
     for edge in made.state.edges:
         assert edge["total"] == pytest.approx(edge["w"][: edge["slots"]].sum(), rel=1e-5)
         assert edge["next_total"] == pytest.approx(edge["next_w"][: edge["nexts"]].sum(), rel=1e-5)
@@ -125,23 +125,23 @@ def test_items_that_go_leave_what_dictionaries_leave(seed: int, n: int, gone: se
 
 @settings(max_examples=20)
 @given(st.integers(0, 9), st.integers(0, 900), st.sets(st.integers(0, USERS - 1), min_size=1))
-def test_users_that_go_are_named_nowhere_and_their_blocks_are_given_again(
-    seed: int, n: int, gone: set[int]
+def test_users_that_are_evicted_are_named_nowhere_and_their_blocks_are_reused(
+    seed: int, n: int, evicted: set[int]
 ) -> None:
     made = world(seed, n)
     was, blocks = plain(made), int(made.state.world[0]["blocks"])
-    rows = np.array(sorted(gone))
+    rows = np.array(sorted(evicted))
     freed = drop_users(made, rows)
 
-    now, alive = plain(made), [u for u in range(USERS) if u not in gone]
+    now, alive = plain(made), [u for u in range(USERS) if u not in evicted]
     assert [now["seen"][u] for u in alive] == [was["seen"][u] for u in alive]
     assert [now["history"][u] for u in alive] == [was["history"][u] for u in alive]
     assert not made.users.bytes[rows].any()
     assert not made.seen.array["item"][freed].any()
     used = made.state.items["n"] > 0
-    assert not set(made.state.items["last_user"][used].tolist()) & gone
-    assert not set(made.state.items["user"][used & (made.state.items["n"] > 8)].ravel().tolist()) & gone
-    assert (made.state.items["user"] >= GONE).all()
+    assert not set(made.state.items["last_user"][used].tolist()) & evicted
+    assert not set(made.state.items["user"][used & (made.state.items["n"] > 8)].ravel().tolist()) & evicted
+    assert (made.state.items["user"] >= EVICTED).all()
     m = 4 * BLOCK * len(freed)
     row = 1 + np.arange(m, dtype=np.int32) % (ITEMS - 1)
     replay(made, made.scratch(), np.full(m, rows[0], np.int32), row, np.full(m, 10**12), np.zeros(m, np.int8))
@@ -153,14 +153,14 @@ def test_a_board_that_lost_items_holds_the_largest_of_the_others() -> None:
     made = world(3, 30_000, items=400)
     state = made.state
     for b in (RISING, POPULAR, FIRST, TOTAL):
-        gone = state.boards[b]["item"][:20].astype(np.int64)
-        drop_items(made, gone)
+        evicted = state.boards[b]["item"][:20].astype(np.int64)
+        drop_items(made, evicted)
         count = {RISING: state.items["pop"][:, 1], POPULAR: state.items["pop"][:, 3], TOTAL: state.items["n"]}
         board, left = state.boards[b], count.get(b, state.items["fresh"][:, 2]) > 0
         assert board["n"] == min(BOARD, int(left.sum()))
         on = np.zeros(400, bool)
         on[board["item"][: board["n"]]] = True
-        assert not on[gone].any()
+        assert not on[evicted].any()
         assert (on == ((state.items["board"] & (1 << b)) > 0)).all()
         if b == TOTAL:
             assert on.sum() == BOARD
@@ -174,8 +174,8 @@ def test_a_list_counts_what_is_left_on_it() -> None:
     replay(made, made.scratch(), np.zeros(70, np.int32), row, np.arange(70), np.zeros(70, np.int8))
     drop_items(made, np.array([1, 33, 70]))
 
-    assert had(made.state, 0) == 67
-    assert had(made.state, 1) == 0
+    assert listed(made.state, 0) == 67
+    assert listed(made.state, 1) == 0
 
 
 def test_the_least_taken_go_first_then_the_longest_silent_then_the_lower_rows() -> None:

@@ -141,11 +141,11 @@ def test_candidates_are_own_items_the_newest_and_then_what_is_worth_most(
     n = gather(made.state, scratch, 3, t, own, out)
     close(scratch, out, n)
     by = worth(made, 3, t, scratch)
-    had = {row for row in range(80) if scratch.had[row]}
+    seen = {row for row in range(80) if scratch.seen[row]}
     close(scratch, scratch.pick, 0)
     mine = user["item"][: int(user["slots"])].tolist() if own else []
     listed = out[:n].tolist()
-    rest = [row for row in by if row != START and row not in listed and (own or row not in had)]
+    rest = [row for row in by if row != START and row not in listed and (own or row not in seen)]
 
     assert len(set(listed)) == n <= limit
     assert listed[: len(mine)] == mine[:limit]

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from state.ranking.sample import replay
 from state.record.layout import (
     FOREVER,
-    HAD,
     HISTORY,
     KEPT_OUT,
     KINDS,
+    REPEATABLE,
 )
 from state.record.setting import GraphSettings
 from state.record.world import World
@@ -63,15 +63,15 @@ def test_an_item_stays_out_as_the_kinds_it_was_had_by_say(
 
     for item in range(1, ITEMS + 1):
         if item not in kinds:
-            assert scratch.had[item] == 0
+            assert scratch.seen[item] == 0
             continue
         age = now - last[item]
         longest = max(ttl[kind] for kind in kinds[item])
         if abs(longest - age) <= 1000:  # beyond the newest items, times are kept in seconds
             continue
-        assert scratch.had[item] == (KEPT_OUT if longest > age else HAD)
+        assert scratch.seen[item] == (KEPT_OUT if longest > age else REPEATABLE)
     close(scratch, scratch.pick, 0)
-    assert not scratch.had.any()
+    assert not scratch.seen.any()
 
 
 def test_rules_are_read_and_refused() -> None:

@@ -1,4 +1,4 @@
-"""Causes: all items of an answer at once are told what each by itself would be, by the definition."""
+"""Attribution: the causes of all items of an answer at once are those of each by itself, by the definition."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ HOUR = 3_600_000
 
 
 def shares(edge: np.void, to: str, weight: str, many: str, total: str) -> dict[int, float]:
-    """Chance of each item next to one, as the row tells it."""
+    """Chance of each item next to one, as the row has it."""
     n = int(edge[many]) if edge[total] > 0 else 0
     return {int(row): w / edge[total] for row, w in zip(edge[to][:n], edge[weight][:n], strict=True) if w > 0}
 
@@ -37,7 +37,7 @@ def beside(state: State, row: int) -> dict[int, float]:
 
 
 def cause(state: State, u: int, row: int) -> list[int]:
-    """Why one item is in an answer: cause, the item that led to it, when that was had, and by what kind of event."""
+    """Why one item is in an answer: cause, the item that led to it, when that was taken, and by what kind of event."""
     user = state.users[u] if u >= 0 else state.guest[0]
     mine = user["item"][: user["slots"]].tolist()
 

@@ -1,4 +1,4 @@
-"""Names and rows: what a reader knows is what the writer knows, whatever was let go and given again in between."""
+"""Names and rows: what a reader knows is what the writer knows, whatever was removed and reused in between."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def known(ids: Ids) -> dict[int, str]:
 
 @settings(max_examples=40)
 @given(STEPS)
-def test_readers_and_a_store_follow_what_is_let_go_and_given_again(
+def test_readers_and_a_store_follow_what_is_removed_and_reused(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]
 ) -> None:
     folder = tmp_path_factory.mktemp("ids")
@@ -60,7 +60,7 @@ def test_readers_and_a_store_follow_what_is_let_go_and_given_again(
     ]
 
 
-def test_a_name_that_is_let_go_is_nowhere_in_memory_that_is_shared(tmp_path: Path) -> None:
+def test_a_name_that_is_removed_is_nowhere_in_memory_that_is_shared(tmp_path: Path) -> None:
     writer = Ids("user", capacity=9, folder=tmp_path)
     writer.rows(["ann", "bob, who leaves", "eve"])
     writer.remove(1)

@@ -237,7 +237,7 @@ def test_explaining_writes_nothing(pair: Pair) -> None:
     assert told[:6] == told[6:]
     assert not scratch.found.any()
     assert not scratch.where.any()
-    assert not scratch.had.any()
+    assert not scratch.seen.any()
     assert np.flatnonzero(scratch.barred).tolist() == [generation.items.row["i3"]]
 
 

@@ -240,4 +240,4 @@ def test_asking_for_lists_leaves_no_trace(pair: Pair) -> None:
     assert [table.bytes.tobytes() for table in pair.writer.generation.world.tables] == before
     assert np.flatnonzero(scratch.barred).tolist() == [pair.writer.generation.items.row["milk"]]
     assert not scratch.found.any()
-    assert not scratch.had.any()
+    assert not scratch.seen.any()
