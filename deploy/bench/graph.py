@@ -16,7 +16,7 @@ from state.graph.aging import ROWS, age
 from state.graph.walk import seeds, top, visits
 from state.ranking.sample import replay
 from state.record.layout import EDGE, HISTORY, SLOTS
-from state.record.world import Marks, Scratch, State, World
+from state.record.world import WALKED, Marks, Scratch, State, World
 from state.retrieval.candidate import close
 
 ITEMS, USERS, EVENTS = 100_000, 200_000, 3_000_000
@@ -30,7 +30,7 @@ DAY = 86_400_000
 def _walk(state: State, scratch: Scratch, u: int, steps: int, out: np.ndarray, weight: np.ndarray) -> int:
     m = seeds(state, u, scratch.pick, scratch.weight)
     visits(state, scratch, m, steps, u + 2)
-    n = top(scratch, 1, out, weight, out.shape[0], False)
+    n = top(scratch, WALKED, out, weight, out.shape[0], False)
     close(scratch, out, 0)
     return n
 

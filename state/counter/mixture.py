@@ -30,13 +30,11 @@ from state.record.layout import (
     START,
     Row,
 )
-from state.record.world import Scratch, State
+from state.record.world import WORTH, Scratch, State
 
-PUSH, WALK, NEAR, ALL, NEXT, NEWCOMERS, RISE, POP = range(
-    SOURCES
-)  # four columns of `Scratch.acc`, then others
+# The first four are columns of `Scratch.acc`.
+PUSH, WALK, NEAR, ALL, NEXT, NEWCOMERS, RISE, POP = range(SOURCES)
 NAMES = ("push", "walk", "near", "push_all", "next", "first", "rising", "popular")
-WORTH = 4  # the column for the sum
 PRIOR = 10.0  # credit of all sources together, evenly, before anything is seen
 FADE = 1.0 - 1.0 / 2_000  # of credit, at every sampled event
 LOOKED = 60  # bits of an event's hash that are left aside: one event in 16 is sampled
@@ -95,7 +93,12 @@ def weigh(state: State, scratch: Scratch, u: int, t: int) -> None:
         sums[s] = by[s] / max(sums[s], 1e-12)
     unit = sums.astype(np.float32)
     for k in range(many):
-        acc[k, WORTH] = unit[0] * acc[k, 0] + unit[1] * acc[k, 1] + unit[2] * acc[k, 2] + unit[3] * acc[k, 3]
+        acc[k, WORTH] = (
+            unit[PUSH] * acc[k, PUSH]
+            + unit[WALK] * acc[k, WALK]
+            + unit[NEAR] * acc[k, NEAR]
+            + unit[ALL] * acc[k, ALL]
+        )
     if user.slots > 0:
         edge = state.edges[user.item[0]]
         if edge.nexts > 0 and edge.next_total > 0:

@@ -24,7 +24,7 @@ from state.record.layout import (
 )
 from state.record.prefetch import fetch_head
 from state.record.selection import insert
-from state.record.world import Scratch, State
+from state.record.world import PEERS, PUSHED, PUSHED_ALL, WALKED, Scratch, State
 
 LONG = 0.93  # weight of an item of the history against the next newer one, in `push_all`
 WALKERS = 8
@@ -84,7 +84,7 @@ def seeds(state: State, u: int, pick: np.ndarray, weight: np.ndarray) -> int:
 
 @njit(nogil=True, cache=True)
 def push(state: State, scratch: Scratch, n: int) -> None:
-    """Add to column 0 each seed's share times the chance of each of its edges."""
+    """Add to `PUSHED` each seed's share times the chance of each of its edges."""
     for k in range(min(n, AHEAD)):
         fetch_head(state.edges, scratch.pick[k], HEAD)
     for k in range(n):
@@ -92,12 +92,12 @@ def push(state: State, scratch: Scratch, n: int) -> None:
             fetch_head(state.edges, scratch.pick[k + AHEAD], HEAD)
         edge = state.edges[scratch.pick[k]]
         if edge.slots > 0 and edge.total > 0:
-            add(scratch, 0, edge.dst, edge.w, edge.slots, scratch.weight[k] / edge.total)
+            add(scratch, PUSHED, edge.dst, edge.w, edge.slots, scratch.weight[k] / edge.total)
 
 
 @njit(nogil=True, cache=True)
 def push_all(state: State, scratch: Scratch, u: int) -> None:
-    """Add to column 3 what `push` gives from the user's whole remembered history, nearly evenly.
+    """Add to `PUSHED_ALL` what `push` gives from the user's whole remembered history, nearly evenly.
 
     All items of a basket or a long session count; `push` takes the last few.
     """
@@ -109,7 +109,7 @@ def push_all(state: State, scratch: Scratch, u: int) -> None:
             fetch_head(state.edges, item[j + AHEAD], HEAD)
         edge = state.edges[item[j]]
         if edge.slots > 0 and edge.total > 0:
-            add(scratch, 3, edge.dst, edge.w, edge.slots, share / edge.total)
+            add(scratch, PUSHED_ALL, edge.dst, edge.w, edge.slots, share / edge.total)
         share *= np.float32(LONG)
 
 
@@ -126,7 +126,7 @@ def step(edge: Row, chance: float) -> int:
 
 @njit(nogil=True, cache=True)
 def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int) -> None:
-    """Walk `steps` steps from the seeds; column 1 gets each item's share of all visits.
+    """Walk `steps` steps from the seeds; `WALKED` gets each item's share of all visits.
 
     `WALKERS` walk in turn, so that a row comes from memory while the others take their steps.  A walk passes through
     items that may be no candidates.
@@ -158,15 +158,15 @@ def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int) -> Non
         fetch_head(edges, at, HEAD)
         path[visited] = at
         visited += 1
-    add(scratch, 1, path, np.ones(visited, np.float32), visited, 1.0)
+    add(scratch, WALKED, path, np.ones(visited, np.float32), visited, 1.0)
     unit, acc = np.float32(1.0 / max(1, steps)), scratch.acc
     for k in range(scratch.touched_n[0]):
-        acc[k, 1] *= unit
+        acc[k, WALKED] *= unit
 
 
 @njit(nogil=True, cache=True)
 def neighbours(state: State, scratch: Scratch, u: int, t: int) -> None:
-    """Add to column 2 what the last users of the user's last items took since (paths user–user–item)."""
+    """Add to `PEERS` what the last users of the user's last items took since (paths user–user–item)."""
     user = state.users[u] if u >= 0 else state.guest[0]
     outer = 1.0
     for j in range(min(user.slots, 2)):
@@ -179,7 +179,7 @@ def neighbours(state: State, scratch: Scratch, u: int, t: int) -> None:
             if r >= item.n or other == u or other < 0:
                 continue
             them = state.users[other]
-            add(scratch, 2, them.item, CHANCES, min(them.slots, CHANCES.shape[0]), outer / (1.0 + r))
+            add(scratch, PEERS, them.item, CHANCES, min(them.slots, CHANCES.shape[0]), outer / (1.0 + r))
         outer *= 0.5
 
 

@@ -24,7 +24,7 @@ from state.record.layout import (
     Row,
 )
 from state.record.prefetch import fetch, fetch_head
-from state.record.world import Scratch, State
+from state.record.world import PEERS, PUSHED, PUSHED_ALL, WALKED, Scratch, State
 from state.retrieval.candidate import close, reach
 
 AGAIN, TOGETHER, NEWCOMER, RISE, POPULARITY, NEW, NEXT, ALIKE, NEAR = range(9)  # causes
@@ -263,8 +263,8 @@ def source_ranks(
     reach(state, scratch, u, t)
     user = state.users[u] if u >= 0 else state.guest[0]
     out[0] = slot(user, row) + 1
-    out[1], out[2] = _walk_rank(scratch, 0, row, own), _walk_rank(scratch, 3, row, own)
-    out[3], out[4] = _walk_rank(scratch, 1, row, own), _walk_rank(scratch, 2, row, own)
+    out[1], out[2] = _walk_rank(scratch, PUSHED, row, own), _walk_rank(scratch, PUSHED_ALL, row, own)
+    out[3], out[4] = _walk_rank(scratch, WALKED, row, own), _walk_rank(scratch, PEERS, row, own)
     out[5] = _next_rank(state, user, row)
     out[6], out[7] = _board_rank(state, FIRST, row), _board_rank(state, RISING, row)
     out[8], out[9] = _board_rank(state, POPULAR, row), _newest_rank(state, row)

@@ -18,7 +18,7 @@ from state.record.approximation import halved, log, log1p
 from state.record.decay import decay
 from state.record.layout import FRESH, HALF, START, Row
 from state.record.prefetch import fetch, fetch_head
-from state.record.world import Scratch, State
+from state.record.world import PEERS, PUSHED, PUSHED_ALL, WALKED, Scratch, State
 
 AHEAD = 4  # candidates whose rows are prefetched before they are described
 POP, NEWCOMERS = 2, 3  # half-lives of the blend's shares of all events, of newcomers' events
@@ -246,17 +246,17 @@ def graph_columns(
             of.follows[c] = follows[c]
     pushed, pushed_all = 0.0, 0.0
     for k in range(scratch.touched_n[0]):
-        pushed += acc[k, 0]
-        pushed_all += acc[k, 3]
+        pushed += acc[k, PUSHED]
+        pushed_all += acc[k, PUSHED_ALL]
     for c in range(rows.shape[0]):
         f, at = x[c], int(found[rows[c]]) - 1
         of.pushed[c] = 0.0
         if at >= 0:
-            one = float(acc[at, 0])
+            one = float(acc[at, PUSHED])
             of.pushed[c] = one / max(pushed, 1e-9)
             f[column.PUSH] = log1p(one * 1e3) / 6
-            f[column.WALK] = log1p(acc[at, 1] * 1e3) / 6
-            f[column.NEAR] = log1p(acc[at, 2] * 4) / 2
-            f[column.PUSH_ALL] = log1p(acc[at, 3] * 1e3) / 6
-            f[column.PUSH_ALL_SHARE] = acc[at, 3] / max(pushed_all, 1e-9)
+            f[column.WALK] = log1p(acc[at, WALKED] * 1e3) / 6
+            f[column.NEAR] = log1p(acc[at, PEERS] * 4) / 2
+            f[column.PUSH_ALL] = log1p(acc[at, PUSHED_ALL] * 1e3) / 6
+            f[column.PUSH_ALL_SHARE] = acc[at, PUSHED_ALL] / max(pushed_all, 1e-9)
         f[column.PUSH_SHARE] = of.pushed[c]

@@ -26,6 +26,11 @@ from state.storage.table import Mark, Table
 SPARE = 1_000_000  # blocks of seen lists beyond one and a half a user; those never written take no memory
 
 
+# Columns of `Scratch.acc`: what an item got of one-hop push, of the walks, of what the last users of the same items
+# took, of one-hop push from the whole history; and its worth, which is made of these and of boards.
+PUSHED, WALKED, PEERS, PUSHED_ALL, WORTH = range(5)
+
+
 class World:
     """All counted state.
 
@@ -79,7 +84,7 @@ class World:
             np.zeros(n, np.uint8),
             np.zeros(n, np.uint16),
             np.zeros(TOUCHED, np.int32),
-            np.zeros((TOUCHED, 5), np.float32),
+            np.zeros((TOUCHED, WORTH + 1), np.float32),
             np.zeros(BOARD, np.int32),
             np.zeros(BOARD, np.float32),
             np.zeros(1, np.int64),
@@ -118,7 +123,7 @@ class Scratch(NamedTuple):
     seen: np.ndarray  # uint8 [items], seen by the user: REPEATABLE, or KEPT_OUT where the seen rules say so
     found: np.ndarray  # uint16 [items], 1 + the number among those touched
     touched: np.ndarray  # int32 [TOUCHED]
-    acc: np.ndarray  # float32 [TOUCHED, 5]: one-hop push, walk, recent users, push from all; worth
+    acc: np.ndarray  # float32 [TOUCHED, WORTH + 1]
     pick: np.ndarray  # int32 [BOARD]
     weight: np.ndarray  # float32 [BOARD]
     touched_n: np.ndarray  # int64 [1]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.counter.mixture import WORTH, weigh
+from state.counter.mixture import weigh
 from state.counter.seen import blocks_of, verdict
 from state.graph.walk import (
     neighbours,
@@ -25,7 +25,7 @@ from state.record.layout import (
     START,
 )
 from state.record.selection import threshold
-from state.record.world import Scratch, State
+from state.record.world import WORTH, Scratch, State
 
 CANDIDATES = 192  # at most, for one request
 

@@ -15,7 +15,7 @@ from numba import njit
 from state.counter.seen import blocks_of
 from state.graph.walk import push, top, visits
 from state.record.layout import KEPT_OUT, RECENT, START
-from state.record.world import Scratch, State
+from state.record.world import PUSHED, WALKED, Scratch, State
 from state.retrieval.candidate import close
 
 COUNTED = 8_192  # users looked at for one request
@@ -64,7 +64,7 @@ def _owners(state: State, users: np.ndarray, row: int, most: int) -> np.ndarray:
 
 @njit(nogil=True, cache=True)
 def _count_items(state: State, scratch: Scratch, owners: np.ndarray, row: int, most: int) -> None:
-    """Count for each other item, in column 0 of the scratch, how many of some users have taken it."""
+    """Count for each other item, in the first column of the scratch, how many of some users have taken it."""
     heads, counts, listed = state.users["seen_head"], state.users["seen_n"], state.seen["item"]
     acc, found, touched, many = scratch.acc, scratch.found, scratch.touched, 0
     for u in owners:
@@ -74,10 +74,10 @@ def _count_items(state: State, scratch: Scratch, owners: np.ndarray, row: int, m
                 if item == row or item <= START or (found[item] == 0 and many == most):
                     continue
                 if found[item] == 0:
-                    touched[many], acc[many, 0] = item, 0
+                    touched[many], acc[many, PUSHED] = item, 0
                     many += 1
                     found[item] = many
-                acc[found[item] - 1, 0] += np.float32(1)
+                acc[found[item] - 1, PUSHED] += np.float32(1)
     scratch.touched_n[0] = many
 
 
@@ -103,11 +103,11 @@ def similar_by_users(
     size = max(1, owners.shape[0])
     mine = max(size, items[row].users)
     for c in range(scratch.touched_n[0]):
-        both = acc[c, 0]
+        both = acc[c, PUSHED]
         theirs = max(items[touched[c]].users, np.int64(1))
         cosine = min(1.0, both / size * np.sqrt(mine / theirs))
-        acc[c, 0] = np.float32(cosine * both / (both + DOUBT))
-    n = top(scratch, 0, out, weight, out.shape[0], False)
+        acc[c, PUSHED] = np.float32(cosine * both / (both + DOUBT))
+    n = top(scratch, PUSHED, out, weight, out.shape[0], False)
     close(scratch, out, 0)
     return n
 
@@ -120,9 +120,9 @@ def similar(state: State, scratch: Scratch, row: int, out: np.ndarray, weight: n
     push(state, scratch, 1)
     visits(state, scratch, 1, state.rates[0].steps, row)
     for c in range(scratch.touched_n[0]):
-        scratch.acc[c, 0] += np.float32(0.2) * scratch.acc[c, 1]
+        scratch.acc[c, PUSHED] += np.float32(0.2) * scratch.acc[c, WALKED]
     scratch.seen[row] = KEPT_OUT
-    n = top(scratch, 0, out, weight, out.shape[0], True)
+    n = top(scratch, PUSHED, out, weight, out.shape[0], True)
     scratch.seen[row] = 0
     close(scratch, out, 0)
     return n

@@ -7,7 +7,7 @@ import pytest
 
 from state.counter.leaderboard import leaders
 from state.counter.trend import trending
-from state.ranking.column import FEATURES, NAMES
+from state.ranking.column import FEATURES, OWN_COUNT
 from state.record.layout import BOARD, POPULAR, TOTAL
 from state.record.setting import GraphSettings
 from state.retrieval.similar import similar
@@ -201,7 +201,7 @@ def test_samples_see_the_state_just_before_their_event(pair: Pair) -> None:
     pair.learn([("ann", "tea", 1_000), ("ann", "tea", 2_000), ("ann", "cup", 3_000)])
     pair.writer.hand(pair.jobs.append)
     sample = pair.jobs[0].sample
-    own = NAMES.index("own_count")
+    own = OWN_COUNT
 
     assert pair.jobs[0].samples == 3
     assert sample.label[:3].tolist()[0] == -1

@@ -15,7 +15,7 @@ from deploy.config.schema import BadConfig
 from deploy.evaluate import evaluation, runner
 from deploy.evaluate.backtest import Backtest, BacktestSettings
 from deploy.evaluate.protocol import split
-from state.ranking.column import NAMES
+from state.ranking.column import USER_N
 from state.ranking.sample import Sample
 from stream.learning.guard import Judged
 from tests.fixture.ring import ring, write
@@ -269,7 +269,7 @@ def test_every_event_sees_all_earlier_stamps_and_nothing_of_its_own(tmp_path: Pa
     step = run.learning._step
 
     def noting(sample: Sample, items: int) -> Judged:
-        seen.extend(np.expm1(sample.x[:, 0, NAMES.index("user_n")] * 6).tolist())
+        seen.extend(np.expm1(sample.x[:, 0, USER_N] * 6).tolist())
         return step(sample, items)
 
     run.learning._step = noting  # type: ignore[method-assign]

@@ -7,7 +7,7 @@ import pytest
 
 from state.graph.walk import seeds
 from state.ranking.attribution import parts, shares
-from state.ranking.column import FEATURES, NAMES
+from state.ranking.column import BLEND, FEATURES, POP_BORN
 from state.record.layout import BOARD
 from state.record.setting import GraphSettings
 from stream.answer.explanation import COLUMNS, GROUPS, explained
@@ -187,7 +187,7 @@ def test_the_parts_of_the_blend_make_the_blend(pair: Pair) -> None:
             parts(room.state, u, t, room.cand[:n], room.x[:n], out)
             whole = np.log(out[:, 0] + out[:, 1] * (out[:, 2] + out[:, 3]) + 1e-7) / 4
 
-            assert whole == pytest.approx(room.x[:n, 0], abs=1e-4)
+            assert whole == pytest.approx(room.x[:n, BLEND], abs=1e-4)
 
 
 def test_a_share_is_the_score_less_the_score_without_the_group(pair: Pair) -> None:
@@ -200,8 +200,7 @@ def test_a_share_is_the_score_less_the_score_without_the_group(pair: Pair) -> No
         n = room.find(told["shown"].startswith("no"), one.candidates)
         score = room.score(n)
         at = int(np.flatnonzero(room.cand[:n] == one.generation.items.row["i2"])[0])
-        age = NAMES.index("pop_born")
-        room.x[at, age] = room.x[:n, age].mean()
+        room.x[at, POP_BORN] = room.x[:n, POP_BORN].mean()
         without = room.judge(n)[at]
 
     assert float(told["share_item_age"]) == pytest.approx(score[at] - without, abs=2e-4)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from state.ranking.column import FEATURES
+from state.ranking.column import BLEND, FEATURES
 from tgn.inference.ranker import (
     SCORES,
     inputs,
@@ -32,8 +32,8 @@ def data(n: int = 64, c: int = 12, seed: int = 0) -> tuple[np.ndarray, np.ndarra
 def test_a_fresh_ranker_is_the_blend() -> None:
     x, tgn, _, _ = data()
 
-    assert np.allclose(fresh().score(x, tgn), 4 * x[..., 0])
-    assert np.allclose(logits(x[0], tgn[0], fresh().row), 4 * x[0, :, 0])
+    assert np.allclose(fresh().score(x, tgn), 4 * x[..., BLEND])
+    assert np.allclose(logits(x[0], tgn[0], fresh().row), 4 * x[0, :, BLEND])
 
 
 def test_the_pass_without_torch_gives_the_same_scores() -> None:
