@@ -28,7 +28,7 @@ from stream.answer.request import (
     Trending,
 )
 from stream.answer.rule import AnswerSettings
-from stream.catalogue.filter import Filter
+from stream.catalogue.syntax import Filter
 from stream.catalogue.record import Value
 from stream.error import BadRequest
 from stream.event.event import Event, encode, forget

@@ -22,13 +22,8 @@ from typing import Final
 import numpy as np
 
 from stream.catalogue.column import Column, Lexicon, grown
-from stream.catalogue.filter import (
-    Filter,
-    Node,
-    Not,
-    Term,
-)
 from stream.catalogue.record import Value
+from stream.catalogue.syntax import Filter, Node, Not, Term
 from stream.error import BadEvent
 
 MAX_COLUMNS: Final = 200

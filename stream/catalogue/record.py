@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from stream.catalogue.filter import FIELD, moment
+from stream.catalogue.syntax import FIELD, moment
 from stream.error import BadEvent
 
 MAX_BYTES: Final = 16_384

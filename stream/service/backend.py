@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from stream.answer.request import Answer, Rank, Recommend, Similar, Trending
-from stream.catalogue.filter import Filter
 from stream.catalogue.record import Value
+from stream.catalogue.syntax import Filter
 from stream.event.event import Event
 
 

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from stream.resp.codec import Reply
 from stream.service.session import Late, Service
 
 WAIT_MS: Final = 5_000
@@ -27,7 +26,7 @@ NOT_REMOVED: Final = (
     "counts of items, co-watch edges and network weights, which name no user; the topic's own records until its "
     "retention takes them; the file of explicit columns; a salted hash that keeps a replay from bringing the user back"
 )
-Receipt = dict[str, Reply]
+Receipt = dict[str, str | int | list[str]]
 
 
 async def erased(service: Service, user: str, wait_ms: int = WAIT_MS) -> Receipt:
