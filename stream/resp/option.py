@@ -7,7 +7,7 @@ from typing import Any, Final
 from stream.answer.request import MAX_K
 from stream.error import BadRequest
 from stream.event.identifier import short
-from stream.service.argument import READERS, Reader, agree
+from stream.service.argument import READERS, Reader, agree, count
 from stream.service.parameter import COMMANDS, Command
 
 
@@ -20,10 +20,11 @@ class Grammar:
     def __init__(self, command: Command) -> None:
         self.syntax: str = command.syntax
         self._required = [
-            (one.field, READERS[one.kind], one.metavar)
-            for one in command.arguments
+            (i, one.field, READERS[one.kind], one.metavar)
+            for i, one in enumerate(command.arguments)
             if one.required and not one.many
         ]
+        self._least = len(self._required)
         self._optional_k = any(one.field == "k" and not one.required for one in command.arguments)
         self._items = next((one.field for one in command.arguments if one.many), "")
         self._spelled = {one.field: one.word for one in command.options}
@@ -38,14 +39,16 @@ class Grammar:
         Raises:
             BadRequest: It says what was wanted.
         """
-        at, end = len(self._required), len(words)
+        at, end = self._least, len(words)
         if end < at:
             raise BadRequest(f"wanted {self.syntax}")
-        values = {
-            field: read(what, word) for (field, read, what), word in zip(self._required, words, strict=False)
-        }
-        if self._optional_k and at < end and not words[at][:1].isalpha():
-            values["k"] = READERS["count"]("k", words[at])
+        values: dict[str, Any] = {}
+        for i, field, read, what in self._required:
+            values[field] = read(what, words[i])
+        if at == end and not self._items:
+            return values
+        if self._optional_k and not words[at][:1].isalpha():
+            values["k"] = count("k", words[at])
             at += 1
         if self._items:
             until = self._last_item(words, at)
@@ -71,7 +74,7 @@ class Grammar:
             at += 1
             if many:
                 n = _size(name, value, end - at)
-                values[field] = [read(name, each) for each in words[at : at + n]]
+                values[field] = [read("item", each) for each in words[at : at + n]]
                 at += n
             else:
                 values[field] = read(name, value)

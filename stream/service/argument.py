@@ -75,8 +75,8 @@ def category(what: str, word: bytes) -> str:
 
 
 READERS: Final[Mapping[Kind, Reader]] = {
-    "user": lambda what, word: name("user", word),
-    "item": lambda what, word: name("item", word),
+    "user": name,
+    "item": name,
     "count": count,
     "filter": lambda what, word: parse(text(what, word)),
     "category": category,
