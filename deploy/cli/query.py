@@ -39,12 +39,12 @@ SHARED: Final[dict[str, tuple[Any, Any]]] = {
 
 def words(command: Command, values: Mapping[str, Any]) -> list[str | int | float]:
     """The words of the socket for the values of flags and arguments; what has no flag is always asked for."""
-    said: list[str | int | float] = [command.name]
+    said: list[Any] = [command.name]
     for one in command.arguments:
         value = values[one.field]
         said += value if one.many else [] if value is None else [value]
     for one in command.options:
-        value = values[one.field] if one.flag else True
+        value: Any = values[one.field] if one.flag else True
         if value is None or value is False or value == []:
             continue
         said.append(one.word)

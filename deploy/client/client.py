@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import ssl
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from deploy.config.schema import BadConfig, Serve
-
-if TYPE_CHECKING:
-    from redis.connection import AbstractConnection
 
 Reply = str | int | float | None | list["Reply"] | dict[str, "Reply"]
 
@@ -83,12 +80,13 @@ class Client:
         raise BadAnswer(str(exc).removeprefix("ERR ")) from exc
 
 
-def _connection(serve: Serve, timeout_s: float, protocol: int) -> AbstractConnection:
+def _connection(serve: Serve, timeout_s: float, protocol: int) -> Any:
     """A connection that sends nothing of its own but HELLO and AUTH, and trusts an instance's own certificate."""
+    import redis.connection
     from redis.backoff import NoBackoff
-    from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
     from redis.retry import Retry
 
+    kind: Any = redis.connection  # its constructors are not typed
     options: dict[str, Any] = {
         "password": serve.password or None,
         "socket_timeout": timeout_s,
@@ -100,13 +98,13 @@ def _connection(serve: Serve, timeout_s: float, protocol: int) -> AbstractConnec
         "retry": Retry(NoBackoff(), 0),
     }
     if serve.unix:
-        return UnixDomainSocketConnection(path=serve.unix, **options)
+        return kind.UnixDomainSocketConnection(path=serve.unix, **options)
     if not serve.tls_cert:
-        return Connection(host=serve.host, port=serve.port, **options)
+        return kind.Connection(host=serve.host, port=serve.port, **options)
     try:
         ssl.create_default_context(cafile=serve.tls_cert)
     except (OSError, ssl.SSLError) as exc:
         raise BadConfig(f"serve.tls_cert = {serve.tls_cert!r}: cannot be used ({exc})") from exc
-    return SSLConnection(
+    return kind.SSLConnection(
         host=serve.host, port=serve.port, ssl_ca_certs=serve.tls_cert, ssl_check_hostname=False, **options
     )

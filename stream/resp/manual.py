@@ -23,7 +23,9 @@ def documented(command: Command) -> list[Reply]:
 
 
 def _argument(one: Parameter) -> dict[str, Reply]:
-    flags: list[Reply] = [Status("optional")] * (not one.required) + [Status("multiple")] * one.many
+    flags: list[Reply] = [] if one.required else [Status("optional")]
+    if one.many:
+        flags.append(Status("multiple"))
     return _plain(one, flags)
 
 
@@ -31,7 +33,8 @@ def _option(one: Parameter, inner: Parameter | None) -> dict[str, Reply]:
     optional: list[Reply] = [Status("optional")]
     if not one.many and inner is None:
         return _plain(one, optional) | {"token": one.word}
-    parts: list[Reply] = [_plain(one, [Status("multiple")] if one.many else [])]
+    several: list[Reply] = [Status("multiple")] if one.many else []
+    parts: list[Reply] = [_plain(one, several)]
     if one.many:
         parts.insert(0, {"name": "n", "type": "integer", "display_text": "n"})
     if inner is not None:

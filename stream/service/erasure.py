@@ -26,7 +26,7 @@ NOT_REMOVED: Final = (
     "counts of items, co-watch edges and network weights, which name no user; the topic's own records until its "
     "retention takes them; the file of explicit columns; a salted hash that keeps a replay from bringing the user back"
 )
-Receipt = dict[str, str | int | list[str]]
+Receipt = dict[str, str | int | list[str]]  # JSON, and a reply of the socket
 
 
 async def erased(service: Service, user: str, wait_ms: int = WAIT_MS) -> Receipt:

@@ -95,15 +95,15 @@ _LIST: Final = (
         "--per-category", default="any number",
     ),
     Parameter(
-        "diversity", "share", "How much items unlike each other count, 0 to 1.", "share", "DIVERSITY",
+        "diversity", "share", "How much variety counts against score in the order, 0 to 1.", "share", "DIVERSITY",
         "diversity", "--diversity", default="answer.diversity",
     ),
     Parameter(
-        "tail", "share", "The share of most popular items that is left out, 0 to 1.", "share", "TAIL", "tail",
+        "tail", "share", "Leave out items less likely than this share of the best, 0 to 1.", "share", "TAIL", "tail",
         "--tail", default="answer.tail",
     ),
     Parameter(
-        "explore", "share", "The share of the list given to new items, 0 to 1.", "share", "EXPLORE", "explore",
+        "explore", "share", "The share of the list, its last items, given to new items, 0 to 1.", "share", "EXPLORE", "explore",
         "--explore", default="answer.explore",
     ),
 )  # fmt: skip
