@@ -44,14 +44,14 @@ def words(command: Command, values: Mapping[str, Any]) -> list[str | int | float
         value = values[one.field]
         said += value if one.many else [] if value is None else [value]
     for one in command.options:
-        value: Any = values[one.field] if one.flag else True
-        if value is None or value is False or value == []:
+        asked: Any = values[one.field] if one.flag else True
+        if asked is None or asked is False or asked == []:
             continue
         said.append(one.word)
         if one.many:
-            said += [len(value), *value]
+            said += [len(asked), *asked]
         elif one.kind != "switch":
-            said.append(value)
+            said.append(asked)
     return said
 
 
