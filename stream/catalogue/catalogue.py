@@ -1,4 +1,4 @@
-"""The metadata of items, in memory, in columns that a filter is a few passes over.
+"""Item metadata in memory, as columns that a filter scans.
 
 A record is a JSON object in UTF-8 of at most 16 KiB; it replaces what was known of its item:
 

@@ -1,4 +1,4 @@
-"""One field of the metadata of all items, as arrays that a filter is a few passes over."""
+"""One metadata field of all items, as arrays that a filter scans."""
 
 from __future__ import annotations
 

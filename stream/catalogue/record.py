@@ -1,4 +1,4 @@
-"""A record of the items topic: what an item's metadata may be."""
+"""Decode a record of the items topic: the metadata of one item."""
 
 from __future__ import annotations
 

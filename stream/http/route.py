@@ -13,8 +13,8 @@
 
 `stream.service.parameter` has the options of each.
 
-Health is told to everyone.  Without a password everything else is for this machine alone, under its own names: a
-page of another site that has its name point here gets nothing.  With one, metrics are told to everyone, as they name
+Health is open to everyone.  Without a password everything else is for this machine alone, under its own names: a
+page of another site that has its name point here gets nothing.  With one, metrics are open to everyone, as they name
 no user and no item, and the rest wants the password: `curl -u default:PASSWORD`.
 """
 

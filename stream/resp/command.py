@@ -1,4 +1,4 @@
-"""The commands of the socket by name, and the one way a request becomes a reply."""
+"""The registry of socket commands, and the dispatch of a request to its reply."""
 
 import time
 from collections.abc import Callable, Coroutine
