@@ -18,7 +18,7 @@ import uvloop
 
 from stream import metric
 from stream.http import connection
-from stream.resp.connection import Line
+from stream.resp.connection import Connection
 from stream.service.backend import Backend
 from stream.service.session import Service, wall_clock_ms
 
@@ -41,7 +41,7 @@ class Server:
         self._ticker: asyncio.Task[None] | None = None
 
     async def listen(
-        self, host: str, port: int, tls: ssl.SSLContext | None, make: Callable[[], Line]
+        self, host: str, port: int, tls: ssl.SSLContext | None, make: Callable[[], Connection]
     ) -> None:
         """Listen on TCP; with `tls`, on TLS alone."""
         loop = asyncio.get_running_loop()
@@ -49,7 +49,7 @@ class Server:
         self._listening.append(server)
         self.port = server.sockets[0].getsockname()[1]
 
-    async def listen_unix(self, path: str, make: Callable[[], Line]) -> None:
+    async def listen_unix(self, path: str, make: Callable[[], Connection]) -> None:
         """Listen on a Unix socket that its owner alone may use."""
         _sweep(path)
         line = socket.socket(socket.AF_UNIX)
@@ -127,8 +127,8 @@ async def serve(
     """
     service = Service(backend, password=password or "", version=version, max_clients=max_clients, clock=clock)
 
-    def make() -> Line:
-        return Line(service, slow_s=slow_s, login_s=login_s)
+    def make() -> Connection:
+        return Connection(service, slow_s=slow_s, login_s=login_s)
 
     server = Server(service)
     try:

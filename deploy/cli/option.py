@@ -8,6 +8,8 @@ import typer
 
 from deploy.config.loader import Loaded, load
 from deploy.config.schema import BadConfig
+from stream.event.duration import duration as read_duration
+from stream.event.duration import wanted
 
 File = Annotated[Path | None, typer.Option("--config", help="A TOML file; else riverwalk.toml here, if any.")]
 Kafka = Annotated[str | None, typer.Option("--kafka", help="host:port; without it the embedded broker runs.")]
@@ -42,7 +44,8 @@ def duration(text: str | None) -> float | None:
     """Seconds of `90`, `90s`, `2m` or `1h`."""
     if text is None:
         return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h)?", text.strip())
-    if not found:
-        raise BadConfig(f"{text!r} is no duration; write it like 90s, 2m or 1h")
-    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2] or "s"]
+    bare = re.fullmatch(r"\d+(?:\.\d+)?", text.strip())
+    found = read_duration(f"{text}s" if bare else text)
+    if found is None or float(found) < 0:
+        raise BadConfig(f"{text!r} is no duration; wanted {wanted()}")
+    return float(found) / 1000

@@ -1,9 +1,12 @@
 """`riverwalk query`: ask a running instance over its socket, and show the reply as a table or as JSON.
 
-The questions people ask have commands of their own; `ask` sends the words of any other as they are.
+The commands of `stream.service.parameter` are commands here, with its arguments and options; `ask` sends the words of
+any other as they are.
 """
 
-from typing import Annotated, Any
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -19,129 +22,106 @@ from deploy.cli.option import (
 from deploy.client.client import BadAnswer, Client, Reply
 from deploy.config.schema import Serve
 from deploy.terminal.output import show
+from stream.service.parameter import TABLE, Command, Parameter
 
 app = typer.Typer(help="Ask a running instance.", no_args_is_help=True)
 Row = dict[str, Any]
-Filter = Annotated[
-    str | None, typer.Option("--filter", help='What items must be: category = "cup" and price < 5.')
-]
-Category = Annotated[str | None, typer.Option("--category", help="Of which category items must be.")]
+TYPES: Final[dict[str, type]] = {
+    "switch": bool, "count": int, "timeout": int, "time": int, "share": float, "number": float
+}  # fmt: skip
+BOUNDS: Final[dict[str, dict[str, float]]] = {
+    "count": {"min": 1, "max": 1000}, "timeout": {"min": 0, "max": 60_000}, "share": {"min": 0, "max": 1}
+}  # fmt: skip
+SHARED: Final[dict[str, tuple[Any, Any]]] = {
+    "json": (Json, False), "config": (File, None), "host": (Host, None), "port": (Port, None), "set": (Set, None)
+}  # fmt: skip
 
 
-@app.command()
-def recommend(
-    user: str,
-    k: Number = 10,
-    include_seen: Annotated[bool, typer.Option("--include-seen", help="Items the user had, too.")] = False,
-    filter: Annotated[
-        str | None, typer.Option("--filter", help="What items must be, such as 'price < 5 and age < 7d'.")
-    ] = None,
-    exclude: Annotated[list[str] | None, typer.Option("--exclude", help="Not this item; repeatable.")] = None,
-    per_category: Annotated[
-        int | None, typer.Option("--per-category", min=1, max=1000, help="Items of a category at most.")
-    ] = None,
-    after: Annotated[
-        str | None, typer.Option("--after", help="Answer once this event is applied: partition:offset.")
-    ] = None,
-    json: Json = False,
-    config: File = None,
-    host: Host = None,
-    port: Port = None,
-    set: Set = None,
-) -> None:
-    """Recommend items to a user."""
-    words = ["WITHSCORES", "WITHREASONS", *(["INCLUDESEEN"] if include_seen else [])]
-    words += ["EXCLUDE", str(len(exclude)), *exclude] if exclude else []
-    words += ["FILTER", filter] if filter is not None else []
-    words += ["PERCATEGORY", str(per_category)] if per_category else []
-    words += ["AFTER", after] if after else []
-    reply = _ask(_serve(config, host, port, set), "RECOMMEND", user, k, *words)
-    show(rows(reply, "item", "score", "reason"), json)
+def words(command: Command, values: Mapping[str, Any]) -> list[str | int | float]:
+    """The words of the socket for the values of flags and arguments; what has no flag is always asked for."""
+    said: list[Any] = [command.name]
+    for one in command.arguments:
+        value = values[one.field]
+        said += value if one.many else [] if value is None else [value]
+    for one in command.options:
+        asked: Any = values[one.field] if one.flag else True
+        if asked is None or asked is False or asked == []:
+            continue
+        said.append(one.word)
+        if one.many:
+            said += [len(asked), *asked]
+        elif one.kind != "switch":
+            said.append(asked)
+    return said
 
 
-@app.command()
-def session(
-    items: Annotated[list[str], typer.Argument(help="What was looked at, the newest last.")],
-    k: Number = 10,
-    json: Json = False,
-    config: File = None,
-    host: Host = None,
-    port: Port = None,
-    set: Set = None,
-) -> None:
-    """Recommend items to a visitor without a name."""
-    reply = _ask(_serve(config, host, port, set), "SESSION", k, *items, "WITHSCORES", "WITHREASONS")
-    show(rows(reply, "item", "score", "reason"), json)
+def _parameter(one: Parameter, argument: bool) -> inspect.Parameter:
+    """A parameter of a command of typer: an argument, a flag, or how many."""
+    kind: Any = TYPES.get(one.kind, str)
+    default: Any = None
+    if one.field == "k":
+        kind, default = Number, int(one.default)
+    else:
+        made: Any = typer.Argument if argument else typer.Option
+        flag = [] if argument else [one.flag]
+        help_ = f"{one.help.removesuffix('.')}{'; repeatable' if one.many and not argument else ''}."
+        more = BOUNDS.get(one.kind, {}) | ({"metavar": "ITEM..."} if argument and one.many else {})
+        if one.many:
+            kind = list[str]
+        if kind is bool:
+            default = False
+        elif one.required:
+            default = inspect.Parameter.empty
+        else:
+            kind = kind | None
+        kind = Annotated[kind, made(*flag, help=help_, **more)]
+    return inspect.Parameter(one.field, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
 
 
-@app.command()
-def rank(
-    user: str,
-    items: Annotated[list[str], typer.Argument(help="What to put in order.")],
-    json: Json = False,
-    config: File = None,
-    host: Host = None,
-    port: Port = None,
-    set: Set = None,
-) -> None:
-    """Put items in the order this user would want them."""
-    reply = _ask(_serve(config, host, port, set), "RANK", user, *items, "WITHSCORES")
-    show(rows(reply, "item", "score"), json)
+def _run(command: Command) -> Callable[..., None]:
+    """A command of the table as one of typer."""
+
+    def run(*, json: bool, config: Any, host: str | None, port: int | None, set: Any, **values: Any) -> None:
+        serve = settings(config, set, serve__host=host, serve__port=port).config.serve
+        wait_s = (values.get("timeout_ms") or values.get("wait_ms") or 0) / 1000
+        protocol = 3 if command.name == "FORGET" or _reads_item(command, values) else 2
+        reply = _ask(serve, *words(command, values), protocol=protocol, wait_s=wait_s)
+        show(shown(command, values, reply), json)
+
+    own = [_parameter(one, argument=not one.flag) for one in command.arguments]
+    own += [_parameter(one, argument=False) for one in command.options if one.flag]
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in SHARED.items()
+    ]
+    run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in [*own, *shared]}
+    run.__doc__ = command.summary
+    return run
 
 
-@app.command()
-def similar(
-    item: str,
-    k: Number = 10,
-    all_time: Annotated[
-        bool, typer.Option("--all-time", help="What the same users have had at any time.")
-    ] = False,
-    filter: Filter = None,
-    category: Category = None,
-    json: Json = False,
-    config: File = None,
-    host: Host = None,
-    port: Port = None,
-    set: Set = None,
-) -> None:
-    """The items nearest to an item."""
-    words = ["WITHSCORES", *(["ALLTIME"] if all_time else []), *_rules(filter, category)]
-    show(rows(_ask(_serve(config, host, port, set), "SIMILAR", item, k, *words), "item", "score"), json)
+for _command in TABLE:
+    app.command(_command.name.lower())(_run(_command))
 
 
-@app.command()
-def trending(
-    k: Number = 10,
-    half_life: Annotated[
-        str | None, typer.Option("--half-life", help="How fast counts decay: 30m, 1h, 7d.")
-    ] = None,
-    filter: Filter = None,
-    category: Category = None,
-    json: Json = False,
-    config: File = None,
-    host: Host = None,
-    port: Port = None,
-    set: Set = None,
-) -> None:
-    """The items that rise now."""
-    words = ["WITHSCORES", *(["HALFLIFE", half_life] if half_life else []), *_rules(filter, category)]
-    show(rows(_ask(_serve(config, host, port, set), "TRENDING", k, *words), "item", "score"), json)
+def shown(command: Command, values: Mapping[str, Any], reply: Reply) -> list[Row] | Row:
+    """The reply of a command of the table as rows, or as one thing by name."""
+    columns = {"with_scores": "score", "with_reasons": "reason"}
+    found = [columns[one.field] for one in command.options if one.field in columns]
+    if found:
+        return rows(reply, "item", *found)
+    if command.name == "EXPLAIN":
+        return fields(reply)
+    if command.name == "FORGET" or _reads_item(command, values):
+        if isinstance(reply, dict):
+            return reply
+        item = values.get("item")
+        raise BadAnswer(f"nothing is known of item {item!r}; `riverwalk query item {item} JSON` tells it")
+    return {"position": str(reply)}
 
 
-@app.command()
-def explain(
-    user: str,
-    item: str,
-    filter: Filter = None,
-    json: Json = False,
-    config: File = None,
-    host: Host = None,
-    port: Port = None,
-    set: Set = None,
-) -> None:
-    """Why an item stands where it stands for a user, or is not shown."""
-    words = _rules(filter, None)
-    show(fields(_ask(_serve(config, host, port, set), "EXPLAIN", user, item, *words)), json)
+def _reads_item(command: Command, values: Mapping[str, Any]) -> bool:
+    return command.name == "ITEM" and values["fields"] is None
 
 
 @app.command()
@@ -152,76 +132,6 @@ def info(
     reply = str(_ask(_serve(config, host, port, set), "INFO"))
     lines = (line.partition(":") for line in reply.splitlines() if line and not line.startswith("#"))
     show({name: number(value) for name, _, value in lines}, json)
-
-
-@app.command()
-def event(
-    user: str,
-    item: str,
-    type: Annotated[
-        str, typer.Argument(help="view, click, like, dislike, purchase, watch, impression.")
-    ] = "view",
-    value: Annotated[float, typer.Argument(help="How much it counts.")] = 1.0,
-    t: Annotated[int | None, typer.Argument(help="Event time in ms; the wall clock when left out.")] = None,
-    json: Json = False,
-    config: File = None,
-    host: Host = None,
-    port: Port = None,
-    set: Set = None,
-) -> None:
-    """Publish an event; prints where it stands in the topic, to be given to `recommend --after`."""
-    time = [] if t is None else [t]
-    reply = _ask(_serve(config, host, port, set), "EVENT", user, item, type, value, *time)
-    show({"position": str(reply)}, json)
-
-
-@app.command()
-def item(
-    item: str,
-    fields: Annotated[
-        str | None, typer.Argument(help="What it is from now on: a JSON object; null forgets it.")
-    ] = None,
-    json: Json = False,
-    config: File = None,
-    host: Host = None,
-    port: Port = None,
-    set: Set = None,
-) -> None:
-    """What an item is; with a JSON object of fields, tell it."""
-    serve = _serve(config, host, port, set)
-    if fields is not None:
-        show({"position": str(_ask(serve, "ITEM", item, fields))}, json)
-        return
-    reply = _ask(serve, "ITEM", item, protocol=3)
-    if not isinstance(reply, dict):
-        raise BadAnswer(f"nothing is known of item {item!r}; `riverwalk query item {item} JSON` tells it")
-    show(reply, json)
-
-
-@app.command()
-def hide(
-    item: str,
-    json: Json = False,
-    config: File = None,
-    host: Host = None,
-    port: Port = None,
-    set: Set = None,
-) -> None:
-    """Leave an item out of every answer."""
-    show({"position": str(_ask(_serve(config, host, port, set), "HIDE", item))}, json)
-
-
-@app.command()
-def unhide(
-    item: str,
-    json: Json = False,
-    config: File = None,
-    host: Host = None,
-    port: Port = None,
-    set: Set = None,
-) -> None:
-    """Let an item be in answers again."""
-    show({"position": str(_ask(_serve(config, host, port, set), "UNHIDE", item))}, json)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -273,16 +183,10 @@ def number(text: str) -> str | int | float:
     return text
 
 
-def _rules(filter: str | None, category: str | None) -> list[str]:
-    return [*(["FILTER", filter] if filter else []), *(["CATEGORY", category] if category else [])]
-
-
 def _serve(config: Any, host: str | None, port: int | None, assignments: list[str] | None) -> Serve:
     return settings(config, assignments, serve__host=host, serve__port=port).config.serve
 
 
-def _ask(serve: Serve, *words: str | int | float, protocol: int = 2) -> Reply:
-    with Client(serve) as client:
-        if protocol == 3:
-            client.ask("HELLO", 3)
+def _ask(serve: Serve, *words: str | int | float, protocol: int = 2, wait_s: float = 0.0) -> Reply:
+    with Client(serve, 10.0 + wait_s, protocol=protocol) as client:
         return client.ask(*words)

@@ -1,12 +1,10 @@
-"""A small client of the socket, for the command line: one connection, one command, one reply.
+"""A connection to a running instance over redis-py, for the command line: one command, one reply."""
 
-Replies are RESP2; after `HELLO 3` they keep their kinds: numbers, true and false, names with values.
-"""
+from __future__ import annotations
 
-import socket
 import ssl
 from types import TracebackType
-from typing import BinaryIO
+from typing import Any, NoReturn
 
 from deploy.config.schema import BadConfig, Serve
 
@@ -18,38 +16,50 @@ class BadAnswer(Exception):
 
 
 class Client:
-    """A connection to a running instance; use it as `with Client(config.serve) as client`."""
+    """A connection to a running instance; use it as `with Client(config.serve) as client`.
 
-    def __init__(self, serve: Serve, timeout_s: float = 10.0) -> None:
-        where = serve.unix or f"{serve.host}:{serve.port}"
+    Args:
+        serve: Where it listens: a Unix socket when one is set, else TCP, with TLS when a certificate is set.
+        timeout_s: Seconds to wait for a connection, and for a reply.
+        protocol: RESP 2, or 3, where replies keep their kinds: numbers, true and false, names with values.
+
+    Raises:
+        BadAnswer: Nothing answers there, or the password is wrong.
+        BadConfig: The certificate cannot be used.
+    """
+
+    def __init__(self, serve: Serve, timeout_s: float = 10.0, *, protocol: int = 2) -> None:
+        import redis  # here, so that --help need not load it
+
+        self._redis: Any = redis
+        self._where = serve.unix or f"{serve.host}:{serve.port}"
+        self._connection = _connection(serve, timeout_s, protocol)
         try:
-            self._socket = _connect(serve, timeout_s)
-        except OSError as exc:
+            self._connection.connect()
+        except redis.RedisError as exc:
+            if isinstance(exc, redis.ResponseError | redis.AuthenticationError | redis.InvalidResponse):
+                self._fail(exc)
+            cause = exc.__cause__ or exc.__context__
+            why = (cause.strerror if isinstance(cause, OSError) else None) or exc
             raise BadAnswer(
-                f"nothing answers on {where} ({exc.strerror or exc}); start an instance with `riverwalk serve`, "
+                f"nothing answers on {self._where} ({why}); start an instance with `riverwalk serve`, "
                 "or name another with --host and --port"
             ) from exc
-        self._where = where
-        self._read: BinaryIO = self._socket.makefile("rb")
-        if serve.password:
-            self.ask("AUTH", serve.password)
 
     def ask(self, *words: str | int | float) -> Reply:
         """Send one command and return its reply; an error reply is raised as BadAnswer."""
-        encoded = [str(word).encode() for word in words]
-        frame = b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in encoded)
         try:
-            self._socket.sendall(b"*%d\r\n%s" % (len(encoded), frame))
-            return self._reply()
-        except OSError as exc:
-            raise BadAnswer(f"{self._where}: no reply ({exc.strerror or exc})") from exc
+            self._connection.send_command(*words, check_health=False)
+            reply: Reply = self._connection.read_response()
+        except self._redis.RedisError as exc:
+            self._fail(exc)
+        return reply
 
     def close(self) -> None:
         """Hang up."""
-        self._read.close()
-        self._socket.close()
+        self._connection.disconnect()
 
-    def __enter__(self) -> "Client":
+    def __enter__(self) -> Client:
         return self
 
     def __exit__(
@@ -57,49 +67,44 @@ class Client:
     ) -> None:
         self.close()
 
-    def _reply(self) -> Reply:
-        line = self._read.readline()
-        if not line.endswith(b"\r\n"):
-            raise BadAnswer(f"{self._where}: hung up in the middle of a reply")
-        kind, rest = line[:1], line[1:-2].decode(errors="replace")
-        if kind == b"+":
-            return rest
-        if kind == b"-":
-            raise BadAnswer(rest.removeprefix("ERR "))
-        if kind == b":":
-            return int(rest)
-        if kind == b"$":
-            return None if rest == "-1" else self._bulk(int(rest))
-        if kind == b"*":
-            return None if rest == "-1" else [self._reply() for _ in range(int(rest))]
-        if kind == b"%":
-            return {str(self._reply()): self._reply() for _ in range(int(rest))}
-        if kind == b"=":
-            return self._bulk(int(rest))[4:]  # after txt:
-        if kind in (b",", b"#", b"_"):
-            return float(rest) if kind == b"," else rest == "t" if kind == b"#" else None
-        raise BadAnswer(f"{self._where}: this is no RESP server; it answered {line[:40]!r}")
-
-    def _bulk(self, size: int) -> str:
-        data = self._read.read(size + 2)
-        if len(data) != size + 2:
-            raise BadAnswer(f"{self._where}: hung up in the middle of a reply")
-        return data[:-2].decode(errors="replace")
+    def _fail(self, exc: Exception) -> NoReturn:
+        """Raise what went wrong with a reply, in our words."""
+        if isinstance(exc, self._redis.InvalidResponse):
+            raise BadAnswer(f"{self._where}: this is no RESP server ({exc})") from exc
+        if isinstance(exc, self._redis.TimeoutError):
+            raise BadAnswer(f"{self._where}: no reply (timed out)") from exc
+        if isinstance(exc, self._redis.ConnectionError) and not isinstance(
+            exc, self._redis.AuthenticationError
+        ):
+            raise BadAnswer(f"{self._where}: hung up in the middle of a reply") from exc
+        raise BadAnswer(str(exc).removeprefix("ERR ")) from exc
 
 
-def _connect(serve: Serve, timeout_s: float) -> socket.socket:
-    """The line to an instance: a Unix socket when one is set, TLS trusting its own certificate when that is set."""
+def _connection(serve: Serve, timeout_s: float, protocol: int) -> Any:
+    """A connection that sends nothing of its own but HELLO and AUTH, and trusts an instance's own certificate."""
+    import redis.connection
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    kind: Any = redis.connection  # its constructors are not typed
+    options: dict[str, Any] = {
+        "password": serve.password or None,
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
+        "decode_responses": True,
+        "encoding_errors": "replace",
+        "protocol": protocol,
+        "driver_info": None,
+        "retry": Retry(NoBackoff(), 0),
+    }
     if serve.unix:
-        line = socket.socket(socket.AF_UNIX)
-        line.settimeout(timeout_s)
-        line.connect(serve.unix)
-        return line
-    line = socket.create_connection((serve.host, serve.port), timeout_s)
+        return kind.UnixDomainSocketConnection(path=serve.unix, **options)
     if not serve.tls_cert:
-        return line
+        return kind.Connection(host=serve.host, port=serve.port, **options)
     try:
-        context = ssl.create_default_context(cafile=serve.tls_cert)
+        ssl.create_default_context(cafile=serve.tls_cert)
     except (OSError, ssl.SSLError) as exc:
         raise BadConfig(f"serve.tls_cert = {serve.tls_cert!r}: cannot be used ({exc})") from exc
-    context.check_hostname = False
-    return context.wrap_socket(line)
+    return kind.SSLConnection(
+        host=serve.host, port=serve.port, ssl_ca_certs=serve.tls_cert, ssl_check_hostname=False, **options
+    )

@@ -1,4 +1,4 @@
-"""Reads a running instance as its users can: INFO over the socket and /metrics over HTTP."""
+"""Poll a running instance: INFO over the socket and /metrics over HTTP."""
 
 import math
 import re

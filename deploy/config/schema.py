@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from stream.event import duration
+
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
@@ -14,7 +16,7 @@ Above = Annotated[float, msgspec.Meta(gt=0)]
 NotBelow = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Keep = Annotated[
-    str, msgspec.Meta(pattern=r"^(forever|never|[0-9]{1,6}([.][0-9]{1,3})?[smhdw])$")
+    str, msgspec.Meta(pattern=rf"^(forever|never|{duration.PATTERN})$")
 ]  # how long something holds
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=249, pattern=r"^[a-zA-Z0-9._-]+$")]
 

@@ -19,7 +19,7 @@ import msgspec
 
 from deploy.config.schema import Kafka
 from deploy.data import synthetic
-from stream.catalogue.filter import Term
+from stream.catalogue.syntax import Term
 from stream.error import BadEvent, BadSource
 from stream.file import item as listing
 from stream.file import movielens

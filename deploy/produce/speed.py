@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from deploy.config.schema import BadConfig
+from stream.event.duration import duration
 
 Kind = Literal["rate", "span", "factor", "max"]
 
@@ -40,14 +41,13 @@ def parse(text: str | float | None) -> Speed:
     """The speed in `5000/s` or `5000` (events a second), `60s` or `2m` (all in that time), `100x`, or `max`."""
     if text is None:
         return Speed("span", 60.0)
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(/s|s|m|h|x)?", str(text).strip().lower())
-    if str(text).strip().lower() == "max":
+    word = str(text).strip().lower()
+    if word == "max":
         return Speed("max")
+    span = duration(word)
+    if span is not None and float(span) > 0:
+        return Speed("span", float(span) / 1000)
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(/s|x)?", word)
     if found is None or float(found[1]) <= 0:
         raise BadConfig(f"speed {text!r} is not known; write 5000/s, 60s (all in that time), 100x, or max")
-    value, unit = float(found[1]), found[2] or "/s"
-    if unit == "x":
-        return Speed("factor", value)
-    if unit == "/s":
-        return Speed("rate", value)
-    return Speed("span", value * {"s": 1, "m": 60, "h": 3600}[unit])
+    return Speed("factor" if found[2] == "x" else "rate", float(found[1]))

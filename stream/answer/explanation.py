@@ -37,7 +37,7 @@ from state.record.layout import BOARD, START
 from stream.answer.reason import ago, did
 from stream.answer.recommender import Recommender
 from stream.answer.retrieval import Retrieval
-from stream.catalogue.filter import Filter
+from stream.catalogue.syntax import Filter
 from stream.generation.metadata import HIDDEN
 from stream.generation.status import RANKERS
 from tgn.inference.ranker import EACH, SCORES, row_inputs

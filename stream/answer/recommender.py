@@ -21,7 +21,7 @@ from stream.answer.rerank import Chosen, Reranker
 from stream.answer.retrieval import NONE, Retrieval
 from stream.answer.rule import AnswerSettings
 from stream.catalogue.catalogue import Catalogue
-from stream.catalogue.filter import Filter
+from stream.catalogue.syntax import Filter
 from stream.generation.generation import Generation
 from tgn.inference.user import UserEncoder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from stream.catalogue.filter import Filter
+from stream.catalogue.syntax import Filter
 
 MAX_K = 1_000
 

@@ -13,7 +13,7 @@ from state.retrieval.fallback import seen
 from stream.answer.item import Items
 from stream.answer.reason import PATH, sentence
 from stream.answer.request import MAX_K
-from stream.catalogue.filter import Filter
+from stream.catalogue.syntax import Filter
 from stream.generation.generation import Generation
 from stream.generation.metadata import HIDDEN
 from stream.generation.status import RANKERS

@@ -10,18 +10,16 @@ last event on the item, whatever its kind, in stream time.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import msgspec
 import numpy as np
 
 from state.record.layout import FOREVER, KINDS
-from stream.catalogue.filter import UNIT_MS
 from stream.error import BadRequest
+from stream.event.duration import milliseconds
 from stream.event.event import KINDS as NAMES
 
-_SPAN: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)([smhdw])", re.ASCII)
 SYNTAX: Final = (
     "none, or kinds of event with commas between them, each with =forever or a duration such as =30d"
 )
@@ -74,16 +72,5 @@ def ttl(given: dict[str, str]) -> np.ndarray:
             raise BadRequest(
                 f"SEEN: {kind[:40]!r} is no kind of event that has an item; wanted {', '.join(NAMES[:-1])}"
             )
-        row[NAMES.index(kind)] = _span(kind, span)
+        row[NAMES.index(kind)] = milliseconds(f"SEEN: {kind}", span, forever=FOREVER)
     return row
-
-
-def _span(kind: str, span: str) -> int:
-    word = span.strip().lower()
-    if word in ("forever", "never"):
-        return FOREVER if word == "forever" else 0
-    if (found := _SPAN.fullmatch(word)) is None:
-        raise BadRequest(
-            f"SEEN: {kind}={span[:40]!r}; wanted forever, never, or a duration such as 30d or 12h"
-        )
-    return int(float(found[1]) * UNIT_MS[found[2]])

@@ -1,4 +1,4 @@
-"""The metadata of items, in memory, in columns that a filter is a few passes over.
+"""Item metadata in memory, as columns that a filter scans.
 
 A record is a JSON object in UTF-8 of at most 16 KiB; it replaces what was known of its item:
 
@@ -22,13 +22,8 @@ from typing import Final
 import numpy as np
 
 from stream.catalogue.column import Column, Lexicon, grown
-from stream.catalogue.filter import (
-    Filter,
-    Node,
-    Not,
-    Term,
-)
 from stream.catalogue.record import Value
+from stream.catalogue.syntax import Filter, Node, Not, Term
 from stream.error import BadEvent
 
 MAX_COLUMNS: Final = 200

@@ -1,4 +1,4 @@
-"""One field of the metadata of all items, as arrays that a filter is a few passes over."""
+"""One metadata field of all items, as arrays that a filter scans."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from stream.catalogue.filter import Term
 from stream.catalogue.record import Value
+from stream.catalogue.syntax import Term
 
 _NONE, _NUMBER, _BOOL, _TEXT, _LIST = range(5)
 

@@ -30,91 +30,26 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final, NoReturn
 
 import msgspec
 
+from stream.catalogue.syntax import FIELD, ORDER, Filter, Group, Node, Not, Term, Value, moment
 from stream.error import BadRequest
+from stream.event.duration import NUMBER, UNIT_MS, Duration
 
 MAX_CHARACTERS: Final = 1_000
 MAX_TERMS: Final = 64
 MAX_NESTING: Final = 16
-ORDER: Final = ("=", "!=", "<", "<=", ">", ">=")
-UNIT_MS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-FIELD: Final = re.compile(r"[a-z_][a-z0-9_]{0,31}", re.ASCII)
 
 _TOKEN: Final = re.compile(
-    r"""(?P<number>[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?(?P<unit>[a-z_][a-z0-9_]*)?)
+    rf"""(?P<number>{NUMBER}(?P<unit>[a-z_][a-z0-9_]*)?)
     |(?P<word>[a-z_][a-z0-9_]*)|(?P<sign>!=|<=|>=|[=<>~(),])|(?P<text>["'])""",
     re.ASCII | re.IGNORECASE | re.VERBOSE,
 )
 _INSIDE: Final = {q: re.compile(rf"(?:[^{q}\\\x00-\x1f\x7f]|\\[\\\"'nt])*") for q in "\"'"}
 _ESCAPED: Final = re.compile(r"\\(.)")
-_WRITTEN: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"})
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Span(msgspec.Struct, frozen=True):
-    """A duration, in the unit it was given in; as a float it is in milliseconds."""
-
-    count: float
-    unit: str
-
-    def __float__(self) -> float:
-        return self.count * UNIT_MS[self.unit]
-
-    def __str__(self) -> str:
-        return _number(self.count) + self.unit
-
-
-class Term(msgspec.Struct, frozen=True):
-    """A test of a field: `op` is one of `ORDER` or has or ~ (one value), in (one or more), known or missing (none)."""
-
-    field: str
-    op: str
-    values: tuple[Value, ...] = ()
-
-    def __str__(self) -> str:
-        if not self.values:
-            return f"{self.field} is {self.op}"
-        values = ", ".join(_value(value) for value in self.values)
-        return f"{self.field} in ({values})" if self.op == "in" else f"{self.field} {self.op} {values}"
-
-
-class Not(msgspec.Struct, frozen=True):
-    """True where its part, which is no Not, is false."""
-
-    part: Node
-
-    def __str__(self) -> str:
-        return f"not {self.part}" if isinstance(self.part, Term) else f"not ({self.part})"
-
-
-class Group(msgspec.Struct, frozen=True):
-    """Two or more parts, none of them a group of the same word, which is and or or."""
-
-    word: str
-    parts: tuple[Node, ...]
-
-    def __str__(self) -> str:
-        form = "({})" if self.word == "and" else "{}"
-        return f" {self.word} ".join(form.format(p) if isinstance(p, Group) else str(p) for p in self.parts)
-
-
-Value = float | str | bool | Span
-Node = Term | Not | Group
-
-
-class Filter(msgspec.Struct, frozen=True):
-    """What a filter says, the same as canonical text (it reads as the same filter), whether it asks for an age."""
-
-    root: Node
-    text: str
-    aged: bool
-
-    def __str__(self) -> str:
-        return self.text
 
 
 class _Token(msgspec.Struct, frozen=True):
@@ -124,6 +59,7 @@ class _Token(msgspec.Struct, frozen=True):
     value: Value = ""  # what a number, a duration or a text says
 
 
+@lru_cache(maxsize=256)
 def parse(text: str) -> Filter:
     """Read a filter.
 
@@ -140,12 +76,6 @@ def parse(text: str) -> Filter:
     if len(out) > MAX_CHARACTERS:
         _fail(text, len(text), f"written out {len(out)} characters, expected at most {MAX_CHARACTERS}")
     return Filter(root, out, reading.aged)
-
-
-def moment(text: str) -> int:
-    """Return ISO 8601 text as milliseconds since 1970 (UTC unless it says); ValueError, OverflowError: no such time."""
-    stamp = datetime.fromisoformat(text)
-    return ((stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)) - _EPOCH) // timedelta(milliseconds=1)
 
 
 class _Reading:
@@ -229,9 +159,9 @@ class _Reading:
             found = self.said("true")
         elif self.now.kind not in ("number", "text"):
             self.fail(f'expected a value after "{after}"')
-        if field == "age" and not isinstance(found, Span):
+        if field == "age" and not isinstance(found, Duration):
             self.fail("expected a duration such as 7d to compare age with")
-        if field != "age" and isinstance(found, Span):
+        if field != "age" and isinstance(found, Duration):
             self.fail(f"expected a number or text to compare {field} with (durations are for age)")
         if op in ("has", "~") and not isinstance(found, str):
             self.fail(f'expected text after "{op}"')
@@ -259,9 +189,9 @@ def _token(text: str, at: int) -> _Token:
     if not found["number"]:
         return _Token("word" if found["word"] else "sign", at, source)
     number = float(source[: len(source) - len(unit or "")]) + 0.0  # no -0
-    if unit and unit not in UNIT_MS:
+    if unit and unit.lower() not in UNIT_MS:
         _fail(text, at, f'expected a duration such as 90s 15m 12h 7d or 4w, got "{_plain(source)}"')
-    value = Span(number, unit) if unit else number
+    value = Duration(number, unit.lower()) if unit else number
     if not math.isfinite(float(value)):
         _fail(text, at, f'expected a finite number, got "{_plain(source)}"')
     return _Token("number", at, source, value)
@@ -286,15 +216,3 @@ def _fail(text: str, at: int, what: str) -> NoReturn:
 def _plain(text: str, limit: int = 40) -> str:
     out = "".join(c if c.isprintable() else "�" for c in text[:limit])
     return out if len(text) <= limit else out + "…"
-
-
-def _value(value: Value) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return f'"{value.translate(_WRITTEN)}"'
-    return str(value) if isinstance(value, Span) else _number(value)
-
-
-def _number(number: float) -> str:
-    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)

@@ -1,4 +1,4 @@
-"""A record of the items topic: what an item's metadata may be."""
+"""Decode a record of the items topic: the metadata of one item."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from stream.catalogue.filter import FIELD, moment
+from stream.catalogue.syntax import FIELD, moment
 from stream.error import BadEvent
 
 MAX_BYTES: Final = 16_384

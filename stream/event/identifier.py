@@ -1,4 +1,4 @@
-"""Words from outside: text, names of users and items, and how one is shown in a message."""
+"""Read text and ids of users and items from bytes, and show a word in an error."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def name(what: str, word: bytes) -> str:
     """The id of a user or an item."""
     if not 1 <= len(word) <= MAX_ID_BYTES:
         raise BadRequest(f"{what} has {len(word)} bytes; wanted 1 to {MAX_ID_BYTES}")
-    told = text(what, word)
-    if not told.isprintable() and _CONTROL.search(told):
-        raise BadRequest(f"{what} {told!r} holds a control character")
-    return told
+    given = text(what, word)
+    if not given.isprintable() and _CONTROL.search(given):
+        raise BadRequest(f"{what} {given!r} holds a control character")
+    return given

@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from stream.catalogue.filter import FIELD
 from stream.catalogue.record import Value, decode
+from stream.catalogue.syntax import FIELD
 from stream.error import BadEvent, BadRequest, BadSource
 from stream.event.identifier import name
 from stream.file.format import text_lines

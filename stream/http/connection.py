@@ -1,4 +1,4 @@
-"""The HTTP endpoint: bytes in and out over h11; what is asked and replied is in `site`.
+"""The HTTP endpoint: bytes in and out over h11; the routes are in `stream.http.route`.
 
 Requests of a connection are answered one after the other.  A client has `PATIENCE_S` to send a request, to take its
 reply and to think of the next one.
@@ -11,13 +11,10 @@ from http import HTTPStatus
 from typing import Final, cast
 
 import h11
-import structlog
 
-from stream.http.route import JSON, Page, Question, Site
+from stream.http.route import JSON, HttpRequest, HttpResponse, Routes
 from stream.service import address
 from stream.service.session import Service
-
-log = structlog.get_logger()
 
 PATIENCE_S: Final = 30.0
 GRACE_S: Final = 3.0
@@ -28,20 +25,20 @@ _ALWAYS: Final = [
     ("Cache-Control", "no-store"),
     ("Server", "riverwalk"),
 ]
-_BUSY: Final = Page(503, b'{"error":"too many clients; serve.max_clients sets how many"}\n')
+_BUSY: Final = HttpResponse(503, b'{"error":"too many clients; serve.max_clients sets how many"}\n')
 
 
-class Visit(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, site: Site, visits: "set[Visit]", most: int, patience_s: float) -> None:
-        self._site, self._visits, self._most = site, visits, most
+    def __init__(self, routes: Routes, connections: "set[Connection]", most: int, patience_s: float) -> None:
+        self._routes, self._connections, self._most = routes, connections, most
         self._patience_s = patience_s
         self._loop = asyncio.get_running_loop()
         self._wire = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         self._task: asyncio.Task[None] | None = None
         self._patience: asyncio.TimerHandle | None = None
-        self._question: Question | None = None
+        self._request: HttpRequest | None = None
         self._body = 0
         self._full = False  # the client does not take what was written
         self._paused = False
@@ -50,9 +47,9 @@ class Visit(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._local = address.is_local(transport)
         address.keep_alive(transport)
-        self._visits.add(self)
+        self._connections.add(self)
         self._wait()
-        if len(self._visits) > self._most:
+        if len(self._connections) > self._most:
             self._write(_BUSY)
             self._transport.close()
 
@@ -74,7 +71,7 @@ class Visit(asyncio.Protocol):
         return self._task is not None and self._transport.get_extra_info("sslcontext") is None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._visits.discard(self)
+        self._connections.discard(self)
         if self._patience is not None:
             self._patience.cancel()
         if self._task is not None:
@@ -112,7 +109,7 @@ class Visit(asyncio.Protocol):
             event = self._wire.next_event()
             if isinstance(event, h11.Request):
                 headers = {name: value.decode("latin-1") for name, value in event.headers}
-                self._question = Question(
+                self._request = HttpRequest(
                     event.method.decode("ascii"),
                     event.target.decode("ascii"),
                     headers.get(b"host", ""),
@@ -124,18 +121,18 @@ class Visit(asyncio.Protocol):
                 self._body += len(event.data)
                 if self._body > MAX_BODY:
                     raise h11.RemoteProtocolError("the body is too long; nothing here takes one", 413)
-            elif isinstance(event, h11.EndOfMessage) and self._question is not None:
-                self._task = self._loop.create_task(self._reply(self._question))
+            elif isinstance(event, h11.EndOfMessage) and self._request is not None:
+                self._task = self._loop.create_task(self._reply(self._request))
                 return
             elif isinstance(event, h11.ConnectionClosed):
                 self._transport.close()
             else:
                 return
 
-    async def _reply(self, question: Question) -> None:
-        page = await self._site.answer(question)
+    async def _reply(self, request: HttpRequest) -> None:
+        response = await self._routes.answer(request)
         self._task = None
-        self._write(page, question.method == "HEAD")
+        self._write(response, request.method == "HEAD")
         if self._wire.our_state is h11.MUST_CLOSE:
             self._transport.close()
             return
@@ -143,27 +140,27 @@ class Visit(asyncio.Protocol):
         self._wait()
         self._feed()
 
-    def _write(self, page: Page, head_only: bool = False) -> None:
+    def _write(self, response: HttpResponse, head_only: bool = False) -> None:
         headers = [
-            ("Content-Type", page.kind),
-            ("Content-Length", str(len(page.body))),
+            ("Content-Type", response.kind),
+            ("Content-Length", str(len(response.body))),
             ("Date", formatdate(usegmt=True)),
         ]
         head = h11.Response(
-            status_code=page.status,
-            reason=HTTPStatus(page.status).phrase.encode(),
-            headers=[*headers, *_ALWAYS, *page.headers],
+            status_code=response.status,
+            reason=HTTPStatus(response.status).phrase.encode(),
+            headers=[*headers, *_ALWAYS, *response.headers],
         )
         data = [self._wire.send(head)]
         if not head_only:
-            data.append(self._wire.send(h11.Data(data=page.body)))
+            data.append(self._wire.send(h11.Data(data=response.body)))
         data.append(self._wire.send(h11.EndOfMessage()))
         self._transport.write(b"".join(part for part in data if part))
 
     def _broken(self, exc: h11.RemoteProtocolError) -> None:
         if self._wire.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             text = str(exc).replace("\\", "").replace('"', "'")
-            self._write(Page(exc.error_status_hint, f'{{"error":"{text}"}}\n'.encode(), JSON))
+            self._write(HttpResponse(exc.error_status_hint, f'{{"error":"{text}"}}\n'.encode(), JSON))
         self._transport.close()
 
     def _wait(self) -> None:
@@ -184,22 +181,22 @@ class Visit(asyncio.Protocol):
 class Endpoint:
     """The listening socket and its clients.  `port` is the port in use."""
 
-    def __init__(self, server: asyncio.Server, visits: set[Visit]) -> None:
-        self._server, self._visits = server, visits
+    def __init__(self, server: asyncio.Server, connections: set[Connection]) -> None:
+        self._server, self._connections = server, connections
         self.port: int = server.sockets[0].getsockname()[1]
 
     async def close(self, grace_s: float = GRACE_S) -> None:
         """Take no more clients, let replies under way be sent, hang up."""
         self._server.close()
-        for visit in list(self._visits):
-            visit.finish()
+        for connection in list(self._connections):
+            connection.finish()
         end = asyncio.get_running_loop().time() + grace_s
-        while self._visits and asyncio.get_running_loop().time() < end:
+        while self._connections and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(0.01)
-            for visit in list(self._visits):
-                visit.finish()
-        for visit in list(self._visits):
-            visit.abort()
+            for connection in list(self._connections):
+                connection.finish()
+        for connection in list(self._connections):
+            connection.abort()
         await self._server.wait_closed()
 
 
@@ -219,9 +216,9 @@ async def serve(
         tls: Makes it HTTPS.
         patience_s: Seconds a client has to send a request, and to take a reply.
     """
-    visits: set[Visit] = set()
-    site = Site(service, socket_port)
+    connections: set[Connection] = set()
+    routes = Routes(service, socket_port)
     server = await asyncio.get_running_loop().create_server(
-        lambda: Visit(site, visits, service.max_clients, patience_s), host, port, ssl=tls
+        lambda: Connection(routes, connections, service.max_clients, patience_s), host, port, ssl=tls
     )
-    return Endpoint(server, visits)
+    return Endpoint(server, connections)

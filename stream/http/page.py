@@ -1,4 +1,4 @@
-"""The page at `/`: what one can ask, and a form that asks it live.  One text, nothing is loaded from elsewhere."""
+"""The page at `/`: a live query form and example requests, self-contained in one document."""
 
 import base64
 import hashlib

@@ -1,10 +1,11 @@
-"""What follows the `?` of a question over HTTP; a route takes the options it knows, and the rest is refused."""
+"""Read the path and the query string of a request by the table of arguments and options; any other is refused."""
 
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from stream.error import BadRequest
-from stream.service import argument
+from stream.service.argument import READERS, agree
+from stream.service.parameter import Command, Parameter
 
 YES: Final = {"true": True, "1": True, "yes": True, "": True, "false": False, "0": False, "no": False}
 
@@ -21,9 +22,57 @@ def options_of(query: str) -> dict[str, str]:
     return options
 
 
-def k(options: dict[str, str]) -> int:
-    """How many items are wanted."""
-    return argument.count(options.pop("k", "10").encode())
+def values_of(command: Command, parts: list[str], query: str) -> dict[str, Any]:
+    """The arguments and options of a request by field, from the rest of its path and what follows the `?`.
+
+    Raises:
+        BadRequest: It says what was wanted.
+    """
+    options = options_of(query)
+    values: dict[str, Any] = {}
+    left = iter(parts)
+    for one in command.arguments:
+        if one.http or not one.required:
+            continue
+        words = [
+            READERS[one.kind](one.metavar, part.encode()) for part in (left if one.many else [next(left)])
+        ]
+        values[one.field] = words if one.many else words[0]
+    taken = [one for one in (*command.arguments, *command.options) if one.http]
+    for one in taken:
+        if one.http in options:
+            values[one.field] = _value(one, options.pop(one.http))
+    if options:
+        raise BadRequest(f"{next(iter(options))[:64]!r} is no option here; options are: {_listed(taken)}")
+    agree(values, {one.field: one.http for one in taken})
+    return values
+
+
+def fits(command: Command, parts: int) -> bool:
+    """Whether a path with so many parts after its first names the arguments of a command."""
+    wanted = [one for one in command.arguments if one.required and not one.http]
+    return parts >= len(wanted) if any(one.many for one in wanted) else parts == len(wanted)
+
+
+def no_options(query: str) -> None:
+    """Refuse any option."""
+    if options := options_of(query):
+        raise BadRequest(f"{next(iter(options))[:64]!r} is no option here; options are: none")
+
+
+def _value(one: Parameter, word: str) -> Any:
+    if one.kind == "switch":
+        return yes(one.http, word)
+    read = READERS[one.kind]
+    if one.many:
+        return [read(one.metavar, part.encode()) for part in word.split(",") if part]
+    return read(one.http, word.encode())
+
+
+def _listed(taken: list[Parameter]) -> str:
+    within = {one.field: one.http for one in taken}
+    names = [f"{one.http} (with {within[one.within]})" if one.within else one.http for one in taken]
+    return ", ".join(names) or "none"
 
 
 def yes(what: str, word: str) -> bool:
@@ -31,15 +80,3 @@ def yes(what: str, word: str) -> bool:
     if word.lower() in YES:
         return YES[word.lower()]
     raise BadRequest(f"{what} is {word[:64]!r}; wanted true or false")
-
-
-def all_known(options: dict[str, str], wanted: str) -> None:
-    """Refuse options that nobody has taken."""
-    if options:
-        raise BadRequest(f"{next(iter(options))[:64]!r} is no option here; options are: {wanted}")
-
-
-def rules(options: dict[str, str]) -> dict[bytes, bytes]:
-    """The options that say what items of a list must be, taken and named as on the socket."""
-    words = [word for word in ("filter", "category") if word in options]
-    return {word.upper().encode(): options.pop(word).encode() for word in words}

@@ -1,9 +1,9 @@
-"""What is asked over HTTP and what is replied; only DELETE changes anything.
+"""The routes of the HTTP endpoint; only DELETE changes anything.
 
-    GET /recommend/{user}   ?k= &include_seen=true &reasons=false &after=partition:offset &timeout=ms
-    GET /similar/{item}     ?k= &alltime=true &filter= &category=
-    GET /trending           ?k= &half_life=1h &filter= &category=
-    GET /explain/{user}/{item}  ?filter=
+    GET /recommend/{user}               items for a user
+    GET /session/{item}/{item}…         items for a visitor who looked at these, the newest last
+    GET /rank/{user}/{item}/{item}…     these items in the user's order
+    GET /similar/{item}     GET /trending     GET /explain/{user}/{item}     GET /item/{item}
     DELETE /user/{user}     what FORGET does and replies
     GET /info               what INFO tells of the stream and the state
     GET /health/live        200 while the process lives
@@ -11,8 +11,10 @@
     GET /metrics            of all processes of the instance, for Prometheus
     GET /                   a page to look around
 
-Health is told to everyone.  Without a password everything else is for this machine alone, under its own names: a
-page of another site that has its name point here gets nothing.  With one, metrics are told to everyone, as they name
+`stream.service.parameter` has the options of each.
+
+Health is open to everyone.  Without a password everything else is for this machine alone, under its own names: a
+page of another site that has its name point here gets nothing.  With one, metrics are open to everyone, as they name
 no user and no item, and the rest wants the password: `curl -u default:PASSWORD`.
 """
 
@@ -29,23 +31,14 @@ import msgspec
 import structlog
 
 from stream import metric
-from stream.answer.request import Answer, Recommend, Similar, Trending
-from stream.answer.rule import parse as rule
-from stream.catalogue.filter import parse
+from stream.answer.request import Answer, Rank, Recommend, Similar, Trending
 from stream.error import BadRequest
 from stream.event import identifier
 from stream.http.page import POLICY, page
-from stream.http.query import (
-    all_known,
-    k,
-    options_of,
-    rules,
-    yes,
-)
-from stream.service import argument
+from stream.http.query import fits, no_options, values_of
 from stream.service.address import is_loopback
-from stream.service.argument import half_life, narrow
 from stream.service.erasure import erased
+from stream.service.parameter import COMMANDS, Command
 from stream.service.session import Late, Service
 
 log = structlog.get_logger()
@@ -54,8 +47,8 @@ JSON: Final = "application/json"
 METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Question(NamedTuple):
-    """A request as it came: the path and what follows the `?`, the headers that matter, who asks."""
+class HttpRequest(NamedTuple):
+    """A request: method, target with its query string, the headers that matter, whether it is from this machine."""
 
     method: str
     target: str
@@ -64,8 +57,8 @@ class Question(NamedTuple):
     local: bool = True
 
 
-class Page(NamedTuple):
-    """A reply."""
+class HttpResponse(NamedTuple):
+    """A response."""
 
     status: int
     body: bytes
@@ -77,11 +70,11 @@ class Missing(BadRequest):
     """There is nothing of that name."""
 
 
-Asked = Callable[[list[str], dict[str, str]], Coroutine[Any, Any, Any]]
+Asked = Callable[[dict[str, Any]], Coroutine[Any, Any, Any]]
 
 
-class Site:
-    """Answers questions from the backend of a service.
+class Routes:
+    """Answer requests from the backend of a service.
 
     Args:
         port: Of the socket, as the page tells it.
@@ -91,60 +84,63 @@ class Site:
         self._service = service
         self._backend = service.backend
         self._page = page(port)
-        self._routes: dict[tuple[str, int], Asked] = {
-            ("recommend", 1): self._recommend,
-            ("similar", 1): self._similar,
-            ("trending", 0): self._trending,
-            ("explain", 2): self._explain,
-            ("item", 1): self._item,
-            ("user", 1): self._forget,
-            ("info", 0): self._info,
+        self._routes: dict[str, tuple[Command, Asked]] = {
+            "recommend": (COMMANDS["RECOMMEND"], self._recommend),
+            "session": (COMMANDS["SESSION"], self._session),
+            "rank": (COMMANDS["RANK"], self._rank),
+            "similar": (COMMANDS["SIMILAR"], self._similar),
+            "trending": (COMMANDS["TRENDING"], self._trending),
+            "explain": (COMMANDS["EXPLAIN"], self._explain),
+            "item": (COMMANDS["ITEM"], self._item),
+            "user": (COMMANDS["FORGET"], self._forget),
         }
 
-    async def answer(self, question: Question) -> Page:
-        """The reply to a question; what goes wrong is a reply, too."""
+    async def answer(self, request: HttpRequest) -> HttpResponse:
+        """Return the response to a request, also where something goes wrong."""
         try:
-            return await self._answer(question)
+            return await self._answer(request)
         except Exception:
-            log.exception("a request failed", target=question.target[:100])
+            log.exception("a request failed", target=request.target[:100])
             return _error(500, "this should not have happened; the server's log says what did")
 
-    async def _answer(self, question: Question) -> Page:
-        path, _, query = question.target.partition("?")
+    async def _answer(self, request: HttpRequest) -> HttpResponse:
+        path, _, query = request.target.partition("?")
         deletes = path.startswith("/user/")
-        if question.method not in (("DELETE",) if deletes else ("GET", "HEAD")):
+        if request.method not in (("DELETE",) if deletes else ("GET", "HEAD")):
             allowed = "DELETE" if deletes else "GET, HEAD"
             return _error(
-                405, f"{question.method} is not taken; wanted {allowed.split(',')[0]}", ("Allow", allowed)
+                405, f"{request.method} is not taken; wanted {allowed.split(',')[0]}", ("Allow", allowed)
             )
         if path == "/health/live":
             return _json(200, {"live": True})
         if path == "/health/ready":
             ready, why = self._backend.ready()
             return _json(200 if ready else 503, {"ready": ready, "reason": why})
-        refusal = self._refusal(question, path)
+        refusal = self._refusal(request, path)
         if refusal is not None:
             return refusal
         if path == "/":
-            return Page(200, self._page, "text/html; charset=utf-8", (("Content-Security-Policy", POLICY),))
+            return HttpResponse(
+                200, self._page, "text/html; charset=utf-8", (("Content-Security-Policy", POLICY),)
+            )
         if path == "/metrics":
             metric.flush()
-            return Page(200, await asyncio.to_thread(metric.page), METRICS)
+            return HttpResponse(200, await asyncio.to_thread(metric.page), METRICS)
         return await self._asked(path, query)
 
-    def _refusal(self, question: Question, path: str) -> Page | None:
+    def _refusal(self, request: HttpRequest, path: str) -> HttpResponse | None:
         """Why this one may not ask this, if so."""
         if not self._service.password:
-            if not question.local:
+            if not request.local:
                 return _error(
                     403,
                     "no password is set, so only clients on this machine are answered; set serve.password",
                 )
-            if not _own_name(question.host):
+            if not _own_name(request.host):
                 return _error(
-                    403, f"{question.host[:100]!r} is no name of this machine; ask 127.0.0.1 or localhost"
+                    403, f"{request.host[:100]!r} is no name of this machine; ask 127.0.0.1 or localhost"
                 )
-        elif path != "/metrics" and not self._knows_password(question.login):
+        elif path != "/metrics" and not self._knows_password(request.login):
             return _error(
                 401, "wanted the password of user default", ("WWW-Authenticate", 'Basic realm="riverwalk"')
             )
@@ -160,16 +156,21 @@ class Site:
             return False
         return user == b"default" and self._service.opens(password)
 
-    async def _asked(self, path: str, query: str) -> Page:
+    async def _asked(self, path: str, query: str) -> HttpResponse:
         """The reply of a route, counted under its name."""
         began = time.perf_counter()
         head, *rest = path.removeprefix("/").split("/")
-        route = self._routes.get((head, len(rest)))
-        if route is None:
+        command, ask = self._routes.get(head, (None, None))
+        if path != "/info" and (command is None or not fits(command, len(rest))):
             return _error(404, f"nothing is at {path[:100]!r}; / tells what is")
         try:
             parts = [identifier.text("path", unquote_to_bytes(part)) for part in rest]
-            reply, result = _json(200, await route(parts, options_of(query))), "ok"
+            if command is None or ask is None:
+                no_options(query)
+                reply = _json(200, self._backend.info())
+            else:
+                reply = _json(200, await ask(values_of(command, parts, query)))
+            result = "ok"
         except BadRequest as exc:
             reply, result = _error(self._status(exc), str(exc)), "error"
         except Exception:
@@ -190,65 +191,33 @@ class Site:
             return 404 if self._backend.ready()[0] else 503
         return 400
 
-    async def _recommend(self, parts: list[str], options: dict[str, str]) -> Any:
-        request = Recommend(
-            identifier.name("user", parts[0].encode()),
-            k=k(options),
-            include_seen=yes("include_seen", options.pop("include_seen", "no")),
-            with_scores=True,
-            with_reasons=yes("reasons", options.pop("reasons", "yes")),
-        )
-        if "after" in options:
-            request.after = argument.place(options.pop("after").encode())
-            request.timeout_ms = argument.timeout(options.pop("timeout", "1000").encode())
-        request.exclude = [
-            identifier.name("item", word.encode()) for word in options.pop("exclude", "").split(",") if word
-        ]
-        if "filter" in options:
-            request.filter = parse(options.pop("filter"))
-        if "per_category" in options:
-            request.per_category = argument.count(options.pop("per_category").encode(), what="per_category")
-        if "seen" in options:
-            request.seen = rule(options.pop("seen"))
-        for name in ("diversity", "tail", "explore"):
-            if name in options:
-                setattr(request, name, argument.share(name, options.pop(name).encode()))
-        if request.include_seen and request.seen is not None:
-            raise BadRequest("include_seen lets every item come again; seen says which ones may not")
-        known = (
-            "k, include_seen, seen, reasons, exclude, filter, per_category, diversity, tail, explore, after, "
-            "timeout (with after)"
-        )
-        all_known(options, known)
+    async def _recommend(self, values: dict[str, Any]) -> Any:
+        request = Recommend(**{"with_scores": True, "with_reasons": True} | values)
         await self._service.reach(request)
         return {"user": request.user, **_listed(self._backend.recommend(request))}
 
-    async def _similar(self, parts: list[str], options: dict[str, str]) -> Any:
-        request = Similar(identifier.name("item", parts[0].encode()), k(options))
-        request.all_time = yes("alltime", options.pop("alltime", "no"))
-        narrow(request, rules(options))
-        all_known(options, "k, alltime, filter, category")
+    async def _session(self, values: dict[str, Any]) -> Any:
+        request = Recommend("", **{"with_scores": True, "with_reasons": True} | values)
+        return _listed(self._backend.recommend(request))
+
+    async def _rank(self, values: dict[str, Any]) -> Any:
+        request = Rank(**values)
+        return {"user": request.user, **_listed(self._backend.rank(request))}
+
+    async def _similar(self, values: dict[str, Any]) -> Any:
+        request = Similar(**values)
         with _missing():
             return {"item": request.item, **_listed(self._backend.similar(request))}
 
-    async def _trending(self, parts: list[str], options: dict[str, str]) -> Any:
-        request = Trending(k(options))
-        if "half_life" in options:
-            request.half_life_ms = half_life(options.pop("half_life").encode(), "half_life")
-        narrow(request, rules(options))
-        all_known(options, "k, half_life, filter, category")
-        return _listed(self._backend.trending(request))
+    async def _trending(self, values: dict[str, Any]) -> Any:
+        return _listed(self._backend.trending(Trending(**values)))
 
-    async def _explain(self, parts: list[str], options: dict[str, str]) -> Any:
-        user, item = identifier.name("user", parts[0].encode()), identifier.name("item", parts[1].encode())
-        filter = parse(options.pop("filter")) if "filter" in options else None
-        all_known(options, "filter")
+    async def _explain(self, values: dict[str, Any]) -> Any:
         with _missing():
-            return self._backend.explain(user, item, filter)
+            return self._backend.explain(**values)
 
-    async def _item(self, parts: list[str], options: dict[str, str]) -> Any:
-        item = identifier.name("item", parts[0].encode())
-        all_known(options, "none")
+    async def _item(self, values: dict[str, Any]) -> Any:
+        item = values["item"]
         found = self._backend.item(item)
         if found is None:
             raise Missing(
@@ -256,14 +225,8 @@ class Site:
             )
         return {"item": item, "fields": found}
 
-    async def _forget(self, parts: list[str], options: dict[str, str]) -> Any:
-        user = identifier.name("user", parts[0].encode())
-        all_known(options, "none")
-        return await erased(self._service, user)
-
-    async def _info(self, parts: list[str], options: dict[str, str]) -> Any:
-        all_known(options, "none")
-        return self._backend.info()
+    async def _forget(self, values: dict[str, Any]) -> Any:
+        return await erased(self._service, **values)
 
 
 def _listed(answer: Answer) -> dict[str, Any]:
@@ -292,9 +255,9 @@ def _own_name(host: str) -> bool:
     return bare in ("", "localhost") or is_loopback(bare.strip("[]"))
 
 
-def _json(status: int, value: Any) -> Page:
-    return Page(status, msgspec.json.encode(value) + b"\n")
+def _json(status: int, value: Any) -> HttpResponse:
+    return HttpResponse(status, msgspec.json.encode(value) + b"\n")
 
 
-def _error(status: int, message: str, *headers: tuple[str, str]) -> Page:
-    return Page(status, msgspec.json.encode({"error": message}) + b"\n", JSON, headers)
+def _error(status: int, message: str, *headers: tuple[str, str]) -> HttpResponse:
+    return HttpResponse(status, msgspec.json.encode({"error": message}) + b"\n", JSON, headers)

@@ -1,4 +1,4 @@
-"""The commands of the socket by name, and the one way a request becomes a reply."""
+"""The registry of socket commands, and the dispatch of a request to its reply."""
 
 import time
 from collections.abc import Callable, Coroutine
@@ -11,6 +11,8 @@ from stream.error import BadFrame, BadRequest, BadSource
 from stream.event.identifier import short
 from stream.resp import discover, forget, handshake, item, recommend
 from stream.resp.codec import Error, Reply, Status, encode
+from stream.resp.manual import documented
+from stream.service import parameter
 from stream.service.session import Session
 
 log = structlog.get_logger()
@@ -44,7 +46,7 @@ def commands(session: Session, args: list[bytes]) -> Reply:
         return [_shape(name) if name in COMMANDS else None for name in asked]
     if sub == b"DOCS":
         asked = [name.upper() for name in names] or list(COMMANDS)
-        return {name.decode().lower(): _manual(COMMANDS[name]) for name in asked if name in COMMANDS}
+        return {name.decode().lower(): _manual(name, COMMANDS[name]) for name in asked if name in COMMANDS}
     raise BadRequest(f"COMMAND {short(args[0])} is not known here; wanted COUNT, LIST, INFO or DOCS")
 
 
@@ -56,16 +58,19 @@ def _shape(name: bytes) -> Reply:
     return [name.decode().lower(), arity, flags, 0, 0, 0, [Status("@all")], [], [], []]
 
 
-def _manual(command: Command) -> Reply:
+def _manual(name: bytes, command: Command) -> Reply:
     """What COMMAND DOCS tells of a command; redis-cli makes its hints of it, and ends when a flag is
     anything but a status."""
-    arguments: list[Reply] = []
-    for part in _parts(command.syntax):
-        optional = part.startswith("[")
-        word = part[1:-1] if optional else part
-        argument: dict[str, Reply] = {"name": word, "type": "string", "display_text": word}
-        arguments.append(argument | {"flags": [Status("optional")]} if optional else argument)
+    known = parameter.COMMANDS.get(name.decode())
+    arguments = documented(known) if known is not None else [_word(part) for part in _parts(command.syntax)]
     return {"summary": command.summary, "since": "0.1.0", "group": "riverwalk", "arguments": arguments}
+
+
+def _word(part: str) -> Reply:
+    optional = part.startswith("[")
+    word = part[1:-1] if optional else part
+    argument: dict[str, Reply] = {"name": word, "type": "string", "display_text": word}
+    return argument | {"flags": [Status("optional")]} if optional else argument
 
 
 def _parts(syntax: str) -> list[str]:
@@ -80,29 +85,30 @@ def _parts(syntax: str) -> list[str]:
     return [part for part in parts if part]
 
 
-def _command(function: Function, syntax: str = "", summary: str = "") -> Command:
-    told = summary or (function.__doc__ or "").splitlines()[0]
-    return Command(
-        function, syntax, told, function.__name__.rstrip("s") if function is commands else function.__name__
-    )
+def _command(function: Function, syntax: str = "") -> Command:
+    summary = (function.__doc__ or "").splitlines()[0]
+    label = "command" if function is commands else function.__name__
+    return Command(function, syntax, summary, label)
+
+
+def _asked(function: Function) -> Command:
+    """A command of the table of parameters."""
+    found = parameter.COMMANDS[function.__name__.upper()]
+    return Command(function, found.syntax.partition(" ")[2], found.summary, function.__name__)
 
 
 COMMANDS: Final[dict[bytes, Command]] = {
-    b"RECOMMEND": _command(
-        recommend.recommend,
-        "user [k] [WITHSCORES] [WITHREASONS] [INCLUDESEEN] [EXCLUDE n item [item ...]]"
-        " [FILTER expression] [PERCATEGORY n] [AFTER partition:offset [TIMEOUT ms]]",
-    ),
-    b"SESSION": _command(recommend.session, "k item [item ...] [WITHSCORES] [WITHREASONS]"),
-    b"RANK": _command(recommend.rank, "user item [item ...] [WITHSCORES]"),
-    b"SIMILAR": _command(discover.similar, discover.SIMILAR),
-    b"TRENDING": _command(discover.trending, discover.TRENDING),
-    b"EXPLAIN": _command(discover.explain, discover.EXPLAIN),
-    b"EVENT": _command(item.event, "user item [type] [value] [t]"),
-    b"ITEM": _command(item.item, "item [json]"),
-    b"HIDE": _command(item.hide, "item"),
-    b"UNHIDE": _command(item.unhide, "item"),
-    b"FORGET": _command(forget.forget, "user [TIMEOUT ms]"),
+    b"RECOMMEND": _asked(recommend.recommend),
+    b"SESSION": _asked(recommend.session),
+    b"RANK": _asked(recommend.rank),
+    b"SIMILAR": _asked(discover.similar),
+    b"TRENDING": _asked(discover.trending),
+    b"EXPLAIN": _asked(discover.explain),
+    b"EVENT": _asked(item.event),
+    b"ITEM": _asked(item.item),
+    b"HIDE": _asked(item.hide),
+    b"UNHIDE": _asked(item.unhide),
+    b"FORGET": _asked(forget.forget),
     b"INFO": _command(handshake.info, "[section]"),
     b"PING": _command(handshake.ping, "[message]"),
     b"ECHO": _command(handshake.echo, "message"),

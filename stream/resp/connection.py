@@ -44,7 +44,7 @@ DENIED: Final = Error(
 FULL: Final = Error("max number of clients reached; serve.max_clients sets it")
 
 
-class Line(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """A connection.
 
     Args:

@@ -1,4 +1,4 @@
-"""The commands that any Redis client may send before it asks anything, answered as Redis answers them."""
+"""Connection and server commands of Redis: PING, ECHO, HELLO, AUTH, CLIENT, SELECT, RESET, QUIT, INFO."""
 
 from stream.error import BadRequest
 from stream.event.identifier import short, text
@@ -167,9 +167,9 @@ def _one_line(value: str | int | float) -> str:
 
 def _label(word: bytes) -> str:
     """A name a client gives: printable, without blanks, as it is shown in a list of clients."""
-    told = text("name", word)
-    if len(word) > MAX_NAME_BYTES or " " in told or not (told.isprintable() or not told):
+    label = text("name", word)
+    if len(word) > MAX_NAME_BYTES or " " in label or not (label.isprintable() or not label):
         raise BadRequest(
             f"{short(word)} is no name; wanted up to {MAX_NAME_BYTES} printable bytes without blanks"
         )
-    return told
+    return label

@@ -11,21 +11,23 @@ from stream.error import BadEvent, BadRequest
 from stream.event.event import FORGOTTEN, Event, decode
 from stream.event.identifier import name, text
 from stream.resp.codec import Reply
+from stream.resp.option import GRAMMARS
 from stream.service.argument import number
+from stream.service.parameter import COMMANDS
 from stream.service.session import Session
 
 
 async def event(session: Session, args: list[bytes]) -> Reply:
-    """Publish an event; the reply is its place in the topic, partition:offset."""
+    """Publish an event; the reply is its position in the topic, partition:offset."""
     if not 2 <= len(args) <= 5:
-        raise BadRequest("wanted EVENT user item [type] [value] [t]")
-    return _place(await session.service.backend.publish(happened(args, session.service.clock())))
+        raise BadRequest(f"wanted {COMMANDS['EVENT'].syntax}")
+    return _position(await session.service.backend.publish(happened(args, session.service.clock())))
 
 
 async def item(session: Session, args: list[bytes]) -> Reply:
-    """What an item is; with a JSON object of fields, tell it: all of them, `null` for nothing any more."""
+    """Reply with an item's fields; with a JSON object, replace them all, and with `null` remove them."""
     if not 1 <= len(args) <= 2:
-        raise BadRequest("wanted ITEM item [{json}]")
+        raise BadRequest(f"wanted {COMMANDS['ITEM'].syntax}")
     backend, which = session.service.backend, name("item", args[0])
     if len(args) == 1:
         found = backend.item(which)
@@ -34,7 +36,7 @@ async def item(session: Session, args: list[bytes]) -> Reply:
         fields = described(args[1])
     except BadEvent as exc:
         raise BadRequest(f"no description of an item: {exc}") from exc
-    return _place(await backend.describe(which, fields))
+    return _position(await backend.describe(which, fields))
 
 
 async def hide(session: Session, args: list[bytes]) -> Reply:
@@ -48,17 +50,16 @@ async def unhide(session: Session, args: list[bytes]) -> Reply:
 
 
 async def _hidden(session: Session, args: list[bytes], hidden: bool) -> Reply:
-    if len(args) != 1:
-        raise BadRequest(f"wanted {'HIDE' if hidden else 'UNHIDE'} item")
-    backend, which = session.service.backend, name("item", args[0])
+    which: str = GRAMMARS["HIDE" if hidden else "UNHIDE"].read(args)["item"]
+    backend = session.service.backend
     fields = {key: value for key, value in (backend.item(which) or {}).items() if key != "hidden"}
     if hidden:
         fields["hidden"] = True
-    return _place(await backend.describe(which, fields or None))
+    return _position(await backend.describe(which, fields or None))
 
 
-def _place(place: tuple[int, int]) -> str:
-    return f"{place[0]}:{place[1]}"
+def _position(position: tuple[int, int]) -> str:
+    return f"{position[0]}:{position[1]}"
 
 
 def happened(args: list[bytes], now_ms: int) -> Event:

@@ -7,7 +7,7 @@ from stream.resp.codec import Reply
 
 
 def shown(answer: Answer, request: Recommend) -> Reply:
-    """An answer as a list: items, each with its score and its reason after it where they were asked for."""
+    """Return an answer as a flat list: items, each followed by its score and reason where asked for."""
     if not request.with_scores and not request.with_reasons:
         return list(answer.items)
     columns: list[list[str] | list[float]] = [answer.items]

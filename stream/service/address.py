@@ -1,4 +1,4 @@
-"""Who is at the other end of a connection."""
+"""The address of a client: as text, local or not, and TCP keep-alive."""
 
 import asyncio
 import ipaddress
@@ -6,7 +6,7 @@ import socket
 
 
 def peer(transport: asyncio.BaseTransport) -> str:
-    """The other end as it is shown: host:port, or `unix` for a Unix socket."""
+    """The address of the client: host:port, or `unix` for a Unix socket."""
     name = transport.get_extra_info("peername")
     if isinstance(name, tuple):
         return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
@@ -14,7 +14,7 @@ def peer(transport: asyncio.BaseTransport) -> str:
 
 
 def is_local(transport: asyncio.BaseTransport) -> bool:
-    """Whether the other end is on this machine: a loopback address or a Unix socket."""
+    """Whether the client is on this machine: a loopback address or a Unix socket."""
     name = transport.get_extra_info("peername")
     if not isinstance(name, tuple):
         return bool(transport.get_extra_info("socket").family == socket.AF_UNIX)
@@ -32,7 +32,7 @@ def is_loopback(host: str) -> bool:
 
 
 def keep_alive(transport: asyncio.BaseTransport) -> None:
-    """Have the kernel notice an other end that has vanished without a word."""
-    line = transport.get_extra_info("socket")
-    if line is not None and line.family in (socket.AF_INET, socket.AF_INET6):
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    """Turn on TCP keep-alive, so that the kernel notices a client that vanished."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -1,19 +1,27 @@
-"""Words of a request as values; what is wrong with one is said in full, as a person typed it."""
+"""Read the words of a request as values; an error says what came and what was wanted."""
+
+from __future__ import annotations
 
 import math
 import re
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
-from stream.answer.request import MAX_K, Similar, Trending
-from stream.catalogue.filter import UNIT_MS, parse
+from stream.answer.request import MAX_K
+from stream.answer.rule import parse as rule
+from stream.catalogue.filter import parse
 from stream.error import BadRequest
-from stream.event.identifier import short, text
+from stream.event.duration import FOREVER_MS, milliseconds
+from stream.event.identifier import name, short, text
+from stream.service.parameter import Kind
 
 MAX_TIMEOUT_MS = 60_000
-_PLACE = re.compile(rb"(\d{1,9}):(\d{1,18})")
+_POSITION = re.compile(rb"(\d{1,9}):(\d{1,18})")
+
+Reader = Callable[[str, bytes], Any]
 
 
-def count(word: bytes = b"10", *, what: str = "k") -> int:
+def count(what: str, word: bytes) -> int:
     """How many items are wanted."""
     if word.isdigit() and len(word) <= 6 and 1 <= (k := int(word)) <= MAX_K:
         return k
@@ -22,10 +30,7 @@ def count(word: bytes = b"10", *, what: str = "k") -> int:
 
 def number(what: str, word: str) -> float:
     """A finite number."""
-    try:
-        value = float(word)
-    except ValueError:
-        value = math.nan
+    value = _float(word)
     if math.isfinite(value):
         return value
     raise BadRequest(f"{what} is {word[:64]!r}; wanted a finite number")
@@ -33,59 +38,74 @@ def number(what: str, word: str) -> float:
 
 def share(what: str, word: bytes) -> float:
     """A share, 0 to 1."""
-    try:
-        value = float(word)
-    except ValueError:
-        value = math.nan
+    value = _float(word)
     if 0 <= value <= 1:
         return value
     raise BadRequest(f"{what} is {short(word)}; wanted a number from 0 to 1")
 
 
-def place(word: bytes) -> tuple[int, int]:
+def position(what: str, word: bytes) -> tuple[int, int]:
     """The partition and offset of an event."""
-    found = _PLACE.fullmatch(word)
+    found = _POSITION.fullmatch(word)
     if found is None:
-        raise BadRequest(f"AFTER is {short(word)}; wanted partition:offset as EVENT replies it, such as 0:41")
+        raise BadRequest(
+            f"{what} is {short(word)}; wanted partition:offset as EVENT replies it, such as 0:41"
+        )
     return int(found[1]), int(found[2])
 
 
-def timeout(word: bytes) -> int:
+def timeout(what: str, word: bytes) -> int:
     """How many milliseconds to wait at most."""
     if word.isdigit() and len(word) <= 6 and (limit := int(word)) <= MAX_TIMEOUT_MS:
         return limit
-    raise BadRequest(f"TIMEOUT is {short(word)}; wanted milliseconds, 0 to {MAX_TIMEOUT_MS}")
+    raise BadRequest(f"{what} is {short(word)}; wanted milliseconds, 0 to {MAX_TIMEOUT_MS}")
 
 
-_DURATION: Final = re.compile(rb"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhdw])", re.IGNORECASE)
-
-
-LONGEST_MS: Final = 36_500 * UNIT_MS["d"]
-
-
-def half_life(word: bytes, what: str = "HALFLIFE") -> int:
+def half_life(what: str, word: bytes) -> int:
     """A duration such as 30m in milliseconds."""
-    found = _DURATION.fullmatch(word)
-    if found is not None:
-        ms = round(float(found[1]) * UNIT_MS[found[2].decode().lower()])
-        if 1 <= ms <= LONGEST_MS:
-            return ms
-    raise BadRequest(
-        f"{what} is {short(word)}; wanted a duration such as 90s, 30m, 1h, 7d or 4w, at most 36500d"
-    )
+    return milliseconds(what, word.decode(errors="replace"), least=1, most=FOREVER_MS)
 
 
-def category(word: bytes) -> str:
+def category(what: str, word: bytes) -> str:
     """The name of a category."""
-    told = text("CATEGORY", word)
-    if not told:
-        raise BadRequest("CATEGORY is ''; wanted the name of a category")
-    return told
+    given = text(what, word)
+    if not given:
+        raise BadRequest(f"{what} is ''; wanted the name of a category")
+    return given
 
 
-def narrow(request: Similar | Trending, found: dict[bytes, bytes]) -> None:
-    """Take the options that say what items of a list must be."""
-    if b"FILTER" in found:
-        request.filter = parse(text("FILTER", found[b"FILTER"]))
-    if b"CATEGORY" in found:
-        request.category = category(found[b"CATEGORY"])
+READERS: Final[Mapping[Kind, Reader]] = {
+    "user": name,
+    "item": name,
+    "count": count,
+    "filter": lambda what, word: parse(text(what, word)),
+    "category": category,
+    "seen": lambda what, word: rule(text(what, word)),
+    "share": share,
+    "position": position,
+    "timeout": timeout,
+    "duration": half_life,
+}
+
+
+def agree(values: Mapping[str, Any], spelled: Mapping[str, str]) -> None:
+    """Refuse options that do not go together.
+
+    Args:
+        values: What was read, by field.
+        spelled: Field -> the option's name where it was given.
+    """
+    if "timeout_ms" in values and "after" not in values:
+        raise BadRequest(f"{spelled['timeout_ms']} goes with {spelled['after']} partition:offset")
+    if values.get("include_seen") and "seen" in values:
+        raise BadRequest(
+            f"{spelled['include_seen']} lets every item come again; {spelled['seen']} says which ones may not: "
+            "wanted one of them"
+        )
+
+
+def _float(word: str | bytes) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan

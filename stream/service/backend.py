@@ -1,20 +1,20 @@
-"""What the transports ask of a reader."""
+"""The interface that the transports call to answer requests."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from stream.answer.request import Answer, Rank, Recommend, Similar, Trending
-from stream.catalogue.filter import Filter
 from stream.catalogue.record import Value
+from stream.catalogue.syntax import Filter
 from stream.event.event import Event
 
 
 class Backend(Protocol):
-    """What the socket and the HTTP endpoint ask.  Every method but `tick` may raise BadRequest.
+    """What the socket and the HTTP endpoint call.  Every method but `tick` may raise BadRequest.
 
-    `describe` publishes what an item is (None: nothing any more) and answers when it is in force.  `forget` publishes
-    that a user is to be forgotten; once that is applied, `receipt` tells what was removed (see `receipt.RECEIPT`).
+    `describe` publishes an item's fields (None removes them) and returns their offset.  `forget` publishes
+    that a user is to be forgotten; once that is applied, `receipt` returns what was removed (see `receipt.RECEIPT`).
     """
 
     def recommend(self, request: Recommend) -> Answer: ...

@@ -3,7 +3,7 @@
 The request becomes a record of the topic, in the user's partition, so that it is applied like an event: in order, once,
 and again when the topic is replayed.  The reply is a receipt, once it is applied:
 
-    user, place         who, and where the record stands in the topic, partition:offset
+    user, place         who, and the record's position in the topic, partition:offset
     stream_time_ms      events of the user up to this time, the newest heard of so far, are dropped from now on, should
                         they come again
     found               1 when anything was known of the user
@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from stream.resp.codec import Reply
 from stream.service.session import Late, Service
 
 WAIT_MS: Final = 5_000
@@ -27,7 +26,7 @@ NOT_REMOVED: Final = (
     "counts of items, co-watch edges and network weights, which name no user; the topic's own records until its "
     "retention takes them; the file of explicit columns; a salted hash that keeps a replay from bringing the user back"
 )
-Receipt = dict[str, Reply]
+Receipt = dict[str, str | int | list[str]]  # JSON, and a reply of the socket
 
 
 async def erased(service: Service, user: str, wait_ms: int = WAIT_MS) -> Receipt:
@@ -43,30 +42,30 @@ async def erased(service: Service, user: str, wait_ms: int = WAIT_MS) -> Receipt
             f"accepted as {partition}:{offset} and not applied after {wait_ms} ms; it will be, once ingest gets there, "
             "and FORGET may be sent again"
         )
-    told = service.backend.receipt(partition, offset)
-    if told is None:
+    counts = service.backend.receipt(partition, offset)
+    if counts is None:
         raise Late(
             f"{partition}:{offset} is applied; its receipt went to a later one, so FORGET may be sent again"
         )
-    return {"user": user, "place": f"{partition}:{offset}", **_listed(told)}
+    return {"user": user, "place": f"{partition}:{offset}", **_listed(counts)}
 
 
-def _listed(told: dict[str, int]) -> Receipt:
+def _listed(counts: dict[str, int]) -> Receipt:
     """A receipt of the writer in words."""
     kinds = {
-        "history": f"a history of {told['history']} items with their counts and times",
-        "seen": f"a list of {told['seen']} items had",
-        "events": f"counts of {told['events']} events",
+        "history": f"a history of {counts['history']} items with their counts and times",
+        "seen": f"a list of {counts['seen']} items had",
+        "events": f"counts of {counts['events']} events",
         "memory": "what was learned of the user",
     }
-    removed = [words for field, words in kinds.items() if told[field]]
+    removed = [words for field, words in kinds.items() if counts[field]]
     return {
-        "stream_time_ms": told["t"],
-        "found": told["found"],
-        "history_items": told["history"],
-        "seen_items": told["seen"],
-        "events": told["events"],
-        "memory": told["memory"],
-        "removed": [*removed, "the id"] if told["found"] else [],
+        "stream_time_ms": counts["t"],
+        "found": counts["found"],
+        "history_items": counts["history"],
+        "seen_items": counts["seen"],
+        "events": counts["events"],
+        "memory": counts["memory"],
+        "removed": [*removed, "the id"] if counts["found"] else [],
         "not_removed": NOT_REMOVED,
     }

@@ -1,4 +1,4 @@
-"""What is known of a service and of each client that talks to it; plain values, no socket."""
+"""State of the service and of each client session; plain values, no socket."""
 
 import asyncio
 import hmac
@@ -69,13 +69,13 @@ class Service:
         self.numbers = itertools.count(1)
 
     def leave(self, client: Client) -> None:
-        """A client has gone."""
+        """Remove a client that has disconnected."""
         self.clients.discard(client)
         if not self.clients:
             self.empty.set()
 
     async def drain(self, grace_s: float) -> None:
-        """Let every client have the replies that are under way, for so long at most, and hang up."""
+        """Send the replies under way, for `grace_s` at most, and hang up on every client."""
         self.empty.clear()
         for client in list(self.clients):
             client.finish()
@@ -112,7 +112,7 @@ class Service:
 
 
 class Session:
-    """One client, from connecting to hanging up.
+    """The state of one client, from connecting to hanging up.
 
     `wait_s` is set by a command that waited for an event: seconds that are not its own work.
     """

@@ -1,4 +1,4 @@
-"""Waiting until an event is applied, without keeping anybody else waiting."""
+"""Wait until an event is applied, without blocking other requests."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,7 +7,7 @@ LOOK_S = 0.001  # how often to look while somebody waits
 
 
 class Waiting:
-    """Those who wait for events; nothing runs while nobody does.
+    """Requests that wait for offsets; polls only while there are any.
 
     Args:
         applied: Partition -> the next offset that is not applied yet.

@@ -57,7 +57,7 @@ TABLE = {
     "stream/resp": Rule("service answer catalogue event metric error", "", "msgspec structlog"),
     "stream/http": Rule("service answer catalogue event metric error", "", "h11 msgspec structlog"),
     "stream/server": Rule("resp http service metric", "", "uvloop structlog"),
-    "deploy/config": Rule("", "state/record stream/answer stream/generation tgn/inference", "msgspec"),
+    "deploy/config": Rule("", "state/record stream/event stream/answer stream/generation tgn/inference", "msgspec"),
     "deploy/terminal": Rule("", "", "rich"),
     "deploy/client": Rule("config", "", "redis msgspec"),
     "deploy/chart": Rule("config", "", "matplotlib numpy"),
@@ -74,7 +74,7 @@ TABLE = {
         "stream state tgn",
         "torch torch_geometric numba numpy msgspec",
     ),
-    "deploy/cli": Rule("*", "stream/error stream/service state/error", "typer"),
+    "deploy/cli": Rule("*", "stream/error stream/event stream/service state/error", "typer"),
     "deploy/main": Rule("*", "stream/error state/error", "typer"),
 }  # fmt: skip
 ONE_FILE = {  # a package that a room keeps behind a single file

@@ -126,7 +126,7 @@ def test_a_list_to_rank_comes_back_in_order(
     assert found == [{"rank": 1, "item": "b", "score": 0.5}, {"rank": 2, "item": "a", "score": 0}]
 
 
-HELLO = b"%0\r\n"
+HELLO = b"%1\r\n$5\r\nproto\r\n:3\r\n"
 FIELDS = b"%4\r\n$5\r\ntitle\r\n$4\r\n1984\r\n$5\r\nprice\r\n,4.5\r\n$4\r\ntags\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n$6\r\nhidden\r\n#t\r\n"
 
 

@@ -9,15 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.catalogue.catalogue import MASKS, MAX_COLUMNS, MINUTE_MS, Catalogue
-from stream.catalogue.filter import (
-    Group,
-    Not,
-    Span,
-    Term,
-    parse,
-)
+from stream.catalogue.filter import parse
 from stream.catalogue.record import decode
+from stream.catalogue.syntax import Group, Not, Term
 from stream.error import BadEvent
+from stream.event.duration import Duration
 from stream.event.event import REASONS
 from stream.ingest.item import hides
 
@@ -53,7 +49,7 @@ def holds(node, item):
 
 
 def compare(node, found):
-    values = [float(value) if isinstance(value, Span | bool) else value for value in node.values]
+    values = [float(value) if isinstance(value, Duration | bool) else value for value in node.values]
     values = [value for value in values if isinstance(value, str) == isinstance(found, str)]
     if found is None or not values:
         return False
@@ -82,7 +78,7 @@ _item = st.none() | st.fixed_dictionaries(
 )
 _field = st.sampled_from(["a", "b", "category", "categories", "none"])
 _value = (_number.map(float) | _text | st.booleans()).map(lambda value: (value,))
-_span = st.builds(Span, st.integers(-2, 20).map(float), st.just("d")).map(lambda value: (value,))
+_span = st.builds(Duration, st.integers(-2, 20).map(float), st.just("d")).map(lambda value: (value,))
 _term = (
     st.builds(Term, _field, st.sampled_from(sorted(ORDER)), _value)
     | st.builds(

@@ -6,27 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.catalogue.filter import (
-    MAX_CHARACTERS,
-    MAX_NESTING,
-    MAX_TERMS,
-    ORDER,
-    UNIT_MS,
-    Group,
-    Not,
-    Span,
-    Term,
-    moment,
-    parse,
-)
+from stream.catalogue.filter import MAX_CHARACTERS, MAX_NESTING, MAX_TERMS, parse
+from stream.catalogue.syntax import ORDER, Group, Not, Term, moment
 from stream.error import BadRequest
+from stream.event.duration import UNIT_MS, Duration
 
 _number = st.floats(allow_nan=False, allow_infinity=False).map(lambda x: x + 0.0) | st.integers(-99, 99).map(
     float
 )
 _text = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n\t\\\"'"), max_size=12)
 _value = _number | _text | st.booleans()
-_span = st.builds(Span, st.sampled_from([0.0, 1.0, 1.5, 90.0, -2.0]), st.sampled_from(sorted(UNIT_MS)))
+_span = st.builds(Duration, st.sampled_from([0.0, 1.0, 1.5, 90.0, -2.0]), st.sampled_from(sorted(UNIT_MS)))
 _field = st.from_regex(r"[a-z_][a-z0-9_]{0,6}", fullmatch=True).filter(
     lambda word: word not in ("and", "or", "not", "age", "created")
 )

@@ -131,13 +131,16 @@ def test_redis_cli_asks_as_a_person_would() -> None:
 @pytest.mark.parametrize(
     ("request_", "wanted"),
     [
-        ("RECOMMEND", "wanted RECOMMEND user [k] [options]"),
+        (
+            "RECOMMEND",
+            "wanted RECOMMEND user [k] [WITHSCORES] [WITHREASONS] [INCLUDESEEN] [SEEN rule] [EXCLUDE n item …]",
+        ),
         ("RECOMMEND u 0", "k is '0'; wanted a whole number from 1 to 1000"),
         ("RECOMMEND u 1001", "k is '1001'; wanted"),
         ("RECOMMEND u -3", "k is '-3'; wanted"),
         ("RECOMMEND u 1.5", "k is '1.5'; wanted"),
         ("RECOMMEND u 99999999999999999999", "wanted a whole number"),
-        ("RECOMMEND u ten", "'ten' is no option here; wanted [k] and, each once, of WITHSCORES, WITHREASONS"),
+        ("RECOMMEND u ten", "'ten' is no option here; wanted RECOMMEND user [k] [WITHSCORES]"),
         ("RECOMMEND u 3 WITHPRICES", "'WITHPRICES' is no option here"),
         ("RECOMMEND u 3 EXCLUDE", "EXCLUDE ''; wanted how many items follow"),
         ("RECOMMEND u 3 EXCLUDE 2 a", "EXCLUDE '2'; wanted how many items follow"),

@@ -51,7 +51,7 @@ def test_over_http_the_same_is_asked() -> None:
     ("request_", "wanted"),
     [
         ("SIMILAR", "wanted SIMILAR item [k] [ALLTIME]"),
-        ("SIMILAR i1 ALLTIME alltime", "'alltime' is no option here; wanted SIMILAR item [k]"),
+        ("SIMILAR i1 CATEGORY a category b", "'category' is no option here; wanted SIMILAR item [k]"),
         ("SIMILAR i1 CATEGORY", "CATEGORY is ''; wanted the name of a category"),
         ("SIMILAR i1 FILTER 'price <'", "FILTER at 8: expected a value"),
         ("SIMILAR i1 0", "k is '0'; wanted a whole number from 1 to 1000"),

@@ -1,0 +1,60 @@
+"""Render the reference of commands as Markdown: `python -m deploy.cli.reference > deploy/docs/commands.md`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from stream.service.parameter import TABLE, Command, Parameter
+
+INTRODUCTION: Final = """\
+# Commands
+
+Every command is asked on the socket with any Redis client, with `riverwalk query`, and most over HTTP, which replies
+in JSON:
+
+    redis-cli -p 7878 RECOMMEND ann 5 WITHSCORES FILTER 'price < 5'
+    riverwalk query recommend ann -k 5 --filter 'price < 5'
+    curl 'http://127.0.0.1:7879/recommend/ann?k=5&filter=price%3C5'
+
+On the socket, words are taken in any case, options in any order after the arguments, and one with a value once. A
+list of items ends where the rest of the words reads as options. Over HTTP, several items are separated by commas, and a
+switch is `true` or `false`; scores are always in the reply, reasons unless `reasons=false`. `riverwalk query` always
+shows both. A duration is a number and one of `s m h d w`, such as `90s`, `1.5h` or `7d`.
+"""
+
+
+def markdown() -> str:
+    """Return the reference: for each command what it does, its syntax, and a table of what it takes."""
+    return "\n".join([INTRODUCTION, *(_section(command) for command in TABLE)])
+
+
+def _section(command: Command) -> str:
+    lines = [f"## {command.name}", "", command.summary, "", f"    {command.syntax}"]
+    method, _, path = command.path.rpartition(" ")
+    if path:
+        lines.append(f"    {method or 'GET'} {path}")
+    arguments = " ".join(_on_command_line(one) for one in command.arguments if not one.flag)
+    lines += [f"    riverwalk query {command.name.lower()} {arguments}".rstrip(), ""]
+    lines += ["| socket | HTTP | CLI | meaning | default |", "|---|---|---|---|---|"]
+    lines += [_row(command, one) for one in (*command.arguments, *command.options)]
+    return "\n".join([*lines, ""])
+
+
+def _row(command: Command, one: Parameter) -> str:
+    socket = f"{one.word} {f'n {one.metavar} …' if one.many and one.word else one.metavar}".strip()
+    http = f"`{one.http}=`" if one.http else "always" if one.word and command.path else ""
+    if not one.word and one.required and not one.http and command.path:
+        http = "in the path"
+    cli = f"`{one.flag}`" if one.flag else "always" if one.word else "argument"
+    default = one.default or ("required" if one.required else "")
+    return f"| `{socket}` | {http} | {cli} | {one.help.replace('|', chr(92) + '|')} | {default} |"
+
+
+def _on_command_line(one: Parameter) -> str:
+    word = one.metavar.strip("{}").upper()
+    word = f"{word}…" if one.many else word
+    return word if one.required else f"[{word}]"
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")
