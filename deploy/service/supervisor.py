@@ -43,7 +43,7 @@ class Broker(Protocol):
         """End it, and with it every event it keeps."""
 
 
-class Service:
+class Supervisor:
     """An instance and its processes.
 
     Args:
@@ -111,7 +111,7 @@ class Service:
         if self._failure is not None:
             raise self._failure
 
-    def __enter__(self) -> "Service":
+    def __enter__(self) -> "Supervisor":
         self.start()
         return self
 
@@ -230,7 +230,7 @@ class Service:
 
 def run(config: Config, say: Callable[[str], None], worker: Sequence[str] = WORKER) -> None:
     """`riverwalk serve`: an instance until SIGTERM, Ctrl-C or an error; raises the error."""
-    service = Service(config, say=say, worker=worker)
+    service = Supervisor(config, say=say, worker=worker)
 
     def end(*_: Any) -> None:
         # A handler may interrupt a wait that holds a lock, so it only rings the bell.
