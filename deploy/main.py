@@ -5,12 +5,14 @@ Exit status: 0 done, 1 it went wrong while running, 2 the command or the configu
 
 import os
 import sys
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from deploy.cli import evaluate, query, train
+from deploy.cli.example import add_examples
 from deploy.cli.option import (
     File,
     Folder,
@@ -48,7 +50,8 @@ app.add_typer(query.app, name="query")
 app.add_typer(config_app, name="config")
 app.add_typer(kafka_app, name="kafka")
 
-Data = Annotated[str | None, typer.Argument(help="A file, a folder, or the name of a data set.")]
+DATA = "A file, a folder, or a data set: online-retail (default), ml-100k, jodie-wikipedia, ciao, generated."
+Data = Annotated[str | None, typer.Argument(help=DATA)]
 Described = Annotated[
     Path | None,
     typer.Option("--items", help="What items are, csv or JSON lines. Default: what lies beside the events."),
@@ -57,6 +60,21 @@ Limit = Annotated[int | None, typer.Option(min=1, help="Stop after so many event
 Place = Annotated[Path, typer.Option("--folder", help="The folder of the broker.")]
 KAFKA_FOLDER = Path(".kafka")
 SPEEDS = "5000/s, 60s (all in that time), 100x (of their own time), or max."
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"riverwalk {installed('riverwalk')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
 
 
 @app.command()
@@ -88,9 +106,7 @@ def serve(
 
 @app.command()
 def demo(
-    data: Annotated[
-        str | None, typer.Option("--data", help="A file, a folder, or the name of a data set.")
-    ] = None,
+    data: Annotated[str | None, typer.Option("--data", help=DATA)] = None,
     speed: Annotated[str | None, typer.Option(help=f"{SPEEDS} Default: 60s.")] = None,
     ends: Annotated[str | None, typer.Option("--for", help="End by itself after, for example, 60s.")] = None,
     user: Annotated[str | None, typer.Option("--user", help="The user to follow.")] = None,
@@ -199,13 +215,10 @@ def bench(
 @app.command()
 def version(json: Json = False) -> None:
     """Print the version."""
-    from importlib.metadata import version as installed
-
-    number = installed("riverwalk")
     if json:
-        show({"version": number, "python": sys.version.split()[0]}, True)
+        show({"version": installed("riverwalk"), "python": sys.version.split()[0]}, True)
     else:
-        print(f"riverwalk {number}")
+        _print_version(True)
 
 
 @config_app.command("show")
@@ -249,6 +262,9 @@ def kafka_stop(folder: Place = KAFKA_FOLDER) -> None:
     print("stopped" if body.stop(folder) else "it was not running")
 
 
+add_examples(app)
+
+
 def _produce(config: Config, data: str | None, speed: str, limit: int | None, items: Path | None) -> None:
     if not config.kafka.address:
         raise BadConfig("no broker is named: --kafka host:port, as `riverwalk serve` prints it")
@@ -258,7 +274,7 @@ def _produce(config: Config, data: str | None, speed: str, limit: int | None, it
 
 
 def main() -> None:
-    """The entry point: one clear line for what the operator can mend, a traceback for what is our mistake."""
+    """The entry point: one clear line for what the operator can fix, a traceback for what is our mistake."""
     kernel.keep()
     try:
         app()
