@@ -1,4 +1,4 @@
-"""Settings of the rooms from the configuration."""
+"""Settings of the other packages, made from the configuration."""
 
 from __future__ import annotations
 

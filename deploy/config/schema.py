@@ -1,4 +1,4 @@
-"""What an operator can set: one frozen struct in sections, every key with its default and its bounds.
+"""Configuration schema: one frozen struct in sections, every key with its default and bounds.
 
 `deploy/config/loader.py` fills it from flags, environment and file. Units are in the names. Where a room keeps its
 settings as a struct, that struct is the section.

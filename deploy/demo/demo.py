@@ -1,4 +1,4 @@
-"""The main job, to watch: a whole instance starts, events arrive, recommendations change.
+"""`riverwalk demo`: a whole instance starts, events arrive, recommendations change on the screen.
 
     find events → start broker, ingest, serve → produce in the background, what items are first → show → keep serving
 
@@ -71,7 +71,7 @@ def run(
         items: The file that says what the items are; what lies beside the events when left out.
         speed: See `deploy/produce/speed.py`; the whole set in about a minute when left out.
         for_seconds: End by itself so long after the first event.
-        user: Whom to follow; a lively one when left out.
+        user: The user to follow; the most steadily active one when left out.
         plain: Lines instead of a screen; lines are also what a file or a pipe gets.
         svg: Where to write the last picture, for a page.
     """
@@ -117,9 +117,9 @@ class Show:
     Args:
         config: Of the running instance.
         total: How many events it has.
-        follow: Whom to follow.
+        follow: The followed user.
         speed: Of production.
-        ahead: How many events production may be ahead of consumption; 0 when the broker forgets nothing.
+        ahead: How many events production may be ahead of consumption; 0 when the broker keeps everything.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class Show:
         self.canary.start()
 
     def snapshot(self) -> screen.Snapshot:
-        """The state of things now; asks the instance."""
+        """Return what is shown now, read from the instance."""
         reading = self.gauge.read()
         if reading is not None:
             self._reading = reading

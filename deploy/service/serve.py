@@ -1,4 +1,4 @@
-"""The serving process: answer requests until it is told to stop."""
+"""The serving process: answer requests until SIGTERM."""
 
 from __future__ import annotations
 

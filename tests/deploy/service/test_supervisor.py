@@ -22,7 +22,7 @@ from deploy.config.schema import (
     State,
     encode,
 )
-from deploy.service.child import Patience
+from deploy.service.child import Backoff
 from deploy.service.folder import METRIC
 from deploy.service.supervisor import DRAIN_S, BadService, Supervisor
 from state.error import BadStore
@@ -46,7 +46,7 @@ class Instance:
     def __init__(self, config: Config) -> None:
         self.lines: queue.Queue[str] = queue.Queue()
         self.service = Supervisor(
-            config, say=self.lines.put, worker=child.COMMAND, patience=lambda: Patience(0.05, 0.2, 60.0, 3)
+            config, say=self.lines.put, worker=child.COMMAND, backoff=lambda: Backoff(0.05, 0.2, 60.0, 3)
         )
 
     def until(self, pattern: str) -> re.Match[str]:
