@@ -5,25 +5,16 @@ Exit status: 0 done, 1 it went wrong while running, 2 the command or the configu
 
 import os
 import sys
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from deploy.cli import evaluate, query, train
-from deploy.cli.option import (
-    File,
-    Folder,
-    Host,
-    HttpPort,
-    Json,
-    Kafka,
-    Port,
-    Set,
-    Topic,
-    duration,
-    settings,
-)
+from deploy.cli.configured import configured
+from deploy.cli.example import add_examples
+from deploy.cli.option import File, Json, Set, duration, settings
 from deploy.client.client import BadAnswer
 from deploy.config.schema import BadConfig, Config
 from deploy.service import kernel
@@ -48,7 +39,8 @@ app.add_typer(query.app, name="query")
 app.add_typer(config_app, name="config")
 app.add_typer(kafka_app, name="kafka")
 
-Data = Annotated[str | None, typer.Argument(help="A file, a folder, or the name of a data set.")]
+DATA = "A file, a folder, or a data set: online-retail (default), ml-100k, jodie-wikipedia, ciao, generated."
+Data = Annotated[str | None, typer.Argument(help=DATA)]
 Described = Annotated[
     Path | None,
     typer.Option("--items", help="What items are, csv or JSON lines. Default: what lies beside the events."),
@@ -59,97 +51,75 @@ KAFKA_FOLDER = Path(".kafka")
 SPEEDS = "5000/s, 60s (all in that time), 100x (of their own time), or max."
 
 
-@app.command()
-def serve(
-    config: File = None,
-    kafka: Kafka = None,
-    topic: Topic = None,
-    state: Folder = None,
-    host: Host = None,
-    port: Port = None,
-    http_port: HttpPort = None,
-    set: Set = None,
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"riverwalk {installed('riverwalk')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
+    """Take the options that stand before a command."""
+
+
+SERVED = ("kafka.address", "kafka.topic", "state.folder", "serve.port", "serve.http_port")
+
+
+@app.command()
+@configured(*SERVED[:3], "serve.host", *SERVED[3:])
+def serve(config: Config) -> None:
     """Consume events, learn, keep state and answer, until Ctrl-C or SIGTERM."""
     from deploy.service import supervisor
 
-    loaded = settings(
-        config,
-        set,
-        kafka__address=kafka,
-        kafka__topic=topic,
-        state__folder=state,
-        serve__host=host,
-        serve__port=port,
-        serve__http_port=http_port,
-    )
-    supervisor.run(loaded.config, lambda line: print(line, flush=True))
+    supervisor.run(config, lambda line: print(line, flush=True))
 
 
 @app.command()
+@configured(*SERVED)
 def demo(
-    data: Annotated[
-        str | None, typer.Option("--data", help="A file, a folder, or the name of a data set.")
-    ] = None,
+    config: Config,
+    data: Annotated[str | None, typer.Option("--data", help=DATA)] = None,
     speed: Annotated[str | None, typer.Option(help=f"{SPEEDS} Default: 60s.")] = None,
     ends: Annotated[str | None, typer.Option("--for", help="End by itself after, for example, 60s.")] = None,
     user: Annotated[str | None, typer.Option("--user", help="The user to follow.")] = None,
     items: Described = None,
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines instead of the live screen.")] = False,
-    config: File = None,
-    kafka: Kafka = None,
-    topic: Topic = None,
-    state: Folder = None,
-    port: Port = None,
-    http_port: HttpPort = None,
-    set: Set = None,
 ) -> None:
     """Watch recommendations change as real events arrive."""
     seconds = duration(ends)
     from deploy.demo import demo as body
 
-    loaded = settings(
-        config,
-        set,
-        kafka__address=kafka,
-        kafka__topic=topic,
-        state__folder=state,
-        serve__port=port,
-        serve__http_port=http_port,
-    )
-    body.run(loaded.config, data=data, items=items, speed=speed, for_seconds=seconds, user=user, plain=plain)
+    body.run(config, data=data, items=items, speed=speed, for_seconds=seconds, user=user, plain=plain)
 
 
 @app.command()
+@configured("kafka.address", "kafka.topic")
 def produce(
+    config: Config,
     data: Data = None,
     speed: Annotated[str, typer.Option(help=SPEEDS)] = "max",
     limit: Limit = None,
     items: Described = None,
-    kafka: Kafka = None,
-    topic: Topic = None,
-    config: File = None,
-    set: Set = None,
 ) -> None:
     """Send what items are and the events of a file to their topics, events in the order of their time."""
-    loaded = settings(config, set, kafka__address=kafka, kafka__topic=topic)
-    _produce(loaded.config, data, speed, limit, items)
+    _produce(config, data, speed, limit, items)
 
 
 @app.command()
+@configured("kafka.address", "kafka.topic")
 def replay(
+    config: Config,
     data: Data = None,
     speed: Annotated[float, typer.Option(min=0.001, help="So many times faster than it happened.")] = 1.0,
     limit: Limit = None,
     items: Described = None,
-    kafka: Kafka = None,
-    topic: Topic = None,
-    config: File = None,
-    set: Set = None,
 ) -> None:
     """Send what items are, then the events of a file with the pauses they had when they happened."""
-    loaded = settings(config, set, kafka__address=kafka, kafka__topic=topic)
-    _produce(loaded.config, data, f"{speed:.9g}x", limit, items)
+    _produce(config, data, f"{speed:.9g}x", limit, items)
 
 
 app.command("train")(train.command)
@@ -157,55 +127,36 @@ app.command()(evaluate.evaluate)
 
 
 @app.command()
-def doctor(
-    json: Json = False,
-    config: File = None,
-    kafka: Kafka = None,
-    state: Folder = None,
-    port: Port = None,
-    http_port: HttpPort = None,
-    set: Set = None,
-) -> None:
+@configured("kafka.address", *SERVED[2:])
+def doctor(config: Config, json: Json = False) -> None:
     """Check whether this machine and this configuration are fit to run; status 1 when something is broken."""
     from deploy import doctor as body
 
-    loaded = settings(
-        config,
-        set,
-        kafka__address=kafka,
-        state__folder=state,
-        serve__port=port,
-        serve__http_port=http_port,
-    )
-    if not body.report(body.examine(loaded.config), json):
+    if not body.report(body.examine(config), json):
         raise typer.Exit(1)
 
 
 @app.command()
+@configured("kafka.address")
 def bench(
+    config: Config,
     name: Annotated[str, typer.Argument(help="What to measure, for example ingest or serve.")],
     plot: Annotated[str | None, typer.Option(metavar="FILE.svg", help="Draw the figures (aging).")] = None,
     json: Json = False,
-    config: File = None,
-    kafka: Kafka = None,
-    set: Set = None,
 ) -> None:
     """Measure this machine: a figure with its unit, and a peer measured in the same run."""
     from deploy.bench import bench as body
 
-    show(body.run(name, settings(config, set, kafka__address=kafka).config, plot), json)
+    show(body.run(name, config, plot), json)
 
 
 @app.command()
 def version(json: Json = False) -> None:
     """Print the version."""
-    from importlib.metadata import version as installed
-
-    number = installed("riverwalk")
     if json:
-        show({"version": number, "python": sys.version.split()[0]}, True)
+        show({"version": installed("riverwalk"), "python": sys.version.split()[0]}, True)
     else:
-        print(f"riverwalk {number}")
+        _print_version(True)
 
 
 @config_app.command("show")
@@ -249,6 +200,9 @@ def kafka_stop(folder: Place = KAFKA_FOLDER) -> None:
     print("stopped" if body.stop(folder) else "it was not running")
 
 
+add_examples(app)
+
+
 def _produce(config: Config, data: str | None, speed: str, limit: int | None, items: Path | None) -> None:
     if not config.kafka.address:
         raise BadConfig("no broker is named: --kafka host:port, as `riverwalk serve` prints it")
@@ -258,7 +212,7 @@ def _produce(config: Config, data: str | None, speed: str, limit: int | None, it
 
 
 def main() -> None:
-    """The entry point: one clear line for what the operator can mend, a traceback for what is our mistake."""
+    """The entry point: one clear line for what the operator can fix, a traceback for what is our mistake."""
     kernel.keep()
     try:
         app()

@@ -1,7 +1,7 @@
-"""Metrics of one instance, all its processes together.
+"""Prometheus metrics of one instance, all its processes together.
 
-Each process writes its figures into files of one folder (prometheus_client's multiprocess mode); `page` adds
-them up, so that `/metrics` of the serving process shows the writer's figures too.  `setup` comes first: the
+Each process writes its metrics into files of one folder (prometheus_client's multiprocess mode); `page` adds
+them up, so that `/metrics` of the serving process shows the writer's too.  `setup` comes first: the
 library reads the folder's name from the environment when a metric is made.  Before `setup`, nothing is counted.
 
 Requests are counted in plain numbers and reach the metrics when `flush` is called, some times a second: a request
@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +23,9 @@ SECONDS: Final = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
     *(30.0, 60.0),
 )
+BOUNDS: Final = (*(str(bound) for bound in SECONDS), "+Inf")
+PART: Final = "part"
+SUM: Final = "sum"
 _metrics: dict[str, Any] = {}
 _tallies: dict[tuple[str, str], _Tally] = {}
 
@@ -34,10 +39,71 @@ class _Tally:
         self.clear()
 
     def clear(self) -> None:
-        """Begin again at nothing."""
+        """Set everything to 0."""
         self.count = 0
         self.total = 0.0  # seconds
         self.buckets = [0] * (len(SECONDS) + 1)
+
+
+class _Histogram:
+    """A histogram that takes many values at once, which the library's does not.
+
+    It is kept as a counter with a label more: a bucket's upper bound, or `sum` for the sum of the values.  `_Page`
+    shows it as the histogram it is.
+    """
+
+    def __init__(self, name: str, text: str, *labels: str) -> None:
+        from prometheus_client import Counter
+
+        self._counter = Counter(f"riverwalk_{name}", text, [*labels, PART])
+        self._parts: dict[tuple[str, ...], list[Any]] = {}
+        if not labels:
+            self._of(())  # to be seen while it is empty
+
+    def add(self, buckets: list[int], total: float, *labels: str) -> None:
+        """Add values: how many fell into each bucket, and their sum."""
+        *counters, total_counter = self._of(labels)
+        for counter, count in zip(counters, buckets, strict=True):
+            if count:
+                counter.inc(count)
+        total_counter.inc(total)
+
+    def _of(self, labels: tuple[str, ...]) -> list[Any]:
+        if labels not in self._parts:
+            self._parts[labels] = [self._counter.labels(*labels, part) for part in (*BOUNDS, SUM)]
+        return self._parts[labels]
+
+
+class _Page:
+    """Collect what another collector does, with the counters of each `_Histogram` as a histogram."""
+
+    def __init__(self, collector: Any) -> None:
+        self._collector = collector
+
+    def collect(self) -> Iterator[Any]:
+        """Yield every metric."""
+        for metric in self._collector.collect():
+            kept = any(PART in sample.labels for sample in metric.samples)
+            yield _family(metric) if kept else metric
+
+
+def _family(metric: Any) -> Any:
+    """Return the histogram that a counter with bounds as labels stands for."""
+    from prometheus_client.core import HistogramMetricFamily
+
+    series: dict[tuple[str, ...], dict[str, float]] = {}
+    names: list[str] = []
+    for sample in metric.samples:
+        if sample.name.endswith("_total"):
+            labels = dict(sample.labels)
+            part = labels.pop(PART)
+            names = sorted(labels)
+            series.setdefault(tuple(labels[name] for name in names), {})[part] = sample.value
+    family = HistogramMetricFamily(metric.name, metric.documentation, labels=names)
+    for values, parts in series.items():
+        counts = accumulate(parts[bound] for bound in BOUNDS)
+        family.add_metric(values, list(zip(BOUNDS, counts, strict=True)), parts[SUM])
+    return family
 
 
 def setup(folder: Path | None) -> None:
@@ -88,24 +154,24 @@ def setup(folder: Path | None) -> None:
     gauge("table_rows", "Rows in use", "table")
     gauge("table_bytes", "Bytes of the rows in use", "table")
     histogram("batch_seconds", "Seconds a batch takes, by step", "step")
-    histogram("freshness_seconds", "Seconds from an event being produced to its being visible in answers")
-    histogram("request_seconds", "Seconds a request takes, without its waiting for an event", "command")
-
-
-def clear(folder: Path) -> None:
-    """Forget the figures of an earlier life of the instance; no process of it may be alive."""
-    for file in folder.glob("*.db"):
-        file.unlink(missing_ok=True)
+    _metrics["freshness_seconds"] = _Histogram(
+        "freshness_seconds", "Seconds from an event being produced to its being visible in answers"
+    )
+    _metrics["request_seconds"] = _Histogram(
+        "request_seconds", "Seconds a request takes, without its waiting for an event", "command"
+    )
 
 
 def page() -> bytes:
-    """Return all figures in Prometheus' text format."""
+    """Return all metrics in Prometheus' text format."""
     from prometheus_client import REGISTRY, CollectorRegistry, generate_latest, multiprocess
 
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return generate_latest(REGISTRY)
+        shown: Any = _Page(REGISTRY)
+    else:
+        shown = _Page(multiprocess.MultiProcessCollector(None))  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    registry.register(shown)
     return generate_latest(registry)
 
 
@@ -121,8 +187,8 @@ def rejected(reason: str, count: int = 1) -> None:
         _metrics["rejected"].labels(reason).inc(count)
 
 
-def let_go(table: str, count: int) -> None:
-    """Count rows that were let go for others."""
+def evicted(table: str, count: int) -> None:
+    """Count rows that were evicted for others."""
     if _metrics:
         _metrics["rows_let_go"].labels(table).inc(count)
 
@@ -148,19 +214,8 @@ def flush() -> None:
     for (command, result), tally in _tallies.items():
         if tally.count:
             _metrics["requests"].labels(command, result).inc(tally.count)
-            _observe(_metrics["request_seconds"].labels(command), tally.buckets, tally.total)
+            _metrics["request_seconds"].add(tally.buckets, tally.total, command)
             tally.clear()
-
-
-def _observe(histogram: Any, buckets: list[int], total: float) -> None:
-    """Add many values to a histogram: how many fell into each bucket, and their sum.
-
-    The library takes one value at a time; what this does instead is what its own `observe` does, many times over.
-    """
-    for bucket, count in zip(histogram._buckets, buckets, strict=True):
-        if count:
-            bucket.inc(count)
-    histogram._sum.inc(total)
 
 
 def ingest_restart() -> None:
@@ -191,9 +246,9 @@ def freshness(seconds: float | np.ndarray) -> None:
     """Note how long an event, or each of a batch, took from being produced to being visible."""
     if _metrics:
         values = np.atleast_1d(np.asarray(seconds, np.float64))
-        places = np.searchsorted(SECONDS, values)
-        counts = np.bincount(places, minlength=len(SECONDS) + 1).tolist()
-        _observe(_metrics["freshness_seconds"], counts, float(values.sum()))
+        buckets = np.searchsorted(SECONDS, values)
+        counts = np.bincount(buckets, minlength=len(SECONDS) + 1).tolist()
+        _metrics["freshness_seconds"].add(counts, float(values.sum()))
 
 
 def lag(count: int) -> None:

@@ -68,7 +68,7 @@ def run(config: Config, picture: str | None = None) -> dict[str, Any]:
 
 def settings(graph: GraphSettings) -> dict[str, GraphSettings]:
     """Return the graph's settings with aging and decay, and without one of them or both."""
-    still = replace(graph, edge_half_life=NEVER)
+    still = replace(graph, half_life_paces=NEVER)
     both = (graph, replace(graph, aging_share=0.0), still, replace(still, aging_share=0.0))
     return dict(zip(NAMES, both, strict=True))
 

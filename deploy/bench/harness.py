@@ -19,7 +19,7 @@ from deploy.client.client import Client
 from deploy.client.gauge import fields
 from deploy.config.schema import BadConfig, Config
 from deploy.data.synthetic import columns
-from deploy.service.supervisor import Service
+from deploy.service.supervisor import Supervisor
 from stream.event.event import Event, encode
 from stream.file.event import Columns
 from stream.kafka.sink import Sink
@@ -46,9 +46,9 @@ def prepared(config: Config, place: Path) -> Config:
 
 
 @contextmanager
-def instance(config: Config, log: IO[bytes]) -> Iterator[Service]:
+def instance(config: Config, log: IO[bytes]) -> Iterator[Supervisor]:
     """Run an instance; what it says goes to the log."""
-    with Service(config, say=lambda line: None, log=log) as service:
+    with Supervisor(config, say=lambda line: None, log=log) as service:
         yield service
 
 
@@ -121,7 +121,7 @@ def steps(config: Config) -> dict[str, float]:
     return {step: round(float(seconds), 2) for step, seconds in found}
 
 
-def paced(service: Service, client: Client) -> Sink:
+def paced(service: Supervisor, client: Client) -> Sink:
     """Return a producer to an instance's embedded broker that is not further ahead than the broker keeps."""
     kafka = service.config.kafka
     return Sink(

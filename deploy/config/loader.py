@@ -1,4 +1,4 @@
-"""Where a configuration comes from: flag over environment over file over default.
+"""Load the configuration: flag over environment over file over default.
 
 Every setting has a dotted name, `serve.port`. The same setting is `RIVERWALK_SERVE_PORT` in the environment
 and `port` under `[serve]` in `riverwalk.toml`. A name nobody knows is an error with the nearest known one.

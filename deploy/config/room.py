@@ -1,6 +1,8 @@
-"""Settings of the rooms from the configuration."""
+"""Settings of the other packages, made from the configuration."""
 
 from __future__ import annotations
+
+import msgspec
 
 from deploy.config.schema import Config
 from state.record.setting import GraphSettings
@@ -10,21 +12,7 @@ from tgn.inference.layout import TgnSettings
 
 def graph_settings(config: Config) -> GraphSettings:
     """Return how counts decay and edges live."""
-    graph = config.graph
-    return GraphSettings(
-        pace_seconds=config.decay.pace_seconds,
-        half_lives=config.decay.half_lives,
-        edge_half_life=graph.half_life_paces,
-        window_hours=graph.window_hours,
-        aging_month_days=graph.aging_month_days,
-        aging_share=graph.aging_share,
-        aging_every_days=graph.aging_every_days,
-        steps=graph.walk_steps,
-        restart=graph.walk_restart,
-        seeds=graph.walk_seeds,
-        seed_decay=graph.walk_seed_decay,
-        seeds_by=graph.walk_seeds_by,
-    )
+    return GraphSettings(decay=config.decay, **msgspec.structs.asdict(config.graph))
 
 
 def tgn_settings(config: Config) -> TgnSettings:

@@ -1,20 +1,21 @@
-"""What an operator can set: one frozen struct in sections, every key with its default and its bounds.
+"""Configuration schema: one frozen struct in sections, every key with its default and bounds.
 
-`deploy/config/loader.py` fills it from flags, environment and file. Units are in the names.
+`deploy/config/loader.py` fills it from flags, environment and file. Units are in the names. Where a room keeps its
+settings as a struct, that struct is the section.
 """
 
 from typing import Annotated, Literal
 
 import msgspec
 
+from state.record.setting import Decay, Graph
+from stream.answer.setting import AnswerSettings
 from stream.event import duration
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Above = Annotated[float, msgspec.Meta(gt=0)]
-NotBelow = Annotated[float, msgspec.Meta(ge=0)]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Keep = Annotated[
     str, msgspec.Meta(pattern=rf"^(forever|never|{duration.PATTERN})$")
 ]  # how long something holds
@@ -70,28 +71,6 @@ class Learn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     columns: Positive = 16
 
 
-class Decay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How fast counts fade: half-lives as multiples of the pace; a pace of 0 is the stream's own."""
-
-    pace_seconds: NotBelow = 0.0
-    half_lives: tuple[Above, Above, Above, Above, Above] = (0.03, 0.2, 1.0, 5.0, 36.0)
-
-
-class Graph(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which items count as taken together, how edges of the co-watch graph fade and age, and how walks go."""
-
-    window_hours: Above = 24.0
-    half_life_paces: Above = 36.0
-    aging_month_days: Above = 30.0
-    aging_share: Share = 0.1
-    aging_every_days: Above = 30.0
-    walk_steps: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 256
-    walk_restart: Share = 0.4
-    walk_seeds: Annotated[int, msgspec.Meta(ge=0, le=32)] = 12
-    walk_seed_decay: Share = 0.75
-    walk_seeds_by: Literal["recency", "clusters"] = "recency"
-
-
 class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long an event of each kind keeps its item out of the user's answers: `forever`, `never`, or such as `30d`."""
 
@@ -101,16 +80,6 @@ class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dislike: Keep = "forever"
     purchase: Keep = "forever"
     watch: Keep = "forever"
-
-
-class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an answer is like where the request does not say otherwise; see `stream.answer.rule`."""
-
-    diversity: Share = 0.0
-    tail: Share = 0.0
-    explore: Share = 0.05
-    explore_events: Positive = 5
-    explore_exposures: Positive = 100
 
 
 class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -144,7 +113,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decay: Decay = Decay()
     graph: Graph = Graph()
     seen: Seen = Seen()
-    answer: Answer = Answer()
+    answer: AnswerSettings = AnswerSettings()
     serve: Serve = Serve()
     log: Log = Log()
 

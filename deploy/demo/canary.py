@@ -1,4 +1,4 @@
-"""The canary: an event that goes through the real topic and comes back through the real socket, again and again.
+"""Canary: measure freshness with an event through the real topic and a request for it through the real socket.
 
     EVENT riverwalk:canary …       ──► topic ──► ingest ──► tables
     RECOMMEND … AFTER that event   ◄── the reply is made once it is applied
@@ -16,7 +16,7 @@ from deploy.config.schema import Serve
 
 NAME = "riverwalk:canary"
 EVERY_S = 0.2
-WINDOW_S = 20.0  # what percentiles look back on
+WINDOW_S = 20.0  # window of the percentiles
 LONGEST_MS = 5_000
 
 
@@ -28,8 +28,8 @@ class Canary:
         self._every_s = every_s
         self._samples: deque[tuple[float, float]] = deque(maxlen=1_000)  # (when, milliseconds)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._fly, name="canary", daemon=True)
-        self.flown = 0
+        self._thread = threading.Thread(target=self._run, name="canary", daemon=True)
+        self.sent = 0
         self.lost = 0
         self.t = 0  # of the stream, milliseconds; whoever reads INFO keeps it up to date
 
@@ -43,12 +43,12 @@ class Canary:
         self._thread.join(timeout=LONGEST_MS / 1000 + 1)
 
     def percentile_ms(self, share: float) -> float | None:
-        """The freshness that this share of the last samples stays below; None without any."""
+        """Return the quantile `share` of freshness in the last seconds; None without samples."""
         since = time.monotonic() - WINDOW_S
         samples = sorted(fresh for when, fresh in list(self._samples) if when > since)
         return samples[min(len(samples) - 1, int(share * len(samples)))] if samples else None
 
-    def _fly(self) -> None:
+    def _run(self) -> None:
         client: Client | None = None
         while not self._stop.wait(self._every_s):
             if self.t == 0:
@@ -56,7 +56,7 @@ class Canary:
             try:
                 client = client or Client(self._serve, timeout_s=LONGEST_MS / 1000 + 1)
                 self._samples.append((time.monotonic(), self._once(client)))
-                self.flown += 1
+                self.sent += 1
             except BadAnswer:  # ingest starts again, or the instance ends
                 self.lost += 1
                 if client is not None:
@@ -67,6 +67,6 @@ class Canary:
 
     def _once(self, client: Client) -> float:
         began = time.perf_counter()
-        place = client.ask("EVENT", NAME, NAME, "view", 1, self.t)
-        client.ask("RECOMMEND", NAME, 1, "AFTER", str(place), "TIMEOUT", LONGEST_MS)
+        position = client.ask("EVENT", NAME, NAME, "view", 1, self.t)
+        client.ask("RECOMMEND", NAME, 1, "AFTER", str(position), "TIMEOUT", LONGEST_MS)
         return (time.perf_counter() - began) * 1000.0

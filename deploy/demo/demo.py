@@ -1,4 +1,4 @@
-"""The main job, to watch: a whole instance starts, events arrive, recommendations change.
+"""`riverwalk demo`: a whole instance starts, events arrive, recommendations change on the screen.
 
     find events → start broker, ingest, serve → produce in the background, what items are first → show → keep serving
 
@@ -39,7 +39,7 @@ from deploy.produce.producer import (
     Stopped,
 )
 from deploy.produce.speed import Speed, parse
-from deploy.service.supervisor import BadService, Service
+from deploy.service.supervisor import BadService, Supervisor
 from deploy.terminal.progress import Bars, lively
 from stream.kafka.broker import ensure_topic
 from stream.kafka.sink import Sink
@@ -71,7 +71,7 @@ def run(
         items: The file that says what the items are; what lies beside the events when left out.
         speed: See `deploy/produce/speed.py`; the whole set in about a minute when left out.
         for_seconds: End by itself so long after the first event.
-        user: Whom to follow; a lively one when left out.
+        user: The user to follow; the most steadily active one when left out.
         plain: Lines instead of a screen; lines are also what a file or a pipe gets.
         svg: Where to write the last picture, for a page.
     """
@@ -117,9 +117,9 @@ class Show:
     Args:
         config: Of the running instance.
         total: How many events it has.
-        follow: Whom to follow.
+        follow: The followed user.
         speed: Of production.
-        ahead: How many events production may be ahead of consumption; 0 when the broker forgets nothing.
+        ahead: How many events production may be ahead of consumption; 0 when the broker keeps everything.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class Show:
         self.canary.start()
 
     def snapshot(self) -> screen.Snapshot:
-        """The state of things now; asks the instance."""
+        """Return what is shown now, read from the instance."""
         reading = self.gauge.read()
         if reading is not None:
             self._reading = reading
@@ -205,7 +205,7 @@ class Show:
             self.failure = exc
 
 
-def _screen(show: Show, service: Service, console: Console, until: float) -> None:
+def _screen(show: Show, service: Supervisor, console: Console, until: float) -> None:
     """Draw until everything is produced and applied, or until the time is up; the last picture stays."""
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
         over = False
@@ -214,7 +214,7 @@ def _screen(show: Show, service: Service, console: Console, until: float) -> Non
             live.update(screen.picture(show.snapshot(), console.width), refresh=True)
 
 
-def _lines(show: Show, service: Service, console: Console, until: float) -> None:
+def _lines(show: Show, service: Supervisor, console: Console, until: float) -> None:
     """A line every few seconds, and one at the end."""
     said, over = 0.0, False
     while not over and time.monotonic() < until and not service.wait(FRAME_S):
@@ -239,10 +239,10 @@ def _own_state(config: Config, folder: Path) -> Config:
     return msgspec.structs.replace(config, state=state, kafka=kafka)
 
 
-def _started(config: Config, folder: Path, stack: ExitStack, console: Console) -> Service:
+def _started(config: Config, folder: Path, stack: ExitStack, console: Console) -> Supervisor:
     """A running instance; its own reports go to a file, since the screen is taken."""
     log = stack.enter_context((folder / LOG).open("wb"))
-    service = Service(
+    service = Supervisor(
         config, say=lambda line: console.print(f"  {line}", style="dim", highlight=False), log=log
     )
     stack.push(partial(_end, service, config.state.folder.startswith(str(folder))))
@@ -252,7 +252,7 @@ def _started(config: Config, folder: Path, stack: ExitStack, console: Console) -
 
 
 def _end(
-    service: Service, thrown_away: bool, kind: object, error: BaseException | None, trace: object
+    service: Supervisor, thrown_away: bool, kind: object, error: BaseException | None, trace: object
 ) -> None:
     """End the instance; that it had to be forced is no failure when its state is thrown away anyway."""
     try:

@@ -1,4 +1,4 @@
-"""One user followed by name: what was taken last, what is recommended now, and what changed in between."""
+"""Follow one user: the last items, the recommendations now, and how they moved."""
 
 import re
 import threading
@@ -24,7 +24,7 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 class Pick(msgspec.Struct, frozen=True):
-    """A recommended item; `moved` is how many places it rose since the user's last event, None when it is new."""
+    """A recommended item; `moved` is how many positions it rose since the user's last event, None when it is new."""
 
     title: str
     reason: str
@@ -32,7 +32,7 @@ class Pick(msgspec.Struct, frozen=True):
 
 
 class Follow:
-    """Keeps up with one user; `see` is called by whoever produces, `refresh` by whoever shows."""
+    """The followed user; the producer calls `see`, the screen `refresh`."""
 
     def __init__(self, user: str, titles: dict[str, str]) -> None:
         self.user = user
@@ -45,10 +45,10 @@ class Follow:
         self._lock = threading.Lock()
         self._items: list[str] = []
         self._before: list[str] = []  # as recommended before the last event
-        self._told = 0
+        self._noted = 0
 
     def see(self, event: Event) -> None:
-        """Notice an event if it is the user's."""
+        """Record an event if it is the user's."""
         if event.user == self.user:
             with self._lock:
                 self._taken.append(Taken(self.title(event.item), event.t))
@@ -72,8 +72,8 @@ class Follow:
     def note(self, items: list[str], reasons: list[str]) -> None:
         """Take in an answer: items, best first, with a reason each."""
         self.changes += bool(self._items) and items != self._items
-        if self.seen != self._told:
-            self._before, self._told = self._items, self.seen
+        if self.seen != self._noted:
+            self._before, self._noted = self._items, self.seen
         self._items = items
         self.picks = [
             Pick(self.title(item), self.readable(reason), self._moved(item, place))

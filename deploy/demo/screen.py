@@ -1,4 +1,4 @@
-"""The picture of a running instance: what the demo shows on a terminal, and its one-line form elsewhere."""
+"""The demo's screen, and its one-line form where the output is no terminal."""
 
 import io
 import re

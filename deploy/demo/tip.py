@@ -1,4 +1,4 @@
-"""What one can try on the instance that a demo leaves serving: lines to paste."""
+"""Commands to try on the instance that a demo leaves serving."""
 
 import shlex
 from collections.abc import Sequence
@@ -8,11 +8,12 @@ from deploy.config.schema import Config
 
 
 def tips(config: Config, user: str, item: str, words: Sequence[str] = ()) -> str:
-    """What to try on the instance that keeps serving.
+    """Return commands to paste, with the ports of the running instance.
 
     Args:
-        user: Who is followed, and what they took last.
-        words: Of RECOMMEND, that choose by what the items are; nothing where that is not known.
+        user: The followed user.
+        item: The item they took last.
+        words: Options of RECOMMEND that filter by item fields; empty where items are not described.
     """
     serve = config.serve
     http = f"http://{serve.host}:{serve.http_port}"

@@ -1,6 +1,6 @@
-"""One process of the service: started with its configuration on stdin, heard through a pipe, restarted with patience.
+"""A child process: configured on stdin, reporting through a pipe, restarted with exponential back-off.
 
-    supervisor ──stdin──► one line of JSON (the configuration), then nothing; end of file means "I am gone"
+    supervisor ──stdin──► one line of JSON (the configuration), then nothing; end of file means that the supervisor died
     supervisor ◄─pipe fd─ lines of JSON: {"kind": "ready" | "progress" | "error", "text": …, "name": …}
 
 The end of the pipe is the death of the process, so nothing has to be polled. Nothing secret is in an argument.
@@ -33,15 +33,15 @@ STDERR = 2
 
 
 class Message(msgspec.Struct, frozen=True):
-    """What a process tells its supervisor; `name` is the error's class."""
+    """What a process reports to its supervisor; `name` is the error's class."""
 
     kind: Literal["ready", "progress", "error"]
     text: str
     name: str = ""
 
 
-class Patience:
-    """How long to wait before the next start, and when to give up.
+class Backoff:
+    """Restart back-off: how long to wait before the next start, and when to give up.
 
     A process that lived for `calm_s` starts with a clean record. Waits double from `first_s` to `most_s`.
     After `limit` failures in a row with the same named error there is no next start; a process that was killed
@@ -68,13 +68,13 @@ class Patience:
 
 
 class Child:
-    """A process in a role. One thread, the one that starts it, uses this object: its death signal hangs on it."""
+    """A child process in a role. One thread, the one that starts it, uses this object: its death signal hangs on it."""
 
-    def __init__(self, role: str, command: Sequence[str], patience: Patience) -> None:
+    def __init__(self, role: str, command: Sequence[str], backoff: Backoff) -> None:
         self.role = role
         self.command = command
-        self.patience = patience
-        self.told = False
+        self.backoff = backoff
+        self.configured = False
         self.ready = False
         self.proven = False  # it was ready at least once, so its settings and its folder are fit to run with
         self.error: Message | None = None
@@ -95,7 +95,7 @@ class Child:
         return self._pipe
 
     def start(self, log: IO[bytes] | None, keep: Sequence[int]) -> None:
-        """Start the process, which then waits to be told its configuration.
+        """Start the process, which then waits for its configuration.
 
         It inherits the descriptors in `keep`; `log`, else our stderr, takes its output.
         """
@@ -114,14 +114,14 @@ class Child:
         finally:
             os.close(theirs)
         self._lives += 1
-        self.told = False
+        self.configured = False
         self.ready, self.error, self.due, self._rest, self._born = False, None, None, b"", time.monotonic()
 
-    def tell(self, config: Config) -> None:
-        """Hand it the configuration, with which it goes to work."""
+    def configure(self, config: Config) -> None:
+        """Send it the configuration, with which it begins to work."""
         assert self._process is not None
         assert self._process.stdin is not None
-        self.told = True
+        self.configured = True
         try:
             self._process.stdin.write(encode(config) + b"\n")
             self._process.stdin.flush()
@@ -129,7 +129,7 @@ class Child:
             return  # it died already; the pipe says so next
 
     def listen(self) -> list[Message] | None:
-        """What came in, or None when the process has ended."""
+        """Return the messages that came in, or None when the process has ended."""
         data = os.read(self._pipe, 65_536)
         if not data:
             return None
@@ -142,7 +142,7 @@ class Child:
         return messages
 
     def reap(self) -> tuple[str, float]:
-        """Collect the ended process: how it ended, and how many seconds it lived."""
+        """Collect the ended process and return how it ended, and how many seconds it lived."""
         assert self._process is not None
         code = self._process.wait()
         self._close()
@@ -165,9 +165,7 @@ class Child:
             self._process.wait()
             code = None
         if code == -signal.SIGTERM and not self.ready:
-            code = (
-                0  # it had not yet come to the point of listening for signals, so there was nothing to save
-            )
+            code = 0  # it did not listen for signals yet, so there was nothing to save
         self._close()
         return code
 

@@ -14,6 +14,7 @@ from state.error import BadStore
 SHARED_MEMORY = Path("/dev/shm")
 LOCK = "lock"
 TABLE, METRIC = "table", "metric"
+TABLES = "tables"  # the folder in `state.live` where generations lie
 YOUNG_S = 60.0
 
 
@@ -21,7 +22,7 @@ class Lock:
     """The right to use a state folder, held until `close` or the end of every process that inherited it."""
 
     def __init__(self, folder: Path, holder: str) -> None:
-        """Take the lock or raise BadStore naming the holder; `holder` is what others are told about us."""
+        """Take the lock or raise BadStore naming the holder; `holder` is what others read about us."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -47,14 +48,14 @@ class Lock:
         return self._file
 
     def close(self) -> None:
-        """Give the lock back; the file stays, so that nobody ever locks one that is about to vanish."""
+        """Release the lock; the file stays, so that nobody ever locks one that is about to be removed."""
         os.close(self._file)
 
 
 class Live:
-    """A new folder for what the processes of an instance share: `table` for its tables, `metric` for its figures.
+    """A new folder for what the processes of an instance share: `table` for its tables, `metric` for its metrics.
 
-    Shared memory is nobody's, so a folder whose instance was killed is removed by whoever starts next.
+    Shared memory outlives processes, so the folder of a killed instance is removed by the next start.
 
     Args:
         folder: The state folder, absolute, whose lock the caller holds.
@@ -70,7 +71,7 @@ class Live:
         try:
             top.mkdir(parents=True, exist_ok=True)
             for path in top.glob(family + "*"):
-                _sweep(path)
+                _remove_stale(path)
             if self.path.is_symlink() or (self.path.exists() and self.path.stat().st_uid != os.getuid()):
                 raise BadConfig(f"{self.path}: belongs to someone else; choose another place with state.live")
             shutil.rmtree(self.path, ignore_errors=True)
@@ -89,8 +90,8 @@ class Live:
         self._lock.close()
 
 
-def _sweep(path: Path) -> None:
-    """Remove the folder of an instance that is gone; one made just now may not have come to its lock yet."""
+def _remove_stale(path: Path) -> None:
+    """Remove the folder of an instance that died; one made just now may not hold its lock yet."""
     try:
         if (
             path.is_symlink()
@@ -98,11 +99,8 @@ def _sweep(path: Path) -> None:
             or time.time() - path.stat().st_mtime < YOUNG_S
         ):
             return
-        lock = Lock(path, "a sweep")
+        lock = Lock(path, "a clean-up")
     except (BadStore, FileNotFoundError):
         return
     shutil.rmtree(path, ignore_errors=True)
     lock.close()
-
-
-TABLES = "tables"  # the folder in `state.live` where generations lie

@@ -1,7 +1,4 @@
-"""The work of the two child processes: ingest writes, serve answers.
-
-Ingest loads torch and everything learned; serve imports neither this side's engine room nor torch.
-"""
+"""The ingest process: read events, learn, save and publish.  Torch is loaded here and not in the serving process."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from deploy.config.room import graph_settings, limits, tgn_settings
 from deploy.config.schema import BadConfig, Config
@@ -16,6 +14,13 @@ from deploy.service.folder import TABLES
 from stream.file.feature import BadColumn, read
 from stream.generation.generation import Generation, current
 from stream.ingest.feature import Explicit
+
+if TYPE_CHECKING:
+    from state.storage.store import Store
+    from stream.ingest.ingest import Ingest
+    from stream.ingest.writer import Writer
+    from stream.kafka.dead_letter import DeadLetter
+    from stream.kafka.source import Source
 
 SWITCH_SECONDS = 30.0  # readers switch to a new generation after so long even if it is still behind
 
@@ -44,89 +49,55 @@ def clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+class Topics(NamedTuple):
+    """Names under which the offsets of the two topics are kept."""
+
+    events: str
+    items: str
+
+
+class Sources(NamedTuple):
+    """What is read, and where rejected records go."""
+
+    events: Source
+    rejected: DeadLetter
+    items: Source
+    rejected_items: DeadLetter
+
+
 def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
-    """Load what is remembered, then read, learn and save until `stop`."""
+    """Load what is stored, then read, learn and save until `stop`."""
     import torch
 
-    from state.storage.store import Store
-    from stream.ingest.ingest import Ingest
-    from stream.ingest.item import ItemsTopic
     from stream.ingest.writer import Writer
-    from stream.kafka.broker import ensure_topic, identity
-    from stream.kafka.dead_letter import DeadLetter
-    from stream.kafka.source import Source
-    from stream.learning.learning import Learning
 
     torch.set_num_threads(1)
     begin = time.monotonic()
+
+    # 1. A new generation of shared tables, filled from the store
     live = Path(config.state.live) / TABLES
     live.mkdir(parents=True, exist_ok=True)
     before = current(live)
-    store = Store(Path(config.state.folder) / "store", sync=config.state.sync == "batch")
-    generation = Generation(
-        graph_settings(config), tgn_settings(config), limits(config), live=live, number=before + 1
-    )
-    for name in (config.kafka.topic, config.kafka.dead_letter, config.kafka.items):
-        ensure_topic(
-            config.kafka.address, name, extra=config.kafka.options, compact=name == config.kafka.items
-        )
-    topic, described = (
-        identity(config.kafka.address, name, config.kafka.options)
-        for name in (config.kafka.topic, config.kafka.items)
-    )
-    store.load(
-        [*generation.world.tables, *generation.learned.values(), *generation.metadata.tables],
-        [generation.users, generation.items],
-    )
-    offsets = store.offsets(topic)
+    generation = _generation(config, live, before + 1)
+    store = open_store(config, generation)
+
+    # 2. What learns
+    topics = open_topics(config)
     writer = Writer(
         generation,
         store=store,
-        topic=topic,
+        topic=topics.events,
         samples=config.learn.events_per_batch,
         explicit=explicit(config, generation),
     )
-    learning = Learning(generation, seed=config.learn.seed, background=True) if config.learn.enabled else None
     writer.warm()
-    source = Source(
-        config.kafka.address,
-        config.kafka.topic,
-        offsets,
-        on_gap=config.kafka.on_gap,
-        start=config.kafka.start,
-        extra=config.kafka.options,
-    )
-    letters = DeadLetter(
-        config.kafka.address, config.kafka.dead_letter, origin=config.kafka.topic, extra=config.kafka.options
-    )
-    catalogue = Source(
-        config.kafka.address,
-        config.kafka.items,
-        store.offsets(described),
-        on_gap="skip",  # of a compacted topic the last record of each item is enough
-        extra=config.kafka.options,
-    )
-    item_letters = DeadLetter(
-        config.kafka.address, config.kafka.dead_letter, origin=config.kafka.items, extra=config.kafka.options
-    )
-    loop = Ingest(
-        writer,
-        learning,
-        source,
-        letters,
-        clock=clock_ms,
-        limit=config.batch.events,
-        wait_s=config.batch.wait_ms / 1000,
-        save_seconds=config.learn.save_seconds,
-        sync_seconds=config.state.sync_seconds if config.state.sync == "interval" else None,
-        items=ItemsTopic(writer, catalogue, item_letters, described),
-    )
-    if not offsets and config.kafka.start == "latest":
-        offsets = dict(source.places.next)
-        writer.save(offsets)  # a crash before the first event must not begin at the end of another day
-    for partition, offset in offsets.items():
-        generation.status["applied"][partition] = generation.status["saved"][partition] = offset
-    generation.status["ready"] = 1
+
+    # 3. Topics, read on from the stored offsets
+    sources = open_sources(config, store, topics)
+    loop = _loop(config, writer, sources, topics)
+
+    # 4. Readers switch to this generation, at once or when it has caught up with the one before
+    begin_offsets(config, writer, sources, store.offsets(topics.events))
     if before:
         loop.publish_at(_goal(config, live, before), time.monotonic() + SWITCH_SECONDS)
     else:
@@ -138,15 +109,100 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
     try:
         loop.run(stop.is_set)
     finally:
-        for end in (source, catalogue, letters, item_letters):
+        for end in (sources.events, sources.items, sources.rejected, sources.rejected_items):
             end.close()
         store.close()
 
 
+def open_store(config: Config, generation: Generation) -> Store:
+    """Open the store and load the tables of a generation from it."""
+    from state.storage.store import Store
+
+    store = Store(Path(config.state.folder) / "store", sync=config.state.sync == "batch")
+    store.load(
+        [*generation.world.tables, *generation.learned.values(), *generation.metadata.tables],
+        [generation.users, generation.items],
+    )
+    return store
+
+
+def open_topics(config: Config) -> Topics:
+    """Make the topics that are missing."""
+    from stream.kafka.broker import ensure_topic, identity
+
+    kafka = config.kafka
+    for name in (kafka.topic, kafka.dead_letter, kafka.items):
+        ensure_topic(kafka.address, name, extra=kafka.options, compact=name == kafka.items)
+    return Topics(*(identity(kafka.address, name, kafka.options) for name in (kafka.topic, kafka.items)))
+
+
+def open_sources(config: Config, store: Store, topics: Topics) -> Sources:
+    """Connect to the topics at the offsets that the store holds."""
+    from stream.kafka.dead_letter import DeadLetter
+    from stream.kafka.source import Source
+
+    kafka = config.kafka
+    extra = kafka.options
+    return Sources(
+        Source(
+            kafka.address,
+            kafka.topic,
+            store.offsets(topics.events),
+            on_gap=kafka.on_gap,
+            start=kafka.start,
+            extra=extra,
+        ),
+        DeadLetter(kafka.address, kafka.dead_letter, origin=kafka.topic, extra=extra),
+        Source(
+            kafka.address,
+            kafka.items,
+            store.offsets(topics.items),
+            on_gap="skip",  # of a compacted topic the last record of each item is enough
+            extra=extra,
+        ),
+        DeadLetter(kafka.address, kafka.dead_letter, origin=kafka.items, extra=extra),
+    )
+
+
+def begin_offsets(config: Config, writer: Writer, sources: Sources, offsets: dict[int, int]) -> None:
+    """Report the offsets a generation begins at, and save them where an empty state begins at the end of a topic."""
+    if not offsets and config.kafka.start == "latest":
+        offsets = dict(sources.events.offsets.next)
+        writer.save(offsets)  # a crash before the first event must not begin at the end of another day
+    status = writer.generation.status
+    for partition, offset in offsets.items():
+        status["applied"][partition] = status["saved"][partition] = offset
+    status["ready"] = 1
+
+
+def _loop(config: Config, writer: Writer, sources: Sources, topics: Topics) -> Ingest:
+    from stream.ingest.ingest import Ingest
+    from stream.ingest.item import ItemsTopic
+    from stream.learning.learning import Learning
+
+    learn = config.learn
+    return Ingest(
+        writer,
+        Learning(writer.generation, seed=learn.seed, background=True) if learn.enabled else None,
+        sources.events,
+        sources.rejected,
+        clock=clock_ms,
+        limit=config.batch.events,
+        wait_s=config.batch.wait_ms / 1000,
+        save_seconds=learn.save_seconds,
+        sync_seconds=config.state.sync_seconds if config.state.sync == "interval" else None,
+        items=ItemsTopic(writer, sources.items, sources.rejected_items, topics.items),
+    )
+
+
+def _generation(config: Config, live: Path, number: int, write: bool = True) -> Generation:
+    return Generation(
+        graph_settings(config), tgn_settings(config), limits(config), live=live, number=number, write=write
+    )
+
+
 def _goal(config: Config, live: Path, number: int) -> dict[int, int]:
     """Return the offsets readers can see in an old generation: a new one takes over when it has reached them."""
-    old = Generation(
-        graph_settings(config), tgn_settings(config), limits(config), live=live, number=number, write=False
-    )
+    old = _generation(config, live, number, write=False)
     applied = old.status["applied"]
     return {p: int(applied[p]) for p in range(applied.shape[0]) if applied[p]}

@@ -1,4 +1,4 @@
-"""Where compiled kernels are kept: a folder of the user's cache, one for each state of the sources.
+"""Cache of compiled kernels: a folder of the user's cache for each version of the sources.
 
 numba looks only at the file a kernel stands in to see whether it changed, not at the files of the kernels it
 calls.  A folder named after all sources together makes a changed source compile everything that may use it.
@@ -14,7 +14,7 @@ ROOMS = ("state", "tgn")
 
 
 def folder() -> Path:
-    """Return the folder for the sources as they are, where they are."""
+    """Return the cache folder for the present sources at their present path."""
     root = Path(__file__).resolve().parents[2]
     found = hashlib.sha256(str(root).encode())
     for room in ROOMS:
@@ -25,7 +25,7 @@ def folder() -> Path:
 
 
 def keep() -> None:
-    """Have numba keep kernels there, in this process and its children, unless the environment says where.
+    """Have numba cache kernels there, in this process and its children, unless the environment says where.
 
     Linear algebra gets one thread, as learning does: a second one would wait for a core that is in use.
     """
@@ -34,5 +34,5 @@ def keep() -> None:
 
 
 def compiled() -> bool:
-    """Tell whether kernels of these sources were compiled before."""
+    """Return whether kernels of these sources were compiled before."""
     return any(Path(os.environ.get("NUMBA_CACHE_DIR") or folder()).rglob("*.nbi"))

@@ -1,4 +1,4 @@
-"""How the processes report: lines for people on a terminal, JSON objects for machines, always on stderr."""
+"""Structured logs on stderr: text on a terminal, JSON elsewhere."""
 
 import logging
 import sys

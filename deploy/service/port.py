@@ -1,4 +1,4 @@
-"""Ports: whether one is free, and which one a 0 becomes."""
+"""Check that a port is free, and pick one for 0."""
 
 import errno
 import socket
@@ -7,7 +7,7 @@ from deploy.config.schema import BadConfig
 
 
 def claim(host: str, port: int, setting: str, flag: str) -> int:
-    """The port itself when nobody listens there, a free one for 0; else BadConfig that says what to change."""
+    """Return the port when nobody listens there, a free one for 0; else raise BadConfig that says what to change."""
     variable = f"RIVERWALK_{setting.replace('.', '_').upper()}"
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

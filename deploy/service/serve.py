@@ -1,4 +1,4 @@
-"""The serving process: answer requests until it is told to stop."""
+"""The serving process: answer requests until SIGTERM."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
     """Answer requests until `stop`."""
     from stream import server
     from stream.answer.reader import Reader
-    from stream.answer.rule import AnswerSettings, ttl
+    from stream.answer.rule import ttl
     from stream.kafka.sink import Sink
 
     begin = time.monotonic()
@@ -36,7 +36,7 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
         ready_lag=config.serve.ready_lag,
         version=number,
         ttl=ttl(msgspec.structs.asdict(config.seen)),
-        answers=AnswerSettings(**msgspec.structs.asdict(config.answer)),
+        answers=config.answer,
     )
     reader.warm()
     s = config.serve

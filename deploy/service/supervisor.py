@@ -1,4 +1,4 @@
-"""The life of one instance: what starts in which order, what is started again, and how it all ends.
+"""Supervise the processes of one instance: start in order, restart what dies, stop in order.
 
     start   lock the state folder → ports free? → broker (when no address is given) → ingest → serve → ready
     run     a dead ingest is started again, servers go on answering meanwhile; a dead server is started again
@@ -21,7 +21,7 @@ import msgspec
 
 from deploy.config.schema import BadConfig, Config
 from deploy.service import folder, kernel, port
-from deploy.service.child import WORKER, Child, Patience
+from deploy.service.child import WORKER, Backoff, Child
 from state.error import BadStore
 from stream.error import BadSource
 
@@ -35,24 +35,24 @@ class BadService(Exception):
 
 
 class Broker(Protocol):
-    """What the embedded broker is to us."""
+    """The embedded broker."""
 
     address: str
 
     def close(self) -> None:
-        """End it, and with it every event it keeps."""
+        """Stop it and drop every event it keeps."""
 
 
-class Service:
-    """An instance and its processes.
+class Supervisor:
+    """An instance and its child processes.
 
     Args:
-        config: What was asked for. After `start`, `self.config` holds what it came to: the broker's address,
+        config: The configuration. After `start`, `self.config` holds what was resolved: the broker's address,
             the real ports, the folder of the shared tables.
         say: Where lines for people go.
         worker: The command of a child process.
         log: Where the children's own output goes; our stderr when left out.
-        patience: Makes the rule by which one child is started again.
+        backoff: Makes the rule by which one child is started again.
     """
 
     def __init__(
@@ -62,13 +62,13 @@ class Service:
         say: Callable[[str], None] = print,
         worker: Sequence[str] = WORKER,
         log: IO[bytes] | None = None,
-        patience: Callable[[], Patience] = Patience,
+        backoff: Callable[[], Backoff] = Backoff,
     ) -> None:
         self.config = config
-        self.children = {role: Child(role, worker, patience()) for role in ("ingest", "serve")}
+        self.children = {role: Child(role, worker, backoff()) for role in ("ingest", "serve")}
         self._say = say
         self._log = log
-        self._called: list[Child] = []  # those whose turn to work has come
+        self._begun: list[Child] = []  # children that may work
         self._lock: folder.Lock | None = None
         self._broker: Broker | None = None
         self._live: folder.Live | None = None
@@ -111,7 +111,7 @@ class Service:
         if self._failure is not None:
             raise self._failure
 
-    def __enter__(self) -> "Service":
+    def __enter__(self) -> "Supervisor":
         self.start()
         return self
 
@@ -121,13 +121,13 @@ class Service:
         self.close()
 
     def _run(self) -> None:
-        """The whole life, in one thread."""
+        """Run from start to end, in one thread."""
         try:
             self._prepare()
             for child in self.children.values():
                 self._start(child)  # both at once: what they load takes longer than what they do then
             for child in self.children.values():
-                self._called.append(child)
+                self._begun.append(child)
                 while not child.ready and not self._stopping:
                     self._turn()
             self._settled.set()
@@ -141,7 +141,7 @@ class Service:
             self._ended.set()
 
     def _prepare(self) -> None:
-        """What must be true before a process starts."""
+        """Lock the folder, claim the ports, and start the broker before any child."""
         state, serve, kafka = self.config.state, self.config.serve, self.config.kafka
         root = Path(state.folder).expanduser().absolute()
         self._lock = folder.Lock(root, f"riverwalk, process {os.getpid()}, socket {serve.host}:{serve.port}")
@@ -167,10 +167,10 @@ class Service:
         child.start(self._log, keep)
 
     def _turn(self) -> None:
-        """Tell those whose turn has come, wait for one thing to happen, and do what follows from it."""
-        for child in self._called:
-            if child.pid is not None and not child.told:
-                child.tell(self.config)
+        """Configure children that may work, wait for one event, and handle it."""
+        for child in self._begun:
+            if child.pid is not None and not child.configured:
+                child.configure(self.config)
         with selectors.DefaultSelector() as selector:
             selector.register(self._wake, selectors.EVENT_READ)
             running = [child for child in self.children.values() if child.pid is not None]
@@ -178,16 +178,16 @@ class Service:
                 selector.register(child, selectors.EVENT_READ)
             dues = [child.due for child in self.children.values() if child.due is not None]
             wait = max(0.0, min(dues) - time.monotonic()) if dues else None
-            heard = [key.fileobj for key, _ in selector.select(wait)]
+            readable = [key.fileobj for key, _ in selector.select(wait)]
         for child in running:
-            if child in heard:
-                self._hear(child)
+            if child in readable:
+                self._handle(child)
         for child in self.children.values():
             if child.due is not None and child.due <= time.monotonic() and not self._stopping:
                 self._start(child)
 
-    def _hear(self, child: Child) -> None:
-        """Pass on what a child says; when it has ended, decide what next."""
+    def _handle(self, child: Child) -> None:
+        """Pass on a child's messages; when it has ended, restart it or give up."""
         messages = child.listen()
         if messages is not None:
             for message in messages:
@@ -196,8 +196,8 @@ class Service:
             return
         end, lived = child.reap()
         name = child.error.name if child.error is not None else ""
-        wait = child.patience.after(name, lived)
-        if not child.proven and (name or child.patience.failures >= START_TRIES):
+        wait = child.backoff.after(name, lived)
+        if not child.proven and (name or child.backoff.failures >= START_TRIES):
             wait = None
         if wait is None:
             raise ERRORS.get(name, BadService)(
@@ -230,25 +230,25 @@ class Service:
 
 def run(config: Config, say: Callable[[str], None], worker: Sequence[str] = WORKER) -> None:
     """`riverwalk serve`: an instance until SIGTERM, Ctrl-C or an error; raises the error."""
-    service = Service(config, say=say, worker=worker)
+    supervisor = Supervisor(config, say=say, worker=worker)
 
     def end(*_: Any) -> None:
         # A handler may interrupt a wait that holds a lock, so it only rings the bell.
-        service.stop()
+        supervisor.stop()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    service.start()
-    if not service.wait(0):
-        serve = service.config.serve
+    supervisor.start()
+    if not supervisor.wait(0):
+        serve = supervisor.config.serve
         say(f"ready: redis-cli -h {serve.host} -p {serve.port} TRENDING 5")
         say(f"       http://{serve.host}:{serve.http_port}/ and /metrics; Ctrl-C ends it")
-    service.wait()
+    supervisor.wait()
     say("ended, everything is saved")
 
 
 def _embedded_broker(*topics: str) -> Broker:
-    """The broker inside this process; imported here, so that an outside broker needs none of it."""
+    """Start a broker inside this process; imported here, so that an outside broker needs none of it."""
     from stream.kafka.broker import EmbeddedBroker
 
     broker: Broker = EmbeddedBroker(topics)

@@ -1,6 +1,6 @@
 """The entry of a child process: `python -m deploy.service.worker ingest|serve FD LIFE`, started by the supervisor alone.
 
-It reads its configuration as one line from stdin, tells the supervisor through the pipe FD how it does, ends its
+It reads its configuration as one line from stdin, reports to the supervisor through the pipe FD, ends its
 work when SIGTERM comes, and does not outlive the supervisor.
 """
 
@@ -31,12 +31,12 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(argv: Sequence[str], job: Job | None = None) -> int:
-    """Run one role to its end: 0 after a clean stop, 1 after an error the supervisor has been told.
+    """Run one role to its end: 0 after a clean stop, 1 after an error reported to the supervisor.
 
     Args:
         argv: The role, `ingest` or `serve`, the number of the pipe's descriptor, and how often the role was
             started before.
-        job: What to run; left out, the function of the role's name in `deploy/service/ingest.py`.
+        job: What to run; left out, `ingest.ingest` or `serve.serve`.
     """
     role, pipe, lives = argv[0], int(argv[1]), int(argv[2])
     _die_with_the_supervisor()
@@ -55,14 +55,14 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
             os.nice(INGEST_NICE)
         if role == "ingest" and lives > 0:
             metric.ingest_restart()
-        work(config, stop, lambda text: _tell(pipe, _kind(text), text))
+        work(config, stop, lambda text: _report(pipe, _kind(text), text))
     except NAMED as exc:
-        _tell(pipe, "error", str(exc), _name(exc))
+        _report(pipe, "error", str(exc), _name(exc))
         return 1
     except Exception as exc:
         traceback.print_exc()
         if _name(exc) == DISK_FULL:
-            _tell(pipe, "error", f"{role}: the disk is full; free some space", DISK_FULL)
+            _report(pipe, "error", f"{role}: the disk is full; free some space", DISK_FULL)
         return 1
     return 0
 
@@ -80,8 +80,8 @@ def _kind(text: str) -> str:
     return "ready" if text.startswith("ready") else "progress"
 
 
-def _tell(pipe: int, kind: str, text: str, name: str = "") -> None:
-    """Send one message to the supervisor; when it is gone, so are we soon."""
+def _report(pipe: int, kind: str, text: str, name: str = "") -> None:
+    """Send one message to the supervisor; end with it where it died."""
     message = msgspec.convert({"kind": kind, "text": text, "name": name}, Message)
     try:
         os.write(pipe, msgspec.json.encode(message) + b"\n")
@@ -90,7 +90,7 @@ def _tell(pipe: int, kind: str, text: str, name: str = "") -> None:
 
 
 def _name(exc: BaseException) -> str:
-    """The name under which the supervisor counts an error; a full disk is one wherever it shows."""
+    """Return the name under which the supervisor counts an error; a full disk is one wherever it shows."""
     link: BaseException | None = exc
     while link is not None:
         if (isinstance(link, OSError) and link.errno == errno.ENOSPC) or "No space left on device" in str(
@@ -102,7 +102,7 @@ def _name(exc: BaseException) -> str:
 
 
 def _first_line() -> bytes:
-    """The configuration, byte by byte to its end, so that nothing after it is taken from stdin."""
+    """Return the configuration, read byte by byte to its end, so that nothing after it is taken from stdin."""
     line = bytearray()
     while (byte := os.read(0, 1)) not in (b"", b"\n"):
         line += byte
@@ -110,7 +110,7 @@ def _first_line() -> bytes:
 
 
 def _watch_stdin() -> None:
-    """The supervisor holds the other end of stdin open as long as it lives; then there is nobody to work for."""
+    """End this process with the supervisor, which holds the other end of stdin open as long as it lives."""
     while os.read(0, 1):
         continue
     os.kill(os.getpid(), signal.SIGKILL)

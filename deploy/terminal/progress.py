@@ -1,4 +1,4 @@
-"""Progress bars for what takes a while: a download, a workbook, a production."""
+"""Progress bars, and a plain line instead where the output is no terminal."""
 
 import sys
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from rich.progress import (
 )
 
 Step = Callable[[int, int], None]
-"""Told the bytes (or rows) so far and those in all; 0 in all where that is not known."""
+"""Called with the bytes (or rows) so far and in total; a total of 0 where that is not known."""
 
 
 def lively(console: Console) -> bool:
@@ -38,7 +38,7 @@ class Bars:
         )
 
     def watch(self, title: str) -> Step:
-        """What is told how far something is."""
+        """Add a bar and return the callback that moves it."""
         if not lively(self._console):
             self._console.print(f"{title} …", style="dim")
         task = self._bars.add_task(title, total=None)
@@ -49,7 +49,7 @@ class Bars:
         return step
 
     def say(self, line: str) -> None:
-        """A line above the bars."""
+        """Print a line above the bars."""
         self._bars.console.print(line, highlight=False)
 
     def __enter__(self) -> "Bars":

@@ -162,3 +162,26 @@ LEADER = np.dtype(
 
 Row = Any  # one record: numba knows its fields, the type checker does not
 Rows = Any  # an array of records
+
+RATES = np.dtype(
+    [  # one row: the settings as kernels read them, see `state.record.setting`
+        ("pop", "f8", (HALF,)),
+        ("user", "f8", (2,)),
+        ("edge", "f8"),
+        ("pace", "f8"),  # fixed pace in ms, 0 to follow the stream
+        ("window", "f8"),  # ms within which two events are co-watched
+        ("reach", "i8"),  # how many of the user's last items an event is linked to
+        ("backward", "f8"),  # weight of the edge from the later item back to the earlier one
+        ("closeness", "f8"),  # weight of an edge a position further back
+        ("month", "f8"),  # ms; unit of edge aging
+        ("share", "f8"),  # share of old edges dropped a month
+        ("session", "f8"),  # ms of silence that end a session
+        ("seen_max", "i8"),  # items a user's seen list holds at most
+        ("steps", "i8"),
+        ("restart", "f8"),
+        ("seeds", "i8"),
+        ("seed_decay", "f8"),
+        ("clusters", "i8"),  # 1: walks start from one item of each cluster of a history
+        ("every", "f8"),  # ms between two aging passes
+    ]
+)

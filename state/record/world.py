@@ -71,7 +71,7 @@ class World:
             np.zeros(1, USER),
         )
         if write:
-            self.world.array["pace"] = settings.pace_seconds * 1_000 or 3_600_000.0
+            self.world.array["pace"] = settings.decay.pace_seconds * 1_000 or 3_600_000.0
             self.marks = Marks(
                 self.users.marks, self.items.marks, self.edges.marks, self.seen.marks, self.boards.marks
             )

@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 
 from state.retrieval.exploration import FRONT, Exposure, Front, fitting
-from stream.answer.rule import AnswerSettings
+from stream.answer.setting import AnswerSettings
 from stream.catalogue.catalogue import Catalogue
 from stream.catalogue.record import Value
 

@@ -17,7 +17,7 @@ from state.counter.mixture import NAMES, weights
 from state.error import BadStore
 from state.record.layout import START
 from state.record.setting import GraphSettings
-from stream.answer import similar, trending
+from stream.answer import non_personalized
 from stream.answer.explanation import explained
 from stream.answer.recommender import Recommender
 from stream.answer.request import (
@@ -27,7 +27,7 @@ from stream.answer.request import (
     Similar,
     Trending,
 )
-from stream.answer.rule import AnswerSettings
+from stream.answer.setting import AnswerSettings
 from stream.catalogue.record import Value
 from stream.catalogue.syntax import Filter
 from stream.error import BadRequest
@@ -130,8 +130,8 @@ class Reader:
         """Compile every kernel a request needs, before the first one comes."""
         recommender = self._current()
         recommender.warm()
-        similar.warm(recommender)
-        trending.warm(recommender)
+        non_personalized.warm_similar(recommender)
+        non_personalized.warm_trending(recommender)
         explained(recommender, "", START, None)
 
     def recommend(self, request: Recommend) -> Answer:
@@ -168,11 +168,11 @@ class Reader:
     def similar(self, request: Similar) -> Answer:
         """Return the items like an item, lately or over all time."""
         row = self._item(request.item)
-        return self._answer(*similar.similar_items(self._current(), row, request))
+        return self._answer(*non_personalized.similar_items(self._current(), row, request))
 
     def trending(self, request: Trending) -> Answer:
         """Return the items with the largest decayed counts, and these."""
-        found, half_life_ms = trending.trending_items(self._current(), request)
+        found, half_life_ms = non_personalized.trending_items(self._current(), request)
         answer = self._answer(*found)
         answer.half_life_ms = half_life_ms
         return answer

@@ -19,7 +19,7 @@ from stream.answer.item import Items
 from stream.answer.request import Answer, Rank, Recommend
 from stream.answer.rerank import Chosen, Reranker
 from stream.answer.retrieval import NONE, Retrieval
-from stream.answer.rule import AnswerSettings
+from stream.answer.setting import AnswerSettings
 from stream.catalogue.catalogue import Catalogue
 from stream.catalogue.syntax import Filter
 from stream.generation.generation import Generation

@@ -30,7 +30,7 @@ class Recommend(msgspec.Struct):
         None  # what a visitor without a name has looked at, the newest last; `user` is not asked
     )
     seen: np.ndarray | None = None  # how long events of each kind keep an item out, see `rule.parse`
-    diversity: float | None = None  # these three: None for the configuration's, see `rule.AnswerSettings`
+    diversity: float | None = None  # these three: None for the configuration's, see `setting.AnswerSettings`
     tail: float | None = None
     explore: float | None = None
 

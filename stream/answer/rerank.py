@@ -21,7 +21,7 @@ from stream import metric
 from stream.answer.exploration import SEEDS, Exploration
 from stream.answer.request import Recommend
 from stream.answer.retrieval import Retrieval
-from stream.answer.rule import AnswerSettings
+from stream.answer.setting import AnswerSettings
 from tgn.inference.diversity import capped, likeness, mixed
 
 VARIED = 3  # candidates that diversity chooses from, for each slot

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
 import numpy as np
 
 from state.record.layout import FOREVER, KINDS
@@ -23,24 +22,6 @@ from stream.event.event import KINDS as NAMES
 SYNTAX: Final = (
     "none, or kinds of event with commas between them, each with =forever or a duration such as =30d"
 )
-
-
-class AnswerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an answer is like where the request does not say otherwise.
-
-    Fields:
-        diversity: Share of variety against score in the order, 0 to 1 (see `tgn.inference.diversity`).
-        tail: An item's chance to be taken, against that of the best, that an answer's last item must have, 0 to 1.
-        explore: Share of an answer given to new items that are described and have hardly been shown, 0 to 1.
-        explore_events: An item with so many events is new no longer.
-        explore_exposures: A new item is shown so often by one serving process at most.
-    """
-
-    diversity: float = 0.0
-    tail: float = 0.0
-    explore: float = 0.05
-    explore_events: int = 5
-    explore_exposures: int = 100
 
 
 def parse(text: str) -> np.ndarray:

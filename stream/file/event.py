@@ -1,10 +1,9 @@
-"""Files of events, read as a stream.
+"""Stream the events of a file.
 
 A csv or JSON file is streamed in file order.  Two formats are published in no order of time (MovieLens `u.data`, npz):
 they are read whole and sorted by time, earlier lines first among equals.
 """
 
-import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stream.error import BadEvent, BadSource
-from stream.event.batch import Record
-from stream.event.event import CODE, FORGOTTEN, Event, encode
+from stream.event.event import CODE, FORGOTTEN, Event
 from stream.file.format import Reject, Row, format_of, rows
 
 _UNORDERED = ("movielens", "npz")
@@ -41,7 +39,7 @@ class Columns(NamedTuple):
 
 
 class Replay(Iterator[Event]):
-    """The events of one file, in order.  Bad lines are left out, counted by reason, and told to `on_bad`."""
+    """The events of one file, in order.  Bad lines are left out, counted by reason, and handed to `on_bad`."""
 
     def __init__(
         self, path: str | Path, *, format: str | None = None, on_bad: Callable[[BadEvent], None] | None = None
@@ -50,7 +48,7 @@ class Replay(Iterator[Event]):
         self.format = format_of(self.path, format)
         self.rejected: Counter[str] = Counter()
         self._on_bad = on_bad
-        self._rows = _ordered(self.path, self.format, self._reject)
+        self._rows = ordered(self.path, self.format, self._reject)
 
     def __next__(self) -> Event:
         user, item, t, kind, value = next(self._rows)
@@ -106,57 +104,6 @@ def event_file(path: str | Path) -> Path:
     raise BadSource(f"{path}: expected one event file, got {names}; name the file itself")
 
 
-class FileSource:
-    """A file behind the interface of the Kafka source: partition 0, the offset is the number of the record.
-
-    A bad line is handed on as its own bytes, so that it is rejected and kept like any bad record of a topic.
-    The time a record was produced is its event time: a file knows no other.
-    """
-
-    def __init__(
-        self, path: str | Path, offsets: dict[int, int] | None = None, *, format: str | None = None
-    ) -> None:
-        self.path = event_file(path)
-        self._format = format_of(self.path, format)
-        self._high = sum(1 for _ in self._records())
-        self._next = min((offsets or {}).get(0, 0), self._high)
-        self._left: Iterator[tuple[bytes, int]] = itertools.islice(self._records(), self._next, None)
-
-    def poll(self, limit: int, wait_s: float = 0.0) -> list[Record]:
-        """The next records, at most `limit`; none when the file has ended.  A file never makes one wait."""
-        taken = itertools.islice(self._left, limit)
-        records = [Record(0, self._next + n, payload, t) for n, (payload, t) in enumerate(taken)]
-        self._next += len(records)
-        return records
-
-    def commit(self, ends: dict[int, int]) -> None:
-        """Nothing to tell: the truth about offsets is in the store."""
-
-    def lag(self) -> int:
-        """Records not read yet."""
-        return self._high - self._next
-
-    def highs(self) -> dict[int, int]:
-        """The end of the file, as partition -> next offset after the last record."""
-        return {0: self._high}
-
-    def close(self) -> None:
-        """Let the file go."""
-        self._left = iter(())
-
-    def _records(self) -> Iterator[tuple[bytes, int]]:
-        bad: list[bytes] = []
-
-        def keep(_: BadEvent, line: str) -> None:
-            bad.append(line.encode("utf-8", "surrogateescape"))
-
-        for user, item, t, kind, value in _ordered(self.path, self._format, keep):
-            yield from ((line, t) for line in bad)
-            bad.clear()
-            yield encode(Event(user=user, item=item, t=t, type=kind, value=value)), t
-        yield from ((line, 0) for line in bad)
-
-
 def _promising(name: str) -> bool:
     return name.removesuffix(".gz").endswith(_ENDINGS) and not name.startswith("items.")
 
@@ -165,6 +112,7 @@ def _refuse(bad: BadEvent, line: str) -> None:
     raise bad
 
 
-def _ordered(path: Path, format: str, reject: Reject) -> Iterator[Row]:
+def ordered(path: Path, format: str, reject: Reject) -> Iterator[Row]:
+    """Yield the rows of a file in file order, of an unordered format sorted by time."""
     read = rows(path, format, reject)
     return iter(sorted(read, key=lambda row: row[2])) if format in _UNORDERED else read

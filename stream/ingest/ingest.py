@@ -205,7 +205,7 @@ class Ingest:
         budget = self.writer.budget
         for kind, count in budget.let_go.items():
             if count:
-                metric.let_go(kind, count)
+                metric.evicted(kind, count)
                 budget.let_go[kind] = 0
         if budget.dropped:
             metric.rejected("forgotten", budget.dropped)

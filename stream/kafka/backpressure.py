@@ -1,10 +1,10 @@
-"""A pace for a writer whose broker forgets: never more than so many records ahead of the reader."""
+"""Producer back-pressure: never more than so many records ahead of the reader, for a broker with little room."""
 
 from collections.abc import Callable, Mapping
 
 
-class Pace:
-    """Holds a writer back.
+class Backpressure:
+    """Limit how far a producer may be ahead of the consumer.
 
     Args:
         ahead: How many records the writer may be ahead of the reader in any partition.
@@ -21,7 +21,7 @@ class Pace:
         """Return once the next record may be sent.
 
         Args:
-            ends: Partition -> the offset after the last record the broker has of us; `serve` lets it grow.
+            ends: Partition -> the offset after our last record at the broker; `serve` lets it grow.
             queued: How many records the broker does not have yet.
             serve: Let the client work for up to so many seconds.
         """

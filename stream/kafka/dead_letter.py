@@ -1,4 +1,4 @@
-"""Dead letters: records that are no events, kept with their own bytes and headers that say why and from where.
+"""Dead letters: rejected records with their own bytes, and headers that say why and from where.
 
 header                  holds
 riverwalk.reason        one of `stream.event.event.REASONS`
@@ -9,42 +9,28 @@ riverwalk.offset        as decimal text
 riverwalk.size          only when the record was cut: its bytes before
 """
 
-from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from stream.event.batch import Record
 from stream.kafka.broker import Extra
 from stream.kafka.sink import Sink
 
 MAX_LETTER_BYTES: Final = 900_000  # a default broker takes 1 048 588 with headers
-WAIT_S: Final = 10.0
+WAIT_S: Final = 10.0  # how long the broker may take to accept a record
 
 
-class Outlet(Protocol):
-    """Where letters go: a Sink."""
-
-    def send(
-        self, key: bytes | None, payload: bytes, on_done: None, headers: Sequence[tuple[str, bytes]]
-    ) -> None:
-        """Queue a record."""
-
-    def flush(self, timeout_s: float) -> None:
-        """Wait until the broker has everything, or raise BadSource."""
-
-    def close(self) -> None:
-        """Let the broker go."""
-
-
-class Letters:
-    """Writes dead letters.
+class DeadLetter:
+    """Write rejected records to a topic of their own.
 
     Args:
-        outlet: Where to.
-        origin: The topic the records come from, for the header.
+        address: host:port of the broker.
+        topic: Where the records go.
+        origin: The topic they come from, for the header.
+        extra: More settings of the client.
     """
 
-    def __init__(self, outlet: Outlet, origin: str) -> None:
-        self._outlet, self._origin = outlet, origin
+    def __init__(self, address: str, topic: str, *, origin: str = "", extra: Extra | None = None) -> None:
+        self._sink, self._origin = Sink(address, topic, timeout_s=WAIT_S, extra=extra), origin
 
     def put(self, record: Record, reason: str, message: str) -> None:
         """Queue a record; of one over 900 000 bytes the beginning."""
@@ -58,19 +44,12 @@ class Letters:
         if len(record.payload) > MAX_LETTER_BYTES:
             headers["size"] = str(len(record.payload))
         pairs = [(f"riverwalk.{name}", text.encode()) for name, text in headers.items()]
-        self._outlet.send(None, record.payload[:MAX_LETTER_BYTES], None, pairs)
+        self._sink.send(None, record.payload[:MAX_LETTER_BYTES], None, pairs)
 
     def flush(self) -> None:
         """Wait until the broker has everything, or raise BadSource: the stream stops rather than drop a record."""
-        self._outlet.flush(2 * WAIT_S)
+        self._sink.flush(2 * WAIT_S)
 
     def close(self) -> None:
-        """Let the broker go."""
-        self._outlet.close()
-
-
-class DeadLetter(Letters):
-    """Where records go that are no events; `origin` is the topic they come from."""
-
-    def __init__(self, address: str, topic: str, *, origin: str = "", extra: Extra | None = None) -> None:
-        super().__init__(Sink(address, topic, timeout_s=WAIT_S, extra=extra), origin)
+        """Disconnect."""
+        self._sink.close()

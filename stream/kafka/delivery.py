@@ -1,4 +1,4 @@
-"""A courier hands records to a client that answers through callbacks, and lets an event loop await the answers."""
+"""Bridge librdkafka's delivery callbacks to asyncio."""
 
 import asyncio
 import threading
@@ -8,14 +8,14 @@ from contextlib import suppress
 from stream.error import BadSource
 
 Settled = Callable[[int, int, str], None]
-"""Told partition and offset of a record, or why it was refused (empty text when it was not)."""
+"""Called with partition and offset of a record, and why it was refused (empty text when it was not)."""
 
 
-class Courier:
+class Delivery:
     """Awaitable deliveries.  The client is served by a thread of its own from the first one on.
 
     Args:
-        queue: Queue key and payload and tell the outcome; False when the queue is full.
+        queue: Queue key and payload, with the callback for the outcome; False when the queue is full.
         poll: Serve the client's callbacks for up to so many seconds.
     """
 
@@ -27,15 +27,15 @@ class Courier:
         self._thread: threading.Thread | None = None
 
     async def deliver(self, key: bytes, payload: bytes) -> tuple[int, int]:
-        """Partition and offset of the record once it is written, or BadSource."""
+        """Return partition and offset of the record once it is written, or raise BadSource."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._serve, name="courier", daemon=True)
+            self._thread = threading.Thread(target=self._serve, name="delivery", daemon=True)
             self._thread.start()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[tuple[int, int]] = loop.create_future()
 
         def settle(partition: int, offset: int, refusal: str) -> None:
-            if future.done():  # who asked has gone
+            if future.done():  # the request was cancelled
                 return
             if refusal:
                 future.set_exception(BadSource(refusal))

@@ -1,12 +1,12 @@
-"""Where we are in each partition of a topic, and what to do when that place is no longer there."""
+"""Next offset of each partition of a topic, and the gap policy."""
 
 from collections.abc import Mapping
 
 from stream.error import BadSource
 
 
-class Places:
-    """The next offset to read and the end of each partition, as last heard.
+class Offsets:
+    """Next offset to read and end offset of each partition, as last reported by the broker.
 
     Args:
         topic: The name of the topic, for messages.
@@ -28,30 +28,30 @@ class Places:
         Args:
             bounds: Partition -> the offset of its first record, and of the one that comes after its last.
         """
-        gone = sorted(set(self._offsets) - set(bounds))
-        if gone:
+        missing = sorted(set(self._offsets) - set(bounds))
+        if missing:
             raise BadSource(
-                f"topic {self._topic} has {len(bounds)} partitions, but the state has read partition {gone[0]}; "
+                f"topic {self._topic} has {len(bounds)} partitions, but the state has read partition {missing[0]}; "
                 "the topic was made anew: read another one, or replay this one into an empty state folder"
             )
         for partition, (low, high) in sorted(bounds.items()):
             self.high[partition] = high
             self.next[partition] = self._offsets.get(partition, high if self._at_end else low)
-            self.mend(partition, low, high)
+            self.close_gap(partition, low, high)
 
     def add(self, partition: int, low: int, high: int) -> None:
         """Begin a partition that was added to the topic: at its first record, whatever `start` says."""
         self.next[partition], self.high[partition] = low, high
 
-    def mend(self, partition: int, low: int, high: int) -> None:
-        """Skip to the first record when the place is outside of the partition, or raise BadSource."""
-        place = self.next[partition]
+    def close_gap(self, partition: int, low: int, high: int) -> None:
+        """Skip to the first record when the next offset is outside of the partition, or raise BadSource."""
+        offset = self.next[partition]
         where = f"topic {self._topic} partition {partition}"
         self.high[partition] = high
-        if place < low:
-            what = f"{where} begins at offset {low}, the state ends at {place}: retention has taken {low - place} records"
-        elif place > high:
-            what = f"{where} ends at offset {high}, the state at {place}: the topic was made anew"
+        if offset < low:
+            what = f"{where} begins at offset {low}, the state ends at {offset}: retention has taken {low - offset} records"
+        elif offset > high:
+            what = f"{where} ends at offset {high}, the state at {offset}: the topic was made anew"
         else:
             return
         if not self._skip:
@@ -59,11 +59,11 @@ class Places:
                 f'{what}; set kafka.on_gap = "skip" to go on with what is there, '
                 "or replay it into an empty state folder"
             )
-        self.gaps += max(0, low - place)
+        self.gaps += max(0, low - offset)
         self.next[partition] = low
 
     def reach(self, partition: int, offset: int) -> None:
-        """The reader has come to an offset without a record: transactions leave markers that are none."""
+        """Advance to an offset that holds no record: transactions leave markers."""
         self.next[partition] = max(self.next[partition], offset)
 
     def lag(self) -> int:

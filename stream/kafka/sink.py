@@ -9,16 +9,14 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, Producer
 
 from stream.error import BadSource
-from stream.kafka.backpressure import Pace
+from stream.kafka.backpressure import Backpressure
 from stream.kafka.broker import Extra, client_settings
-from stream.kafka.delivery import Courier, Settled
+from stream.kafka.delivery import Delivery, Settled
 
 _WRITER: Final = {"enable.idempotence": True, "compression.type": "lz4", "linger.ms": 1}
 
 
-Done = Callable[[int, int], None]  # told partition and offset
-
-
+Done = Callable[[int, int], None]  # called with partition and offset
 Headers = Sequence[tuple[str, bytes]]
 
 
@@ -26,7 +24,7 @@ class Sink:
     """Writes records to a topic.  Without `publish` one thread uses it.
 
     Args:
-        ahead: How many records to be ahead of the reader at most, for a broker that forgets; 0 does not wait.
+        ahead: How many records to be ahead of the reader at most, for a broker that drops old records; 0 does not wait.
         applied: Partition -> the next offset its reader has not read, for `ahead`.
         partition: The partition for all records; left out, records of one key share one.
         timeout_s: How long the broker may take to accept a record.
@@ -38,30 +36,30 @@ class Sink:
         partition: int = -1, timeout_s: float = 30.0, extra: Extra | None = None,
     ) -> None:  # fmt: skip
         self._address, self._topic, self._partition = address, topic, partition
-        self._pace = Pace(ahead, applied) if applied is not None else None
+        self._backpressure = Backpressure(ahead, applied) if applied is not None else None
         self._ends: dict[int, int] = {}
         self._failure = ""
         self._client = Producer(
             client_settings(address, extra, **{**_WRITER, "message.timeout.ms": int(timeout_s * 1000)})
         )
-        self._courier = Courier(self._hand_over, self._client.poll)
+        self._delivery = Delivery(self._hand_over, self._client.poll)
 
     def send(
         self, key: bytes | None, payload: bytes, on_done: Done | None = None, headers: Headers = ()
     ) -> None:
         """Queue a record, and wait only while the queue is full or the reader is too far behind.
 
-        `on_done` is told partition and offset once the broker has it, inside a later call; `flush` tells failures.
+        `on_done` is called with partition and offset once the broker has it, inside a later call; `flush` raises failures.
         """
-        if self._pace is not None:
-            self._pace.wait(self._ends, self._client.__len__, self._client.poll)
+        if self._backpressure is not None:
+            self._backpressure.wait(self._ends, self._client.__len__, self._client.poll)
         done = self._done if on_done is None else partial(self._done, on_done=on_done)
         while not self._queue(key, payload, done, headers):
             self._client.poll(0.05)
 
     async def publish(self, key: bytes, payload: bytes) -> tuple[int, int]:
-        """Write a record; its partition and offset, or BadSource."""
-        return await self._courier.deliver(key, payload)
+        """Write a record and return its partition and offset, or raise BadSource."""
+        return await self._delivery.deliver(key, payload)
 
     def flush(self, timeout_s: float = 30.0) -> None:
         """Wait until the broker has everything, or raise BadSource."""
@@ -71,9 +69,9 @@ class Sink:
             raise BadSource(failure or f"{self._address}: {left} records wait to be taken; is the broker up?")
 
     def close(self) -> None:
-        """Give the broker a moment to take what is queued, and let it go."""
+        """Give the broker a moment to take what is queued, and disconnect."""
         self._client.flush(2.0)
-        self._courier.close()
+        self._delivery.close()
 
     def _queue(self, key: bytes | None, payload: bytes, done: Any, headers: Headers = ()) -> bool:
         try:

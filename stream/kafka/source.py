@@ -1,13 +1,4 @@
-"""Kafka: the only file that knows its client.
-
-A Source reads a topic from offsets that are ours (they lie in the store beside the state they made), a Sink writes
-to one, a DeadLetter keeps what was no event, and an EmbeddedBroker is a broker inside this process: librdkafka's test
-broker.  It speaks the real protocol, to other processes too, and:
-
-    - keeps 5 MiB a partition, as sent: about 31 000 small messages (a Sink compresses, and `ahead` waits for a reader)
-    - gives every topic 4 partitions; answers a reader without news after the longest wait allowed, a Source's 5 ms
-    - shows aborted transactions, and forgets everything with its process
-"""
+"""Read a topic from offsets of our own, which lie in the store beside the state they made."""
 
 import time
 from collections.abc import Mapping
@@ -19,7 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from stream.error import BadSource
 from stream.event.batch import Record
 from stream.kafka.broker import ASK_S, MOCK, Extra, ask, client_settings
-from stream.kafka.offset import Places
+from stream.kafka.offset import Offsets
 
 _READER: Final = {
     "enable.auto.commit": False, "enable.auto.offset.store": False, "auto.offset.reset": "error",
@@ -38,7 +29,7 @@ class Source:
         offsets: Partition -> next offset to read; a partition left out begins at its earliest record.
         on_gap: What to do when the broker no longer holds the offset that comes next: "stop" or "skip".
         start: Where to begin when `offsets` is empty: "earliest" or "latest".
-        group: The name under which `commit` tells others how far we are.
+        group: The name under which `commit` reports our position.
         refresh_s: How often to look for new partitions.
         extra: More settings of the client.
     """
@@ -49,24 +40,24 @@ class Source:
     ) -> None:  # fmt: skip
         self._address, self._topic = address, topic
         self._refresh_s, self._refresh_at = refresh_s, time.monotonic() + refresh_s
-        self.places = Places(topic, offsets, on_gap=on_gap, start=start)
+        self.offsets = Offsets(topic, offsets, on_gap=on_gap, start=start)
         settings = client_settings(address, extra, **{**_READER, "group.id": group})
         self._client = Consumer(settings)
         try:
             if ask(self._address, self._client.list_topics, timeout=ASK_S).cluster_id.startswith(MOCK):
                 self._client.close()
                 self._client = Consumer({**settings, "fetch.wait.max.ms": 5})
-            self.places.begin({partition: self._bounds(partition) for partition in self._partitions()})
+            self.offsets.begin({partition: self._bounds(partition) for partition in self._partitions()})
         except BadSource:
             self._client.close()
             raise
         self._assign()
 
     def poll(self, limit: int, wait_s: float) -> list[Record]:
-        """Up to `limit` records, those that came within `wait_s` seconds; in order within a partition."""
+        """Return up to `limit` records, those that came within `wait_s` seconds; in order within a partition."""
         if time.monotonic() > self._refresh_at:
             self._refresh()
-        records, reached = list[Record](), self.places.next
+        records, reached = list[Record](), self.offsets.next
         messages: list[Any] = self._client.consume(limit, wait_s)
         for message in messages:
             error = message.error()
@@ -80,39 +71,39 @@ class Source:
         return records
 
     def commit(self, ends: Mapping[int, int]) -> None:
-        """Tell others (lag tools, a pacing producer) how far we are; nothing here relies on it."""
-        places = [TopicPartition(self._topic, *end) for end in ends.items()]
+        """Report our position to others (lag tools, a pacing producer); nothing here relies on it."""
+        positions = [TopicPartition(self._topic, *end) for end in ends.items()]
         with suppress(KafkaException):
-            if places:
-                self._client.commit(offsets=places, asynchronous=True)
+            if positions:
+                self._client.commit(offsets=positions, asynchronous=True)
 
     def highs(self) -> dict[int, int]:
-        """Partition -> the end of it, as last heard from the broker; asks nobody."""
-        known = self.places.high
+        """Return partition -> end offset as last reported by the broker, without a request."""
+        known = self.offsets.high
         for partition in known:
             _, high = self._client.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
             known[partition] = max(known[partition], high)
         return dict(known)
 
     def lag(self) -> int:
-        """How many records wait to be polled, as far as the broker has told."""
+        """Return how many records wait to be polled, by the end offsets last reported."""
         self.highs()
-        return self.places.lag()
+        return self.offsets.lag()
 
     def close(self) -> None:
-        """Let the broker go; nothing is committed."""
+        """Disconnect; nothing is committed."""
         self._client.close()
 
     def _assign(self) -> None:
-        self._client.assign([TopicPartition(self._topic, *place) for place in self.places.next.items()])
+        self._client.assign([TopicPartition(self._topic, *pair) for pair in self.offsets.next.items()])
 
     def _refresh(self) -> None:
         """Look for partitions that were added."""
         self._refresh_at = time.monotonic() + self._refresh_s
         with suppress(BadSource):  # a broker that is away now is asked again later
-            new = self._partitions() - set(self.places.next)
+            new = self._partitions() - set(self.offsets.next)
             for partition in new:
-                self.places.add(partition, *self._bounds(partition))
+                self.offsets.add(partition, *self._bounds(partition))
             if new:
                 self._assign()
 
@@ -124,17 +115,17 @@ class Source:
         return set(about.partitions)
 
     def _bounds(self, partition: int) -> tuple[int, int]:
-        place = TopicPartition(self._topic, partition)
-        low, high = ask(self._address, self._client.get_watermark_offsets, place, timeout=ASK_S)
+        position = TopicPartition(self._topic, partition)
+        low, high = ask(self._address, self._client.get_watermark_offsets, position, timeout=ASK_S)
         return low, high
 
     def _settle(self, message: Any, error: KafkaError) -> None:
         """Go on after what a poll brought instead of a record, or raise BadSource."""
         code, partition = error.code(), message.partition()
         if code == KafkaError._PARTITION_EOF:
-            self.places.reach(partition, message.offset())
+            self.offsets.reach(partition, message.offset())
         elif code == KafkaError._AUTO_OFFSET_RESET:
-            self.places.mend(partition, *self._bounds(partition))
+            self.offsets.close_gap(partition, *self._bounds(partition))
             self._assign()
         elif error.fatal() or not (error.retriable() or error.name() in _PASSING):
             raise BadSource(f"{self._address}: topic {self._topic} cannot be read any more: {error.str()}")

@@ -1,14 +1,21 @@
 """The command line: fast where it can be, and clear when it cannot go on."""
 
 import json
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.core import TyperCommand as Command
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from deploy.cli.option import duration, settings
 from deploy.config.schema import BadConfig
+from deploy.data.dataset import GENERATED, KNOWN
+from deploy.main import app
 
 RIVERWALK = (sys.executable, "-P", "-m", "deploy.main")
 
@@ -22,6 +29,7 @@ def test_the_version_is_the_installed_one() -> None:
     from importlib.metadata import version
 
     assert riverwalk("version").stdout == f"riverwalk {version('riverwalk')}\n"
+    assert riverwalk("--version").stdout == riverwalk("version").stdout
     assert json.loads(riverwalk("version", "--json").stdout)["version"] == version("riverwalk")
 
 
@@ -131,3 +139,35 @@ def test_a_named_flag_wins_over_set_only_where_it_is_given(
     monkeypatch.chdir(tmp_path)
 
     assert settings(None, ["serve.port=5"], serve__port=None).config.serve.port == 5
+
+
+def commands(group: TyperGroup, *words: str) -> Iterator[tuple[tuple[str, ...], Command]]:
+    """Every command with its words."""
+    for name, one in group.commands.items():
+        if isinstance(one, TyperGroup):
+            yield from commands(one, *words, name)
+        else:
+            yield (*words, name), one
+
+
+COMMANDS = dict(commands(get_command(app)))
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_help_has_examples_that_the_command_takes(words: tuple[str, ...]) -> None:
+    command = COMMANDS[words]
+    lines = (command.epilog or "").split("\n\n")
+
+    assert lines[0] == "Examples:"
+    for line in lines[1:]:
+        name, *given = shlex.split(line)
+        assert (name, *given[: len(words)]) == ("riverwalk", *words)
+        command.make_context(" ".join(words), given[len(words) :])
+
+
+@pytest.mark.parametrize("words", [["demo"], ["produce"]])
+def test_help_names_the_data_sets(words: list[str]) -> None:
+    shown = " ".join(riverwalk(*words, "--help").stdout.replace("│", " ").split())
+
+    assert all(one.name in shown for one in KNOWN)
+    assert GENERATED in shown

@@ -100,12 +100,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
         'riverwalk_request_seconds_count{command="recommend"} 4.0',
     ],
 )
-def test_figures_of_every_process_are_on_the_page_of_one(page: str, line: str) -> None:
+def test_metrics_of_every_process_are_on_the_page_of_one(page: str, line: str) -> None:
     assert line in page.splitlines()
 
 
 def test_counting_many_requests_at_once_is_counting_each() -> None:
-    """The one place that knows how the library keeps a histogram; a change of the library shows here."""
     code = """
 metric.setup(None)
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
@@ -128,14 +127,6 @@ def test_nothing_is_counted_before_setup() -> None:
     code = 'metric.request("ping", "ok", 0.1); metric.events(3); metric.flush(); print("prometheus_client" in sys.modules)'
 
     assert run(code).strip() == "False"
-
-
-def test_an_earlier_life_is_forgotten_when_told(tmp_path: Path) -> None:
-    run(INGEST, str(tmp_path))
-    shown = run("metric.clear(Path(sys.argv[1]))" + SERVE, str(tmp_path))
-
-    assert 'riverwalk_rejected_total{reason="json"}' not in shown
-    assert "riverwalk_ready 1.0" in shown
 
 
 def test_edges_are_counted_by_age_a_part_at_a_time_and_after_a_rest() -> None:

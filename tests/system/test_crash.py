@@ -21,7 +21,7 @@ from state.storage.store import Store
 from stream.ingest.writer import Writer
 from stream.generation.generation import Generation, Limits
 from stream.ingest.ingest import Ingest
-from stream.file.event import FileSource
+from tests.fixture.source import FileSource
 from tgn.inference.layout import TgnSettings
 
 class Letters:

@@ -67,7 +67,7 @@ def test_aging_holds_fewer_edges_and_changes_no_list_before_the_first_is_old(str
 
 def test_settings_differ_in_aging_and_in_decay_alone() -> None:
     found = aging.settings(GraphSettings(reach=5))
-    pairs = [(one.aging_share > 0, one.edge_half_life < aging.NEVER) for one in found.values()]
+    pairs = [(one.aging_share > 0, one.half_life_paces < aging.NEVER) for one in found.values()]
 
     assert pairs == [(True, True), (False, True), (True, False), (False, False)]
     assert {one.reach for one in found.values()} == {5}

@@ -22,9 +22,9 @@ from deploy.config.schema import (
     State,
     encode,
 )
-from deploy.service.child import Patience
+from deploy.service.child import Backoff
 from deploy.service.folder import METRIC
-from deploy.service.supervisor import DRAIN_S, BadService, Service
+from deploy.service.supervisor import DRAIN_S, BadService, Supervisor
 from state.error import BadStore
 from stream.error import BadSource
 from tests.fixture import child
@@ -45,8 +45,8 @@ class Instance:
 
     def __init__(self, config: Config) -> None:
         self.lines: queue.Queue[str] = queue.Queue()
-        self.service = Service(
-            config, say=self.lines.put, worker=child.COMMAND, patience=lambda: Patience(0.05, 0.2, 60.0, 3)
+        self.service = Supervisor(
+            config, say=self.lines.put, worker=child.COMMAND, backoff=lambda: Backoff(0.05, 0.2, 60.0, 3)
         )
 
     def until(self, pattern: str) -> re.Match[str]:
@@ -241,7 +241,7 @@ def test_an_ingest_that_crashes_at_every_start_is_given_up(tmp_path: Path) -> No
 
 
 def test_the_same_error_again_and_again_ends_the_service_with_it(tmp_path: Path) -> None:
-    def live_long(service: Service) -> None:
+    def live_long(service: Supervisor) -> None:
         service.start()
         service.wait(WAIT_S)
 

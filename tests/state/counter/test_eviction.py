@@ -23,7 +23,7 @@ from state.record.layout import (
     START,
     TOTAL,
 )
-from state.record.setting import GraphSettings
+from state.record.setting import Decay, GraphSettings
 from state.record.world import World
 
 USERS, ITEMS = 12, 40
@@ -179,7 +179,7 @@ def test_a_list_counts_what_is_left_on_it() -> None:
 
 
 def test_the_least_taken_go_first_then_the_longest_silent_then_the_lower_rows() -> None:
-    made = World(GraphSettings(pace_seconds=3600), max_users=9, max_items=9)
+    made = World(GraphSettings(decay=Decay(pace_seconds=3600)), max_users=9, max_items=9)
     made.state.world[0]["t"] = 10**9
     items = made.state.items
     items["pop"][:, 4] = [9, 1, 1, 1, 0.5, 2, 1, 1, 3]

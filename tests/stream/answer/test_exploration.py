@@ -13,7 +13,7 @@ from stream.answer.exploration import (
     Exploration,
     words,
 )
-from stream.answer.rule import AnswerSettings
+from stream.answer.setting import AnswerSettings
 from stream.catalogue.catalogue import Catalogue
 from stream.catalogue.record import Value
 

@@ -11,7 +11,8 @@ import pytest
 from stream.answer.recommender import Recommender
 from stream.answer.request import Recommend
 from stream.answer.rerank import alike
-from stream.answer.rule import AnswerSettings, parse
+from stream.answer.rule import parse
+from stream.answer.setting import AnswerSettings
 from tests.fixture.pair import HOUR, Pair, shop
 from tgn.inference.diversity import likeness, mixed
 

@@ -1,6 +1,6 @@
 """A writer that keeps near its reader."""
 
-from stream.kafka.backpressure import Pace
+from stream.kafka.backpressure import Backpressure
 
 
 def test_a_writer_is_never_further_ahead_than_told():
@@ -11,7 +11,7 @@ def test_a_writer_is_never_further_ahead_than_told():
         nonlocal reader
         reader += 3
 
-    pace = Pace(10, lambda _: reader)
+    pace = Backpressure(10, lambda _: reader)
     for _ in range(1000):
         pace.wait(ends, lambda: 0, serve)
         ends[0] += 1
@@ -29,7 +29,7 @@ def test_records_in_the_queue_count():
         served.append(seconds)
         queued -= 1
 
-    pace = Pace(8, lambda _: 0)
+    pace = Backpressure(8, lambda _: 0)
     pace.wait({}, lambda: queued, serve)
 
     assert len(served) == 1
@@ -43,7 +43,7 @@ def test_the_reader_is_asked_only_when_the_room_is_used_up():
         asked += 1
         return 100
 
-    pace = Pace(50, applied)
+    pace = Backpressure(50, applied)
     for _ in range(50):
         pace.wait({0: 100}, lambda: 0, lambda _: None)
 

@@ -50,7 +50,7 @@ class TestReal(TopicSuite):
         admin = AdminClient({"bootstrap.servers": address, "log_level": 2})
         for done in admin.create_partitions([NewPartitions(topic, 2)]).values():
             done.result(10)
-        until(lambda: 1 in source.places.next, source)
+        until(lambda: 1 in source.offsets.next, source)
         sink = Sink(address, topic, partition=1)
         sink.send(b"u", b"new")
         sink.flush()

@@ -50,7 +50,7 @@ class TestEmbedded(TopicSuite):
         def forget(topic: str) -> int:
             overflow(address, topic)
             probe = Source(address, topic, {}, start="earliest")
-            low = probe.places.next[0]
+            low = probe.offsets.next[0]
             probe.close()
             assert low > 1
             return low
@@ -75,8 +75,8 @@ class TestEmbedded(TopicSuite):
             offsets += [record.offset for record in source.poll(10, 0.05)]
 
         assert offsets == sorted(set(offsets))
-        assert len(offsets) + source.places.gaps == 60
-        assert source.places.gaps > 0
+        assert len(offsets) + source.offsets.gaps == 60
+        assert source.offsets.gaps > 0
         source.close()
 
 

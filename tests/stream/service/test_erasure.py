@@ -13,7 +13,7 @@ from state.storage.store import Store
 from stream.answer.reader import Reader
 from stream.event.batch import decode_batch
 from stream.event.event import FORGET, forget
-from stream.file.event import FileSource, columns
+from stream.file.event import columns
 from stream.http.connection import serve as serve_http
 from tests.fixture.backend import ask, client, on_loop, serving
 from tests.fixture.events import (
@@ -23,6 +23,7 @@ from tests.fixture.events import (
     Topic,
     event,
 )
+from tests.fixture.source import FileSource
 from tgn.inference.layout import TgnSettings
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from state.counter.trend import trend
 from state.record.layout import HALF
-from state.record.setting import GraphSettings
+from state.record.setting import Decay, GraphSettings
 from state.record.world import State
 from state.retrieval import similar
 from stream.answer.reader import Reader
@@ -97,7 +97,7 @@ def test_beyond_those_who_can_be_counted_the_slow_vectors_tell(
     rank = generation.slow.rank
     for item, right in (("tea", 0.0), ("milk", 0.25), ("lemon", 0.5)):
         table[row[item], 0], table[row[item], rank], table[row[item], -1] = 1.0, right, 1.0
-    monkeypatch.setattr("stream.answer.similar.COUNTED", 20)
+    monkeypatch.setattr("stream.answer.non_personalized.COUNTED", 20)
     answer = reader(pair).similar(Similar("tea", 5, all_time=True))
 
     assert answer.items == ["lemon", "milk"]
@@ -134,7 +134,7 @@ def counted(events: list[tuple[str, str, int]], t: int, half: float) -> dict[str
     return out
 
 
-@pytest.mark.parametrize("half", GraphSettings().half_lives)
+@pytest.mark.parametrize("half", Decay().half_lives)
 def test_a_half_life_that_is_kept_gives_the_exact_counts(half: float) -> None:
     state, t, row = _steady(1)
     out, weight = np.zeros(60, np.int32), np.zeros(60, np.float32)
@@ -168,7 +168,9 @@ def test_a_count_lies_between_those_of_the_half_lives_beside_it(part: float, h: 
 @lru_cache
 def _steady(seed: int) -> tuple[State, int, dict[str, int]]:
     """A state whose pace is an hour, the stream's time, and items' rows."""
-    writer = Writer(Generation(GraphSettings(pace_seconds=3_600), TgnSettings(), LIMITS), samples=64)
+    writer = Writer(
+        Generation(GraphSettings(decay=Decay(pace_seconds=3_600)), TgnSettings(), LIMITS), samples=64
+    )
     writer.learn(batch(shop(600, seed)), lambda job: None)
     return writer.state, int(writer.state.world[0]["t"]), writer.generation.items.row
 
@@ -200,7 +202,7 @@ def test_a_half_life_beyond_those_kept_is_taken_as_the_nearest_and_the_answer_sa
     pair.learn(shop())
     one = reader(pair)
     pace = float(pair.reader.state.world[0]["pace"])
-    halves = GraphSettings().half_lives
+    halves = Decay().half_lives
 
     assert one.trending(Trending(1, half_life_ms=1)).half_life_ms == int(halves[0] * pace)
     assert one.trending(Trending(1, half_life_ms=10**12)).half_life_ms == int(halves[-1] * pace)

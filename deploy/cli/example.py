@@ -1,0 +1,61 @@
+"""Examples of every command, shown below its help."""
+
+from typing import Final
+
+import typer
+from typer.models import CommandInfo
+
+EXAMPLES: Final = {  # by the words of the command
+    "serve": (
+        "riverwalk serve",
+        "riverwalk serve --kafka host:9092 --topic clicks --state /var/lib/riverwalk",
+        "riverwalk serve --port 0 --http-port 0 --set answer.diversity=0.2",
+    ),
+    "demo": (
+        "riverwalk demo",
+        "riverwalk demo --data ml-100k --speed 2000/s",
+        "riverwalk demo --data generated --for 60s --plain",
+    ),
+    "produce": (
+        "riverwalk produce events.csv --kafka host:9092",
+        "riverwalk produce online-retail --kafka host:9092 --speed 60s",
+    ),
+    "replay": ("riverwalk replay events.csv --kafka host:9092 --speed 100",),
+    "train": ("riverwalk train events.csv --state trained",),
+    "evaluate": ("riverwalk evaluate online-retail", "riverwalk evaluate events.csv --json"),
+    "doctor": ("riverwalk doctor", "riverwalk doctor --kafka host:9092 --json"),
+    "bench": ("riverwalk bench ingest", "riverwalk bench serve --json"),
+    "version": ("riverwalk version --json",),
+    "config show": ("riverwalk config show", "riverwalk config show --config riverwalk.toml --json"),
+    "config check": ("riverwalk config check --config riverwalk.toml",),
+    "kafka start": ("riverwalk kafka start --port 9092",),
+    "kafka stop": ("riverwalk kafka stop",),
+    "query recommend": ("riverwalk query recommend ann -k 5", "riverwalk query recommend ann --json"),
+    "query session": ("riverwalk query session cup-7 cup-9",),
+    "query rank": ("riverwalk query rank ann cup-7 cup-9",),
+    "query similar": ("riverwalk query similar cup-7 -k 5",),
+    "query trending": ("riverwalk query trending -k 5",),
+    "query explain": ("riverwalk query explain ann cup-7",),
+    "query info": ("riverwalk query info --json",),
+    "query event": ("riverwalk query event ann cup-7",),
+    "query item": ("riverwalk query item cup-7",),
+    "query hide": ("riverwalk query hide cup-7",),
+    "query unhide": ("riverwalk query unhide cup-7",),
+    "query forget": ("riverwalk query forget ann",),
+    "query ask": ("riverwalk query ask RECOMMEND ann 5",),
+}
+
+
+def add_examples(app: typer.Typer, *words: str) -> None:
+    """Put the examples of an app's commands below their help."""
+    for command in app.registered_commands:
+        lines = EXAMPLES.get(" ".join((*words, _name(command))), ())
+        command.epilog = "\n\n".join(("Examples:", *lines)) if lines else None
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        add_examples(group.typer_instance, *words, str(group.name))
+
+
+def _name(command: CommandInfo) -> str:
+    assert command.callback is not None
+    return command.name or command.callback.__name__
