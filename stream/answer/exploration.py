@@ -72,7 +72,7 @@ class Exploration:
     def __init__(self, settings: AnswerSettings, catalogue: Catalogue) -> None:
         self.settings, self.catalogue = settings, catalogue
         self.shelves: dict[str, _Shelf] = {}  # by word; "" holds all
-        self.front = np.zeros((1024, FRONT), np.int32)  # see `shelf.fitting`
+        self.front = np.zeros((1024, FRONT), np.int32)  # see `state.retrieval.exploration.fitting`
         self.spread = np.zeros(1024, np.int64)  # new items ever put on a shelf
         self.exposures = np.zeros(1024, np.int32)  # by row
         self.total = 0  # places given away

@@ -261,11 +261,11 @@ class Reader:
         return await self._topic().publish(event.user.encode(), encode(event))
 
     async def forget(self, user: str, now_ms: int) -> tuple[int, int]:
-        """Publish that a user is to be forgotten; return the record's place."""
+        """Publish that a user is to be forgotten; return the record's partition and offset."""
         return await self._topic().publish(user.encode(), forget(user, now_ms))
 
     def receipt(self, partition: int, offset: int) -> dict[str, int] | None:
-        """Return what was removed by the record at a place, None where that is not known any more."""
+        """Return what was removed by the record at an offset, None where that is not known any more."""
         return self._current().generation.receipts.get(partition, offset)
 
     def item(self, item: str) -> dict[str, Value] | None:

@@ -1,4 +1,4 @@
-"""The answering line: what a request is told, from the tables of one generation.
+"""Recommendations: the answering line, from the tables of one generation.
 
 There is no thread, no socket and no wall clock in here, and asking writes nothing: a request has room of its own,
 handed down from step to step (`retrieval`), so that several threads may ask at once.

@@ -41,7 +41,7 @@ class Receipts:
         self.table = Table("receipt", RECEIPT, capacity=RING, path=path, write=write)
 
     def put(self, partition: int, offset: int, **told: int) -> None:
-        """Write the receipt of the record at a place; fields are those of RECEIPT."""
+        """Write the receipt of the record at an offset; fields are those of RECEIPT."""
         row = self.table.array[self.table.rows % RING]
         row["next"] = 0
         for field, value in told.items():
@@ -50,7 +50,7 @@ class Receipts:
         self.table.publish(self.table.rows + 1)
 
     def get(self, partition: int, offset: int) -> dict[str, int] | None:
-        """Return the fields of the receipt of the record at a place, None where it is no longer there."""
+        """Return the fields of the receipt of the record at an offset, None where it is no longer there."""
         rows = self.table.array
         found = np.flatnonzero((rows["partition"] == partition) & (rows["next"] == offset + 1))
         if not found.shape[0]:

@@ -1,11 +1,11 @@
-"""The budget of rows: names get rows, and where there is none left, rows are let go.
+"""Row capacity: names get rows, and where none is left, the least used rows are evicted.
 
-    an item's   when a new item comes and no row is free: about a twentieth of all items goes, those with the smallest
-                decayed counts, never one that the items topic describes
-    a user's    likewise those who were silent for longest; and whoever asks to be forgotten
+    items   when a new one comes and no row is free: about a twentieth of all, those with the smallest decayed counts,
+            never one that the items topic describes
+    users   likewise those who were silent for longest; and whoever asks to be forgotten
 
 It happens between two events, the same two whatever batches the events come in, so that a replay ends in the same
-rows.  What is learned of a row is cleared by who learns, after the events before it; see `job`.
+rows.  What is learned of a row is cleared by the learner, after the events before it; see `stream.learning.job`.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from stream.event.event import FORGET
 from stream.generation.generation import Generation
 from stream.learning.job import Gone
 
-SHARE = 20  # one row in so many is let go at once
+SHARE = 20  # one row in so many is evicted at once
 STALE, SCRUBBED = "stale", "scrubbed"  # meta names: how many were forgotten; how many of them no file holds
 
 
 class Run(NamedTuple):
-    """Columns of n events in a row between which no row is let go, by row.
+    """Columns of n events in a row between which no row is evicted, by row.
 
     Shapes:
         - user, item: int32 [n]; t: int64 [n] ms; kind: int8 [n]; value: float32 [n]
@@ -48,9 +48,9 @@ class Run(NamedTuple):
 
 
 class Budget:
-    """Gives rows to names and lets rows go, in the writer.
+    """Allocate rows to names, and evict, in the writer.
 
-    `gone` are the rows let go that the learned side has not been told of, `let_go` counts them by kind for metrics,
+    `gone` are the evicted rows that the learner has not cleared yet, `let_go` counts them by kind for metrics,
     `seconds` is the time it took; who reads them clears them.
     """
 
@@ -74,7 +74,7 @@ class Budget:
             self.stale = [name.encode() + b"\0" for name in names]
 
         for kind, ids in self.kinds.items() if store is not None else ():
-            # What is learned is saved on a slower clock: a crash may have left rows of names that were let go.
+            # What is learned is saved on a slower clock: a crash may have left rows of names that were evicted.
             free = [*ids.free, *range(len(ids), int(self.world.state.world[0][f"{kind}s"]))]
             generation.clear(kind, np.array(free, np.int64))
 
@@ -83,10 +83,10 @@ class Budget:
 
         Args:
             taken: bool [n], which events may be learned from.
-            told: Called when rows were let go, with `gone` filled.
+            told: Called when rows were evicted, with `gone` filled.
 
         Raises:
-            NoRoom: A ceiling is reached and nothing may be let go.
+            NoRoom: A ceiling is reached and nothing may be evicted.
         """
         begin = 0
         for stop in (*np.flatnonzero(batch.kind == FORGET).tolist(), batch.size):
@@ -151,7 +151,7 @@ class Budget:
                 told()
 
     def item(self, name: str) -> int:
-        """Return the row of an item, letting others go for it where there must be."""
+        """Return the row of an item; others are evicted for it where none is free."""
         items = self.kinds["item"]
         while not (rows := items.rows([name])).shape[0]:
             self._make_room("item", name)
@@ -160,7 +160,7 @@ class Budget:
         return int(rows[0])
 
     def _make_room(self, kind: str, name: str) -> None:
-        """Let the rows go that are missed least."""
+        """Evict the least used rows."""
         began = time.perf_counter()
         ids = self.kinds[kind]
         free = ids.span.array[: len(ids)] == 0
@@ -180,7 +180,7 @@ class Budget:
         self.seconds += time.perf_counter() - began
 
     def _release(self, kind: str, rows: np.ndarray) -> np.ndarray:
-        """Let rows go; return the numbers of the seen blocks that were erased."""
+        """Evict rows; return the numbers of the seen blocks that were erased."""
         blocks = np.zeros(0, np.int64)
         if kind == "item":
             drop_items(self.world, rows)
@@ -230,7 +230,7 @@ class Budget:
         self.seconds += time.perf_counter() - began
 
     def records(self) -> dict[bytes, bytes | None]:
-        """Return the records that go into the next save: learned rows that are no more, and tombstones."""
+        """Return the records that go into the next save: learned rows that were evicted, and tombstones."""
         stale: dict[bytes, bytes | None] = {}
         if self.erased:
             stale[b"meta\0" + STALE.encode()] = str(self.tombstones.next).encode()

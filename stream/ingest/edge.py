@@ -1,4 +1,4 @@
-"""What there is to say of the co-watch graph's edges: how old they are, and why others went.
+"""Metrics of the co-watch graph's edges: how old they are, and why others were pruned.
 
 Ages are counted a part at a time and with long rests, as counting looks at every edge.
 """

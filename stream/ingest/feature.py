@@ -21,14 +21,14 @@ class Explicit:
     ) -> None:
         self.generation, self.sides = generation, {"item": items, "user": users}
         self.filled = {"item": 0, "user": 0}
-        self.told = {"item": 0, "user": 0}  # changes of names taken in
+        self._changes = {"item": 0, "user": 0}  # changes of names taken in
 
     def fill(self) -> None:
         """Take in the names that came since the last call."""
         generation = self.generation
         for side, ids in (("item", generation.items), ("user", generation.users)):
             begin, end = self.filled[side], len(ids)
-            self.told[side], again = ids.since(self.told[side])
+            self._changes[side], again = ids.since(self._changes[side])
             self.filled[side] = end
             found = self.sides[side]
             if not found:

@@ -1,4 +1,4 @@
-"""The writer's life: read, learn, save, commit, again.
+"""The ingest loop: read, learn, save, commit, again.
 
 One thread reads, applies and saves; a second one takes the training steps, so that a step does not delay what
 the next request sees.  When steps fall behind, a smaller share of the events is learned from: all of them
@@ -47,7 +47,7 @@ class Letters(Protocol):
 
 
 class Ingest:
-    """Feeds an engine from a source.
+    """Feeds a writer from a source.
 
     Args:
         clock: The wall clock in milliseconds; far-future events are judged by it.
@@ -201,7 +201,7 @@ class Ingest:
         self.waiting.append(self.pool.submit(call, *arguments))
 
     def _count_gone(self) -> None:
-        """Count rows that were let go, and events that came after their user was forgotten."""
+        """Count rows that were evicted, and events that came after their user was forgotten."""
         budget = self.writer.budget
         for kind, count in budget.let_go.items():
             if count:

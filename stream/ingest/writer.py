@@ -63,9 +63,9 @@ class Writer:
     def learn(self, batch: Batch, teach: Callable[[Job], object]) -> None:
         """Apply a batch and save it.
 
-        1. ids: names become rows; where none is left, and where one asks to be forgotten, rows are let go in between
+        1. ids: names become rows; where none is left, and where one asks to be forgotten, rows are evicted in between
         2. state: one pass, event by event, describing sampled events just before they happen
-        3. tgn: what was sampled goes to the learned side, once there is enough for a step
+        3. tgn: what was sampled goes to the learner, once there is enough for a step
         4. store: changed rows and offsets in one write
 
         Raises:
@@ -74,7 +74,7 @@ class Writer:
         """
         began = time.perf_counter()
         budget, state_s, budget.seconds = self.budget, 0.0, 0.0
-        if budget.gone:  # let go by what describes items: before the events that come now
+        if budget.gone:  # evicted for described items: before the events that come now
             self.hand(teach)
         for run in budget.runs(*self._chosen(batch, teach), lambda: self.hand(teach)):
             named = time.perf_counter()
@@ -99,7 +99,7 @@ class Writer:
         }
 
     def _apply(self, run: Run) -> None:
-        """Apply events between which no row is let go."""
+        """Apply events between which no row is evicted."""
         pick = np.full(run.user.shape[0], -1, np.int32)
         taken = np.flatnonzero(run.taken)
         pick[taken] = self.sampled + np.arange(taken.shape[0])

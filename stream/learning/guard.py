@@ -1,20 +1,26 @@
-"""Never below the obvious: live quality of each ranker over a window, and which one serves."""
+"""The guard: what serves is never worse than the best simple ranker.
+
+1. judge   before an event is learned from, each ranker's rank of the true item is taken
+2. note    MRR and recall@10 of each ranker go on over a window of events
+3. serve   where another ranker than the serving one is best by more than a margin, that one serves from now on
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import structlog
 
 from state.ranking.sample import Sample
+from stream.generation.status import RANKERS
+
+log = structlog.get_logger()
 
 WINDOW = 2_000  # events the live quality looks back on
-
-
 JUDGED = 500  # events before the guard may act
-
-
-MARGIN = 0.003  # MRR the learned ranker may stay behind
+MARGIN = 0.003  # MRR the serving ranker may stay behind
 
 
 class Judged(NamedTuple):
@@ -30,18 +36,81 @@ class Judged(NamedTuple):
     served: np.ndarray  # by the one of them that served at the time
 
 
+def joined(parts: Sequence[Judged]) -> Judged:
+    """Return the ranks of several parts as one."""
+    none = (np.zeros(0),) * len(Judged._fields)
+    return Judged(*(np.concatenate(column) for column in zip(none, *parts, strict=True)))
+
+
 def ranks(score: np.ndarray, sample: Sample, n: int) -> np.ndarray:
-    """Return the place of each true item, float64 [n]; ties share the mean of their places.
+    """Return the rank of each true item, float64 [n]; ties share the mean of their ranks.
 
     Items that are no candidates come after all candidates, by popularity (or nowhere, where that was not
     worked out).  A score that is not finite comes last.
     """
     found, label = sample.found[:n], sample.label[:n]
-    place = np.arange(score.shape[1])[None]
-    clean = np.where((place < found[:, None]) & np.isfinite(score), score, -1e30)
-    mine = np.take_along_axis(clean, np.maximum(label, 0)[:, None], 1)
-    inside = 0.5 * ((clean > mine).sum(1) + (clean >= mine).sum(1) - 1) + 1
+    column = np.arange(score.shape[1])[None]
+    clean = np.where((column < found[:, None]) & np.isfinite(score), score, -1e30)
+    true = np.take_along_axis(clean, np.maximum(label, 0)[:, None], 1)
+    inside = 0.5 * ((clean > true).sum(1) + (clean >= true).sum(1) - 1) + 1
     outside = np.where(sample.better[:n] < 0, np.inf, found + sample.better[:n] + 0.5 * sample.equal[:n] + 1)
-    broken = mine[:, 0] <= -1e30
-    at: np.ndarray = np.where((label >= 0) & (label < found), np.where(broken, found, inside), outside)
-    return at
+    broken = true[:, 0] <= -1e30
+    rank: np.ndarray = np.where((label >= 0) & (label < found), np.where(broken, found, inside), outside)
+    return rank
+
+
+class Guard:
+    """Keeps the live quality of each ranker, and decides which one serves.
+
+    Args:
+        status: The row of `stream.generation.status`: mrr, recall10, judged and serving are written.
+    """
+
+    def __init__(self, status: np.void) -> None:
+        self.status = status
+
+    def judge(self, sample: Sample, learned: np.ndarray, blend: np.ndarray) -> Judged:
+        """Return the ranks of the true items by each ranker.
+
+        Shapes:
+            - learned, blend: float32 [n, candidates], scores of the learned ranker and of the blend
+        """
+        n = sample.n.shape[0]
+        by = [
+            ranks(learned, sample, n),
+            ranks(blend, sample, n),
+            np.where(sample.own_rank > 0, sample.own_rank, np.inf),
+            np.where(sample.pop_rank > 0, sample.pop_rank, np.inf),
+        ]
+        by.append(by[int(self.status["serving"])])
+        return Judged(*(np.where(sample.own_rank < 0, np.nan, rank) for rank in by))
+
+    def note(self, judged: Judged) -> int:
+        """Bring the live quality up to date, and let the best ranker serve; return how many ranks there were."""
+        status = self.status
+        asked = ~np.isnan(judged.riverwalk)
+        n = int(asked.sum())
+        if n == 0:
+            return 0
+        share = n / (min(int(status["judged"]), WINDOW) + n)
+        for k, rank in enumerate(column[asked] for column in judged[: len(RANKERS)]):
+            status["mrr"][k] += share * (np.mean(1.0 / rank) - status["mrr"][k])
+            status["recall10"][k] += share * (np.mean(rank <= 10) - status["recall10"][k])
+        status["judged"] += n
+        if status["judged"] >= JUDGED:
+            self._serve()
+        return n
+
+    def _serve(self) -> None:
+        """Change the serving ranker where it is behind; the learned one (0) comes back as soon as it is best."""
+        mrr, now = self.status["mrr"], int(self.status["serving"])
+        best = int(np.argmax(mrr))
+        behind = mrr[best] - mrr[now]
+        if best != now and (behind > MARGIN or best == 0):
+            self.status["serving"] = best
+            log.warning(
+                "another ranker serves",
+                ranker=RANKERS[best],
+                before=RANKERS[now],
+                mrr_behind=round(float(behind), 4),
+            )

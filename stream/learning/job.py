@@ -1,4 +1,4 @@
-"""What a run of events gives to learn from."""
+"""A training job: samples of a run of events, and the rows evicted after them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 
 from state.ranking.sample import Sample
 
-Gone = dict[str, np.ndarray]  # rows int64 [n] that were let go, by kind: item, user
+Gone = dict[str, np.ndarray]  # rows int64 [n] that were evicted, by kind: item, user
 
 
 class Job(NamedTuple):
-    """Samples described just before their events, all events of the run, and the rows let go after them."""
+    """Samples described just before their events, all events of the run, and the rows evicted after them."""
 
     sample: Sample  # the first `samples` rows are in use
     samples: int

@@ -2,9 +2,6 @@
 
 What is sampled from a batch is scored with weights that have not seen it (that is the live quality), then the
 temporal graph network and the ranker take a step on it, and all events of the batch reach the node memory.
-
-Beside the learned ranker the blend and two plain orders are judged on the same events; when the learned one
-falls below the best of them, that one serves until the learned one has recovered.
 """
 
 from __future__ import annotations
@@ -16,12 +13,12 @@ import numpy as np
 import structlog
 
 from state.ranking.column import BLEND, FEATURES, of
-from state.ranking.sample import UNIFORM, Sample
+from state.ranking.sample import Sample
 from stream.generation.generation import Generation
-from stream.generation.status import RANKERS
-from stream.learning.guard import JUDGED, MARGIN, WINDOW, Judged, ranks
+from stream.learning.guard import Guard, Judged, joined
 from stream.learning.job import Job
 from stream.learning.refit import Refit
+from stream.learning.sampling import sampled
 from tgn.inference.ranker import EACH, SCORES, inputs
 from tgn.training.learner import Learner
 from tgn.training.ranker import Ranker, RankerSettings
@@ -30,9 +27,6 @@ log = structlog.get_logger()
 
 KEPT = 24  # past steps the ranker learns from again
 STEP = 256  # events a step
-COLUMNS = 48  # items of a sample that a step learns from
-
-
 # What an ablation can leave out: the temporal graph network, co-watch features, the user's own history,
 # all counted features, node memory, the slow vectors.
 PARTS = ("memory", "cowatch", "history", "counted", "gru", "slow")
@@ -80,6 +74,7 @@ class Learning:
         self.ranker = Ranker(
             arrays["ranker"][0], arrays["ranker_moment"][0], FEATURES, RankerSettings(seed=seed)
         )
+        self.guard = Guard(generation.status)
         self.rng = np.random.default_rng(seed)
         self.kept: list[tuple[np.ndarray, ...]] = []
 
@@ -96,17 +91,13 @@ class Learning:
             rows = slice(begin, min(begin + STEP, job.samples))
             parts.append(self._step(Sample(*(column[rows] for column in job.sample)), job.items))
         self.remember(job)
-        self.let_go(job)
+        self.evict(job)
         if self.refit is not None and self.learn:
             self.refit.step()
         self._mark()
-        none = np.zeros(0)
-        judged = (
-            Judged(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-            if parts
-            else Judged(*[none] * len(Judged._fields))
-        )
-        self._note(judged)
+        judged = joined(parts)
+        n = self.guard.note(judged)
+        self.generation.status["learned"] += n if self.learn else 0
         return judged
 
     def remember(self, job: Job) -> None:
@@ -114,8 +105,8 @@ class Learning:
         if self.learner is not None and job.user.shape[0]:
             self.learner.remember(job.user, job.item, job.t, job.kind, job.value)
 
-    def let_go(self, job: Job) -> None:
-        """Begin again at zero with what was learned of rows that were let go after the job's events.
+    def evict(self, job: Job) -> None:
+        """Reset what was learned of rows that were evicted after the job's events.
 
         Steps that are taken later from what is kept of the past, and a fit of the slow vectors that is under way, may
         still write such a row: it is then a new item's that knows a little too much until it is learned itself.
@@ -126,10 +117,8 @@ class Learning:
             self.generation.clear(kind, rows)
 
     def _step(self, sample: Sample, items: int) -> Judged:
-        n = sample.n.shape[0]
-        width = int(sample.n.max(initial=1))
-        place = np.arange(width)[None]
-        valid = place < sample.n[:, None]
+        n, width = sample.n.shape[0], int(sample.n.max(initial=1))
+        valid = np.arange(width)[None] < sample.n[:, None]
         cand = np.where(valid, sample.cand[:, :width], -1)
         x = np.ascontiguousarray(sample.x[:, :width])
         if self.hidden.shape[0]:
@@ -142,25 +131,16 @@ class Learning:
             )
         if self.refit is not None:
             tgn[..., EACH:] = inputs(*self.refit.score(sample.hist, cand), valid)
-        by = [
-            ranks(self.ranker.score(x, tgn), sample, n),
-            ranks(x[..., BLEND], sample, n),
-            np.where(sample.own_rank > 0, sample.own_rank, np.inf),
-            np.where(sample.pop_rank > 0, sample.pop_rank, np.inf),
-        ]
-        by.append(by[int(self.generation.status["serving"])])
-        judged = Judged(*(np.where(sample.own_rank < 0, np.nan, column) for column in by))
+        judged = self.guard.judge(sample, self.ranker.score(x, tgn), x[..., BLEND])
         if self.learn:
-            self._learn(sample, x, tgn, valid, place, items)
+            self._learn(sample, x, tgn, valid, items)
         return judged
 
-    def _learn(
-        self, sample: Sample, x: np.ndarray, tgn: np.ndarray, valid: np.ndarray, place: np.ndarray, items: int
-    ) -> None:
+    def _learn(self, sample: Sample, x: np.ndarray, tgn: np.ndarray, valid: np.ndarray, items: int) -> None:
         good = np.flatnonzero(sample.label >= 0)
         if good.shape[0] == 0:
             return
-        order, weight = self._drawn(sample, valid, place, items)
+        order, weight = sampled(self.rng, sample, valid, items)
         picked = good[:, None], order[good]
         fresh = x[picked], tgn[picked], weight[good]
         draws: Any = self.rng.integers(0, len(self.kept), self.replay) if self.kept else []
@@ -184,32 +164,6 @@ class Learning:
                 sample.hist[good, :k], sample.age[good, :k], sample.user[good], sample.item[good]
             )
 
-    def _drawn(
-        self, sample: Sample, valid: np.ndarray, place: np.ndarray, items: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the columns a step learns from, the true item first, and the log of what each stands for.
-
-        Some of the candidates and all of the random items are enough, and several times cheaper than all.  What
-        was shown and not taken is always among them; what was not shown says nothing.
-        """
-        label, found = sample.label[:, None], sample.found[:, None]
-        shown = valid & (sample.shown[:, : valid.shape[1]] > 0) & (place != label)
-        random = valid & (place >= found) & (place != label) & ~shown
-        key = self.rng.random(valid.shape)
-        key[random] = -1.0
-        key[shown] = -1.5
-        key[np.broadcast_to(place == label, key.shape)] = -2.0
-        key[~valid] = 2.0
-        width = min(COLUMNS, key.shape[1])
-        order = np.argsort(key, axis=1)[:, :width]
-        kept = np.take_along_axis(key, order, 1)
-        among = np.maximum(((kept >= 0) & (kept < 2)).sum(1, keepdims=True), 1)
-        weight = np.where(kept < 2, np.log(np.maximum(1.0, (found - (label < found)) / among)), -np.inf)
-        weight[kept == -1.0] = np.log(max(1.0, (items - valid.shape[1]) / UNIFORM))
-        weight[kept == -1.5] = 0.0
-        weight[:, 0] = 0.0
-        return order, weight.astype(np.float32)
-
     def _mark(self) -> None:
         learned = self.generation.learned
         if self.learner is not None:
@@ -219,30 +173,3 @@ class Learning:
             learned["slow"].touch(self.refit.dirty())
         learned["ranker"].touch(np.zeros(1, np.int32))
         learned["ranker_moment"].touch(np.zeros(1, np.int32))
-
-    def _note(self, judged: Judged) -> None:
-        """Keep the live quality, and let the best ranker serve."""
-        status = self.generation.status
-        asked = ~np.isnan(judged.riverwalk)
-        n = int(asked.sum())
-        if n == 0:
-            return
-        seen = min(int(status["judged"]), WINDOW)
-        share = n / (seen + n)
-        for k, rank in enumerate(column[asked] for column in judged[: len(RANKERS)]):
-            status["mrr"][k] += share * (np.mean(1.0 / rank) - status["mrr"][k])
-            status["recall10"][k] += share * (np.mean(rank <= 10) - status["recall10"][k])
-        status["judged"] += n
-        status["learned"] += n if self.learn else 0
-        if status["judged"] >= JUDGED:
-            best = int(np.argmax(status["mrr"]))
-            now = int(status["serving"])
-            behind = status["mrr"][best] - status["mrr"][now]
-            if best != now and (behind > MARGIN or best == 0):
-                status["serving"] = best
-                log.warning(
-                    "another ranker serves",
-                    ranker=RANKERS[best],
-                    before=RANKERS[now],
-                    mrr_behind=round(float(behind), 4),
-                )
