@@ -1,7 +1,8 @@
-"""Attention from the last item to the last K, compiled: one pass over each user's row, forward and backward.
+"""Attention from the last item to the last K: compiled kernels, one pass a user, forward and backward.
 
-Keys and values are worked out once for each item a batch meets, not once for each place it stands in; what is
-left is a few hundred products a user, which is faster in one loop than as batched products of torch.
+Keys and values are computed once for each item of a batch, not once for each position it has in a history; what is
+left is a few hundred products a user, which is faster in one loop than as batched products of torch.  Each pass
+is one long function with its arrays as arguments, because calls and structs inside the loops cost speed.
 
 Both passes are allowed to sum in any order, which lets them use vector instructions; nothing else of the exact
 arithmetic is given up, and not-a-number stays not a number.
@@ -29,14 +30,14 @@ def look(
     share: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    """Write what each user's history says: [attention; last; mean].
+    """Write [attention; last; mean] of each user's history.
 
     Shapes:
         - vectors: float32 [S, d], of the items met; projected: float32 [S, 3d], their queries, keys and values
-        - index: int32 [n, K], rows of `vectors`, newest first, used places before the -1 of unused ones
+        - index: int32 [n, K], rows of `vectors`, newest first, padded with -1
         - buckets: int64 [n, K], log-age buckets
         - place: float32 [heads, K]; bias: float32 [heads, B]; ages: float32 [B, d]
-        - share: float32 [n, heads, K], written in used places: the attention
+        - share: float32 [n, heads, K], written where used: the attention weights
         - out: float32 [n, 3d], written; zero without history
     """
     d, heads = vectors.shape[1], place.shape[0]

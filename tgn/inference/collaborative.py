@@ -1,6 +1,6 @@
-"""The slow collaborative vectors: who likes this also likes that, refitted now and then.
+"""Low-rank EASE item vectors, refitted as the stream grows.
 
-    score(user, item) = 10 · sum over the user's last items, newest first, of 0.9**place · left[item before] · right[item]
+    score(user, item) = 10 · sum over the user's last items, newest first, of 0.9**position · left[item before] · right[item]
 
 `left @ right.T` is the best low-rank form of the closed-form item–item model; it knows what goes together over
 the whole stream, where the attention knows what follows what now.
@@ -20,7 +20,7 @@ SCALE = 10.0  # brings scores to the size of logits
 
 
 class SlowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the slow vectors are fitted."""
+    """How the item vectors are fitted."""
 
     rank: int = 64
     items: int = 2_000  # that take part at most, those with most users
@@ -67,7 +67,7 @@ def score(
 
 @njit(nogil=True, cache=True, fastmath=ANY_ORDER)
 def likeness(table: np.ndarray, item: int, rows: np.ndarray) -> np.ndarray:
-    """Return how much each of some items goes with `item`, the model's weight; 0 for those in no fit and for itself.
+    """Return the model's weight of each item for `item`; 0 for the item itself and for items in no fit.
 
     Shapes:
         - table: as for `score`; only the rows asked about are looked at

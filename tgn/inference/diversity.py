@@ -1,8 +1,8 @@
-"""Variety in an answer: an item is worth less beside items like it.
+"""Diversity of a list by maximal marginal relevance (MMR), and category caps.
 
-Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998): the next item is the one with the largest
-(1 - v) · relevance - v · likeness to the most alike item before it.  Relevance is the score in standard deviations
-of the candidates' scores, brought to [0, 1] by a logistic curve; likeness is the cosine of the items' collaborative
+MMR (Carbonell and Goldstein, SIGIR 1998): the next item is the one with the largest
+(1 - v) · relevance - v · similarity to the most similar item before it.  Relevance is the score in standard deviations
+of the candidates' scores, brought to [0, 1] by a logistic curve; similarity is the cosine of the items' collaborative
 vectors, or 1 for two of one category where an item has no vector yet.
 """
 
@@ -16,7 +16,7 @@ from tgn.inference.attention import ANY_ORDER
 
 @njit(nogil=True, cache=True, fastmath=ANY_ORDER)
 def likeness(vectors: np.ndarray, categories: np.ndarray) -> np.ndarray:
-    """Return how alike items are, float32 [n, n], 0 to 1.
+    """Return the similarity of each pair of items, float32 [n, n], 0 to 1.
 
     Shapes:
         - vectors: float32 [n, d], zero where none is known
@@ -45,7 +45,7 @@ def likeness(vectors: np.ndarray, categories: np.ndarray) -> np.ndarray:
 
 @njit(nogil=True, cache=True)
 def mixed(scores: np.ndarray, alike: np.ndarray, variety: float, k: int) -> np.ndarray:
-    """Return the places of `k` items, int64, in an order with variety; the best item stays first.
+    """Return the positions of `k` items, int64, re-ranked by MMR; the best item stays first.
 
     Shapes:
         - scores: float32 [n], best first
@@ -70,7 +70,7 @@ def mixed(scores: np.ndarray, alike: np.ndarray, variety: float, k: int) -> np.n
 
 @njit(nogil=True, cache=True)
 def capped(categories: np.ndarray, most: int, k: int) -> np.ndarray:
-    """Return the places of the first `k` items, int64, of which no category has more than `most`.
+    """Return the positions of the first `k` items, int64, with at most `most` of a category.
 
     Shapes:
         - categories: int32 [n], 0 for items without one, which are free

@@ -1,6 +1,6 @@
-"""What the temporal graph network remembers: settings, and the shape of every learned table.
+"""Settings of the temporal graph network, and the shape of every learned table.
 
-Everything learned lies in arrays handed in from outside, a row a node, so that it is saved, shared and loaded
+Everything learned lies in arrays passed in by the caller, a row a node, so that it is saved, shared and loaded
 like any other table.  Nothing here imports torch: readers need the same shapes.
 """
 
@@ -31,7 +31,7 @@ Negatives = Literal["uniform", "popularity", "hard", "mixed"]  # see `tgn.traini
 
 
 class TgnSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Sizes and rates.  Rates are per step of some hundreds of events."""
+    """Sizes and learning rates.  Rates are per step of some hundreds of events."""
 
     dim: int = 48  # width of item vectors
     heads: int = 4
@@ -101,9 +101,9 @@ def net(s: TgnSettings) -> dict[str, tuple[int, ...]]:
         "out": (2 * d, d),
         "out_bias": (d,),
         "skip": (3 * d, d),
-        "again": (s.history,),  # of an item of the history: what its place adds to its score, zero at first
-        "again_age": (BUCKETS,),  # ... and its age
-        "again_user": (2 * d,),  # ... and the user's hidden layer
+        "again": (s.history,),  # repeat bias of an item of the history, by position, zero at first
+        "again_age": (BUCKETS,),  # ... by age
+        "again_user": (2 * d,),  # ... by the user's hidden layer
         **(explicit if s.columns else {}),
         "from_user": (m, 2 * d),  # user memory into the hidden layer, zero at first
         "from_item": (m, d),  # item memory into the item's vector, zero at first
@@ -136,13 +136,13 @@ def unpack(row: np.ndarray, s: TgnSettings) -> dict[str, np.ndarray]:
 
 
 def layout(s: TgnSettings) -> dict[str, tuple[str, np.dtype, tuple[int, ...]]]:
-    """Return for each table: what its rows are of (user, item, one), the dtype, and a row's shape."""
+    """Return for each table: what a row stands for (user, item, one), the dtype, and a row's shape."""
     f4, i4, i8 = np.dtype("f4"), np.dtype("i4"), np.dtype("i8")
     d, m = s.dim, s.memory
     explicit = {"item_column": ("item", f4, (s.columns,)), "user_column": ("user", f4, (s.columns,))}
     return {
         "item_vector": ("item", f4, (d,)),
-        "item_output": ("item", f4, (d + 2,)),  # vector, bias, and how often it has been learned
+        "item_output": ("item", f4, (d + 2,)),  # vector, bias, and how often it was learned from
         "item_moment": ("item", f4, (2 * (2 * d + 1) + 2,)),  # Adam's moments and the steps of both vectors
         "item_memory": ("item", f4, (m,)),
         "item_time": ("item", i8, ()),
@@ -154,7 +154,7 @@ def layout(s: TgnSettings) -> dict[str, tuple[str, np.dtype, tuple[int, ...]]]:
         "recent": ("one", i4, (s.recent + 2,)),  # events written, item rows in use, then a ring of items
         "net": ("one", f4, (weights(s),)),
         "net_moment": ("one", f4, (2 * weights(s) + 1,)),
-        **(explicit if s.columns else {}),  # written from outside, before the first event or between two
+        **(explicit if s.columns else {}),  # written by the caller, before the first event or between two
     }
 
 

@@ -1,13 +1,15 @@
-"""The ranker's forward pass for processes that load no torch: the same weights, read from the same row.
+"""The ranker's forward pass without torch, over the weight row that training writes.
 
 The weights of the network lie one after another in one float32 row:
 
     | w1 [F, H] | b1 [H] | w2 [H, H] | b2 [H] | w3 [H] | alpha |
 
-`ranker.Ranker` trains them; a test holds both passes equal.
+`tgn.training.ranker.Ranker` trains them; a test holds both passes equal.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numba import njit
@@ -20,16 +22,21 @@ EACH = 3  # inputs from a learned score: centred score, log-softmax, known
 SCORES = 2 * EACH  # from the temporal score, then from the slow one
 
 
+def shapes(features: int, hidden: int = HIDDEN) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes of the weights, in the order they lie in the row."""
+    return (features + SCORES, hidden), (hidden,), (hidden, hidden), (hidden,), (hidden,), (2,)
+
+
 def width(features: int, hidden: int = HIDDEN) -> int:
     """Return the length of the weight row for `features` counted features."""
-    return (features + SCORES) * hidden + hidden + hidden * hidden + hidden + hidden + 2
+    return sum(map(math.prod, shapes(features, hidden)))
 
 
 def unpack(row: np.ndarray, features: int, hidden: int = HIDDEN) -> tuple[np.ndarray, ...]:
     """Return (w1, b1, w2, b2, w3, alpha) as views of the weight row."""
     parts, at = [], 0
-    for shape in ((features + SCORES, hidden), (hidden,), (hidden, hidden), (hidden,), (hidden,), (2,)):
-        size = int(np.prod(shape))
+    for shape in shapes(features, hidden):
+        size = math.prod(shape)
         parts.append(row[at : at + size].reshape(shape))
         at += size
     return tuple(parts)
@@ -84,7 +91,7 @@ def row_inputs(score: np.ndarray, known: np.ndarray, out: np.ndarray) -> None:
 
 @njit(nogil=True, cache=True)
 def _relu(h: np.ndarray, bias: np.ndarray) -> None:
-    """Add a bias [H] to hidden units [n, H], and leave nothing below 0."""
+    """Add a bias [H] to hidden units [n, H] and rectify them, in place."""
     for i in range(h.shape[0]):
         for j in range(h.shape[1]):
             h[i, j] = max(h[i, j] + bias[j], np.float32(0))
@@ -94,7 +101,7 @@ def _relu(h: np.ndarray, bias: np.ndarray) -> None:
 def _out(
     x: np.ndarray, h: np.ndarray, bias: np.ndarray, w: np.ndarray, alpha: np.ndarray, features: int
 ) -> np.ndarray:
-    """Return what hidden units [n, H] and the scores among the inputs x [n, features + SCORES] come to, float32 [n]."""
+    """Return scores float32 [n] from hidden units [n, H] and inputs x [n, features + SCORES]."""
     out = np.empty(h.shape[0], np.float32)
     for i in range(h.shape[0]):
         total = np.float32(0)
@@ -105,23 +112,8 @@ def _out(
     return out
 
 
-def logits(x: np.ndarray, tgn: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """Return one score a candidate: the blend, plus what was learned.
-
-    Shapes:
-        - x: float32 [C, F], counted features, the blend among them
-        - tgn: float32 [C, 6], from `inputs` of both scores
-        - row: float32 [width(F)]
-        - output: float32 [C]
-    """
-    forward = Forward(row, x.shape[-1], x.shape[0])
-    forward.x[:, : x.shape[-1]] = x
-    forward.x[:, x.shape[-1] :] = tgn
-    return forward.logits(x.shape[0])
-
-
 class Forward:
-    """The pass with room of its own for one request at a time; `x` takes features and temporal inputs.
+    """Forward pass with buffers of its own, for one request at a time; `x` takes features and learned inputs.
 
     Args:
         row: float32 [width(features)], read anew at every pass.

@@ -1,4 +1,4 @@
-"""The user's vector and its scores for processes that load no torch: `embedding.user_vector` over the same tables.
+"""User vector and scores of candidates without torch: `embedding.user_vector` over the same tables.
 
 Written as sums of scaled rows, which compile to vector instructions.  The attention and the scores are the
 kernels that the torch side uses as well; a test holds the rest equal.
@@ -37,7 +37,7 @@ def _vector(
     age: np.ndarray,
     user: int,
     item: tuple[np.ndarray, ...],
-    told: tuple[np.ndarray, ...],
+    person: tuple[np.ndarray, ...],
     attention: tuple[np.ndarray, ...],
     layers: tuple[np.ndarray, ...],
     more: tuple[np.ndarray, ...],
@@ -63,7 +63,7 @@ def _vector(
     look(vectors, projected, index, buckets.reshape(1, -1), place, bias, ages, share, out)
     x = out[0]
     hidden_w, hidden_b, out_w, out_b, skip = layers
-    user_memory, from_user, user_column, from_user_column = told
+    user_memory, from_user, user_column, from_user_column = person
     hidden = hidden_b.copy()
     _times(x, hidden_w, hidden)
     if user >= 0:
@@ -110,15 +110,15 @@ def dots(
     """
     d, c = users.shape[1], column.shape[1]
     score, known = np.zeros(cand.shape, np.float32), np.zeros(cand.shape, np.float32)
-    told = np.zeros(c, np.float32)
+    explicit = np.zeros(c, np.float32)
     for i in range(cand.shape[0]):
         user, length = users[i], 0
         while length < hist.shape[1] and hist[i, length] >= 0:
             length += 1
         for e in range(c):
-            told[e] = weight[e, d]
+            explicit[e] = weight[e, d]
             for f in range(d):
-                told[e] += weight[e, f] * user[f]
+                explicit[e] += weight[e, f] * user[f]
         for k in range(cand.shape[1]):
             item = max(cand[i, k], 0)
             row = output[item]
@@ -126,7 +126,7 @@ def dots(
             for e in range(d):
                 total += user[e] * row[e]
             for e in range(c):
-                total += told[e] * column[item, e]
+                total += explicit[e] * column[item, e]
                 some |= column[item, e] != 0
             for j in range(length):
                 if hist[i, j] == item:
@@ -156,12 +156,12 @@ class UserEncoder:
             for name in ("user_memory", "user_column", "item_memory", "item_column")
         }
 
-        def told(name: str, on: bool) -> tuple[np.ndarray, np.ndarray]:
+        def given(name: str, on: bool) -> tuple[np.ndarray, np.ndarray]:
             weight = w[f"from_{name.removesuffix('_memory')}"] if on else np.zeros((0, 0), np.float32)
             return (tables[name] if on else none[name]), weight
 
         columns = settings.columns > 0
-        self.column, into = told("item_column", columns)
+        self.column, into = given("item_column", columns)
         self.weight = w["output_item_column"] if columns else np.zeros((0, settings.dim + 1), np.float32)
         self.bare = (
             np.zeros((self.column.shape[0], 0), np.float32),
@@ -169,20 +169,22 @@ class UserEncoder:
         )
         self.bare[0].flags.writeable = self.column.flags.writeable
         self.bare[1].flags.writeable = self.weight.flags.writeable
-        self.item = (tables["item_vector"], *told("item_memory", settings.node_memory), self.column, into)
-        self.told = (*told("user_memory", settings.node_memory), *told("user_column", columns))
+        self.item = (tables["item_vector"], *given("item_memory", settings.node_memory), self.column, into)
+        self.person = (*given("user_memory", settings.node_memory), *given("user_column", columns))
         self.attention = tuple(w[name] for name in ("query", "key", "value", "place", "bucket", "age"))
         self.more = (w["again"], w["again_age"], w["again_user"].reshape(-1, 1))
         self.layers = tuple(w[name] for name in ("hidden", "hidden_bias", "out", "out_bias", "skip"))
 
     def user_vector(self, hist: np.ndarray, age: np.ndarray, user: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return a user's vector float32 [d], and what is added to the scores of the history, float32 [K].
+        """Return a user's vector float32 [d], and the repeat bias of the items of the history, float32 [K].
 
         Shapes:
             - hist: int32 [K], newest first, -1 where unused; age: int64 [K] ms
             - user: the user's row, -1 for unknown
         """
-        vector, again = _vector(hist, age, user, self.item, self.told, self.attention, self.layers, self.more)
+        vector, again = _vector(
+            hist, age, user, self.item, self.person, self.attention, self.layers, self.more
+        )
         return vector, again
 
     def score_known(

@@ -1,9 +1,9 @@
-"""The user's vector: attention over the last items with age codes, plus the node memory.
+"""User vector: attention over the last items with age codes, plus the node memory.
 
 Four heads look from the last item at the last K.  Keys carry a bias for the position and one for the log age,
 values an age vector; two layers on [attention; last; mean] with a skip make the user's vector, which meets
-item output vectors in a dot product.  Whether a user takes an item again is no matter of what the item is like, so
-the items of the history get an addition of their own, by place, age and user.
+item output vectors in a dot product.  Whether a user repeats an item does not depend on what the item is like, so the
+items of the history get a repeat bias of their own, by position, age and user.
 
 Source: Rossi et al., Temporal Graph Networks (2020), section 3.2, graph attention embedding; the biases follow
 Press et al., ALiBi (2022).  PyTorch Geometric's `TransformerConv` adds edge features to keys and values of a
@@ -36,10 +36,10 @@ ZERO = (
 
 
 def start_vectors(rows: np.ndarray, dim: int, seed: int) -> np.ndarray:
-    """Return first vectors of item rows, float32 [n, dim], from (seed, row) alone."""
+    """Return initial vectors of item rows, float32 [n, dim], from (seed, row) alone."""
     with np.errstate(over="ignore"):
-        place = rows.astype(np.uint64)[:, None] * np.uint64(2 * dim) + np.arange(2 * dim, dtype=np.uint64)
-        z: np.ndarray = (place + np.uint64(seed + 1)) * np.uint64(0x9E3779B97F4A7C15)
+        counter = rows.astype(np.uint64)[:, None] * np.uint64(2 * dim) + np.arange(2 * dim, dtype=np.uint64)
+        z: np.ndarray = (counter + np.uint64(seed + 1)) * np.uint64(0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         z = z ^ (z >> np.uint64(31))
@@ -95,38 +95,38 @@ class Look(torch.autograd.Function):
         n, k = index.shape
         share = np.empty((n, place.shape[0], k), np.float32)
         out = np.empty((n, 3 * vectors.shape[1]), np.float32)
-        given = [x.detach().contiguous().numpy() for x in (vectors, projected, place, bias, ages)]
-        look(given[0], given[1], index, buckets, given[2], given[3], given[4], share, out)
-        ctx.kept = given, index, buckets, share
+        inputs = [x.detach().contiguous().numpy() for x in (vectors, projected, place, bias, ages)]
+        look(inputs[0], inputs[1], index, buckets, inputs[2], inputs[3], inputs[4], share, out)
+        ctx.kept = inputs, index, buckets, share
         return torch.from_numpy(out)
 
     @staticmethod
     def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of what `forward` was given."""
-        given, index, buckets, share = ctx.kept
+        """Return the gradients of the inputs of `forward`."""
+        inputs, index, buckets, share = ctx.kept
         slope = gradient[0].contiguous().numpy()
-        out = [np.zeros_like(x) for x in given]
-        back(slope, given[0], given[1], index, buckets, given[4], share, *out)
+        out = [np.zeros_like(x) for x in inputs]
+        back(slope, inputs[0], inputs[1], index, buckets, inputs[4], share, *out)
         return *(torch.from_numpy(x) for x in out), None, None
 
 
 def user_vector(
-    vectors: Tensor, index: np.ndarray, buckets: np.ndarray, told: Tensor, w: Mapping[str, Tensor]
+    vectors: Tensor, index: np.ndarray, buckets: np.ndarray, extra: Tensor, w: Mapping[str, Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """Return the users' vectors, and what is added to the scores of the items of their histories.
+    """Return the users' vectors, and the repeat bias of the items of their histories.
 
     Shapes:
         - vectors: float32 [S, d], of the items in any of the histories
-        - index: int32 [n, K], their rows, newest first; unused places hold -1 and come last
+        - index: int32 [n, K], their rows, newest first, padded with -1
         - buckets: int64 [n, K], log-age buckets
-        - told: float32 [n, 2d] or [2d], what else is known of the users, into the hidden layer
+        - extra: float32 [n, 2d] or [2d], added to the hidden layer: memory and explicit features of the users
         - output: float32 [n, d], float32 [n, K]
     """
     projected = vectors @ torch.cat([w["query"], w["key"], w["value"]], 1)
     x: Tensor = Look.apply(  # type: ignore[no-untyped-call]
         vectors, projected, w["place"], w["bucket"], w["age"], index, buckets
     )
-    hidden = torch.relu(x @ w["hidden"] + told + w["hidden_bias"])
+    hidden = torch.relu(x @ w["hidden"] + extra + w["hidden_bias"])
     vector: Tensor = hidden @ w["out"] + w["out_bias"] + x @ w["skip"]
     again = w["again"] + w["again_age"][torch.from_numpy(buckets)] + (hidden @ w["again_user"])[:, None]
     return vector, again

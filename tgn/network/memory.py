@@ -1,4 +1,4 @@
-"""Node memory: a GRU over aggregated messages, for the nodes a batch touches and no others.
+"""Node memory: a GRU over aggregated messages, for the nodes of a batch.
 
 Source: Rossi et al., Temporal Graph Networks (2020), section 3.1, memory updater.  Unlike the paper's code and
 PyTorch Geometric's `TGNMemory`, the update is written back at once instead of when the node is next touched;
@@ -33,7 +33,7 @@ def gru(message: Tensor, hidden: Tensor, w: Mapping[str, Tensor]) -> Tensor:
 
 
 class Memory:
-    """Writes the memory rows of the nodes events touch.
+    """Updates the memory of the users and items of a batch.
 
     Args:
         tables: Arrays named as in `layout.layout`, written in place.

@@ -1,9 +1,9 @@
-"""Messages: what an event tells the memory of the two nodes it touches.
+"""Messages from an event to the memories of its user and its item.
 
     | the other's vector [d] | age code [8] | event type [7] | value |
 
-For a user the other's vector is the item's.  For an item it is the vector of what the user did just before,
-which is how the item learns where its users come from.
+For a user the other's vector is the item's.  For an item it is the vector of the user's item
+before this one, which is how the item learns where its users come from.
 
 Source: Rossi et al., Temporal Graph Networks (2020), section 3.1, message function (identity).  The node's own
 memory is not in the message: the GRU sees it as its hidden state.

@@ -22,7 +22,7 @@ from tgn.network.memory import Memory, gru
 from tgn.training.loss import hard_loss, loss
 from tgn.training.negative import Pool
 from tgn.training.optimizer import adam, distinct, row_adam
-from tgn.training.recovery import heal
+from tgn.training.recovery import reset
 
 KEPT = 4_096  # past events
 
@@ -41,8 +41,8 @@ class Learner:
         self.past: list[tuple[np.ndarray, ...]] = []
         self.rng = np.random.default_rng(settings.seed)
         self.pool = Pool(tables, settings, self.rng)
-        self.place = np.zeros(tables["item_vector"].shape[0], np.int32)  # for `distinct`
-        self.bare = np.zeros((self.place.shape[0], 0), np.float32)  # explicit features where there are none
+        self.slot = np.zeros(tables["item_vector"].shape[0], np.int32)  # for `distinct`
+        self.bare = np.zeros((self.slot.shape[0], 0), np.float32)  # explicit features of no columns
         self.load()
 
     def load(self) -> None:
@@ -52,7 +52,7 @@ class Learner:
             row[:] = initial(self.settings)
         self._take()
         self.pool.load()
-        self.past.clear()  # may name items these tables have not
+        self.past.clear()  # may name items that these tables do not hold
 
     def _take(self) -> None:
         self.flat = nn.Parameter(torch.from_numpy(self.tables["net"][0, : used(self.settings)].copy()))
@@ -73,20 +73,20 @@ class Learner:
         rows = np.maximum(user, 0)
         before = torch.from_numpy(self.tables["user_before"][rows])
         message = torch.from_numpy(self.tables["user_message"][rows])
-        had = torch.from_numpy((self.tables["user_time"][rows] > 0) & (user >= 0))
-        return gru(message, before, self.w) * had[:, None]
+        active = torch.from_numpy((self.tables["user_time"][rows] > 0) & (user >= 0))
+        return gru(message, before, self.w) * active[:, None]
 
     def _seen(self, hist: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rows in any history, int64 [S], and each place's number among them, int32 [n, K]."""
+        """Return the distinct rows of the histories, int64 [S], and the histories as indices into them, int32 [n, K]."""
         found, index = np.empty(hist.size, np.int64), np.empty(hist.shape, np.int32)
-        count = distinct(hist, self.place, found, index)
+        count = distinct(hist, self.slot, found, index)
         return found[:count], index
 
-    def _places(self, hist: np.ndarray, pool: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Return where in a pool each item of a history is, int64 [n, K], and whether it is there, bool."""
-        self.place[pool] = np.arange(1, pool.shape[0] + 1)
-        column = np.where(hist >= 0, self.place[hist], 0).astype(np.int64) - 1
-        self.place[pool] = 0
+    def _columns_of(self, hist: np.ndarray, pool: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Return each history item's column in a pool, int64 [n, K], and whether it has one, bool."""
+        self.slot[pool] = np.arange(1, pool.shape[0] + 1)
+        column = np.where(hist >= 0, self.slot[hist], 0).astype(np.int64) - 1
+        self.slot[pool] = 0
         return torch.from_numpy(np.maximum(column, 0)), torch.from_numpy(column >= 0)
 
     def _column(self, side: str, rows: np.ndarray) -> Tensor:
@@ -103,14 +103,14 @@ class Learner:
         user: np.ndarray,
         memory: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        w, told = self.w, torch.zeros(2 * self.settings.dim)
+        w, extra = self.w, torch.zeros(2 * self.settings.dim)
         if memory is not None:
             vectors = vectors + torch.from_numpy(self.tables["item_memory"][seen]) @ w["from_item"]
-            told = told + memory @ w["from_user"]
+            extra = extra + memory @ w["from_user"]
         if self.settings.columns:
             vectors = vectors + self._column("item", seen) @ w["from_item_column"]
-            told = told + self._column("user", user) @ w["from_user_column"]
-        return user_vector(vectors, index, bucket(age), told, w)
+            extra = extra + self._column("user", user) @ w["from_user_column"]
+        return user_vector(vectors, index, bucket(age), extra, w)
 
     @torch.no_grad()
     def score_known(
@@ -121,7 +121,7 @@ class Learner:
         Shapes:
             - hist: int32 [n, K], newest first, -1 where unused; age: int64 [n, K] ms
             - user: int32 [n], -1 for unknown; cand: int32 [n, C], -1 where unused
-            - output: float32 [n, C] twice; known is 0 to 1, see `vector.dots`
+            - output: float32 [n, C] twice; known is 0 to 1, see `user.dots`
         """
         t, memory = self.tables, None
         if self.settings.node_memory:
@@ -147,7 +147,7 @@ class Learner:
     def step(self, hist: np.ndarray, age: np.ndarray, user: np.ndarray, item: np.ndarray) -> float:
         """Take one step towards the items taken and return the loss.
 
-        A loss that is not finite moves nothing; numbers it met that are not finite, or huge, start afresh.
+        A loss that is not finite moves nothing; rows and weights that are not finite, or huge, are reset.
 
         Shapes:
             - hist, age: as in `score`; user, item: int32 [n]
@@ -168,14 +168,14 @@ class Learner:
             self.tables["item_output"][taken, -1] += times
             self.tables["item_output"][fresh, -1] -= 1  # a new row begins with one
         else:
-            self._heal(np.unique(np.append(hist, item)), np.unique(user[user >= 0]))
+            self._reset(np.unique(np.append(hist, item)), np.unique(user[user >= 0]))
         self._keep(rows)
         return cost
 
-    def _heal(self, items: np.ndarray, users: np.ndarray) -> None:
+    def _reset(self, items: np.ndarray, users: np.ndarray) -> None:
         rows = np.union1d(items[items > 0], self.pool.alive)
         weights = self.flat.detach().numpy()
-        changed = heal(self.tables, self.settings, weights, rows, users, self.pool.alive)
+        changed = reset(self.tables, self.settings, weights, rows, users, self.pool.alive)
         for name, some in changed.items():
             self._touch(some, name)
         if "net" in changed:
@@ -189,7 +189,7 @@ class Learner:
             self.past[int(self.rng.integers(len(self.past)))] = parts
 
     def _alive(self, item: np.ndarray) -> np.ndarray:
-        """Note the items of fresh events: they are alive from now on, and recent; return those that were not."""
+        """Mark the items of new events as alive and recent; return those that were not alive."""
         t, dim, seed = self.tables, self.settings.dim, self.settings.seed
         fresh = self.pool.note(item)
         self._touch(np.zeros(1, np.int64), "recent")
@@ -227,7 +227,7 @@ class Learner:
             output = output + outcome[2].detach()
         known = users.detach()
         logits = torch.addmm(output[:, -1], known, output[:, :-1].t())
-        column, hit = self._places(hist, pool)
+        column, hit = self._columns_of(hist, pool)
         logits.scatter_add_(1, column, again.detach() * hit)
         cost, slope = self._loss(logits, torch.from_numpy(np.searchsorted(pool, item)), pool)
         if not math.isfinite(cost):
@@ -267,25 +267,25 @@ class Learner:
             self._touch(rows[rows > 0], name, "item_moment")
 
     def drop(self, items: np.ndarray, users: int) -> None:
-        """Forget items, int64 [n], whose rows go to others; their rows of the tables are the caller's to clear.
+        """Forget evicted items, int64 [n]; clearing their rows of the tables is up to the caller.
 
         Args:
             users: User rows in use.
         """
         self.pool.drop(items)
-        gone = np.zeros(self.place.shape[0], bool)
-        gone[items] = True
-        kept = ([part[~gone[parts[3]]] for part in parts] for parts in self.past)
+        evicted = np.zeros(self.slot.shape[0], bool)
+        evicted[items] = True
+        kept = ([part[~evicted[parts[3]]] for part in parts] for parts in self.past)
         self.past = [tuple(parts) for parts in kept if parts[3].shape[0]]
         last = self.tables["user_last"]
-        rows = np.flatnonzero(gone[last[:users]])
+        rows = np.flatnonzero(evicted[last[:users]])
         last[rows] = 0
         self._touch(rows, "user_last")
 
     def remember(
         self, user: np.ndarray, item: np.ndarray, t: np.ndarray, kind: np.ndarray, value: np.ndarray
     ) -> None:
-        """Let a batch of events reach the memory of its users and items.
+        """Update the memory of the users and items of a batch.
 
         Shapes:
             - user, item: int32 [n]; t: int64 [n] ms; kind: int8 [n]; value: float32 [n]

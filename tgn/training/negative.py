@@ -1,4 +1,4 @@
-"""The items a loss is over: those that were taken in the batch, and negatives drawn from the items alive.
+"""Negative sampling: the items a loss is over, those taken in the batch and negatives among the items alive.
 
     uniform      each item alive as likely as any other
     popularity   the items of the last events, so as likely as they are taken now
@@ -18,7 +18,7 @@ from tgn.inference.layout import TgnSettings
 
 
 class Pool:
-    """Knows which items are alive and which were taken last.
+    """The items alive, a ring of the items taken last, and draws from both.
 
     Args:
         tables: Arrays named as in `layout.layout`; the ring `recent` is written in place.
@@ -31,15 +31,15 @@ class Pool:
         self.load()
 
     def load(self) -> None:
-        """Take from the tables which items are alive."""
+        """Read from the tables which items are alive."""
         rows = int(self.tables["recent"][0, 1])
         self.alive = np.flatnonzero(self.tables["item_output"][:rows, -1] > 0).astype(np.int64)
 
     def note(self, item: np.ndarray) -> np.ndarray:
-        """Note the items int32 [n] of fresh events; return those that were not alive before, int64, sorted."""
+        """Record the items int32 [n] of new events; return those that were not alive before, int64, sorted."""
         recent, size = self.tables["recent"][0], self.settings.recent
-        place = (int(recent[0]) + np.arange(item.shape[0])) % size
-        recent[2 + place] = item
+        slot = (int(recent[0]) + np.arange(item.shape[0])) % size
+        recent[2 + slot] = item
         written = int(recent[0]) + item.shape[0]
         recent[0] = written if written < 2 * size else size + written % size
         recent[1] = max(int(recent[1]), int(item.max(initial=0)) + 1)
@@ -50,7 +50,7 @@ class Pool:
         return fresh
 
     def drop(self, rows: np.ndarray) -> None:
-        """Forget items, int64 [n], whose rows go to others."""
+        """Forget evicted items, int64 [n]."""
         self.alive = np.setdiff1d(self.alive, rows)
 
     def draw(self, item: np.ndarray) -> np.ndarray:
@@ -64,7 +64,7 @@ class Pool:
         some = recent[2 + self.rng.integers(0, used, popular)]
         other = self.alive[self.rng.integers(0, self.alive.shape[0], uniform)]
         rows: np.ndarray = np.unique(np.concatenate([some, other, item]).astype(np.int64))
-        return rows[self.tables["item_output"][rows, -1] > 0]  # the ring may name items that were let go
+        return rows[self.tables["item_output"][rows, -1] > 0]  # the ring may name evicted items
 
     def noise(self, rows: np.ndarray) -> np.ndarray:
         """Return the log of how often each of the rows is among the draws of a pool, float32 [P]; 0 for always."""

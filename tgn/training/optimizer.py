@@ -1,7 +1,7 @@
-"""Compiled steps over rows of tables: which rows a batch meets, and Adam on those rows and no others.
+"""Row-wise Adam: moments and step counts beside each row, applied to the rows of a batch alone.
 
 Source: Kingma, Ba, Adam (2015), algorithm 1, and Loshchilov, Hutter, Decoupled Weight Decay (2019), algorithm 2.
-Each row counts its own steps, so that the correction of the moments fits rows that are rarely met.
+Each row counts its own steps, so that the correction of the moments fits rows that are rarely updated.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ ONE = np.float32(1)
 
 
 @njit(nogil=True, cache=True)
-def distinct(rows: np.ndarray, place: np.ndarray, found: np.ndarray, index: np.ndarray) -> int:
+def distinct(rows: np.ndarray, slot: np.ndarray, found: np.ndarray, index: np.ndarray) -> int:
     """Number the rows of a batch by first appearance; return how many there are.
 
     Shapes:
         - rows: int32 [n, K], -1 where unused
-        - place: int32 [rows of the table], all zero, and all zero again afterwards
+        - slot: int32 [rows of the table], all zero, and all zero again afterwards
         - found: int64 [n * K], written: the rows
         - index: int32 [n, K], written: the number of each row in `found`, -1 where unused
     """
@@ -32,13 +32,13 @@ def distinct(rows: np.ndarray, place: np.ndarray, found: np.ndarray, index: np.n
             if row < 0:
                 index[i, j] = -1
                 continue
-            if place[row] == 0:
+            if slot[row] == 0:
                 found[count] = row
                 count += 1
-                place[row] = count
-            index[i, j] = place[row] - 1
+                slot[row] = count
+            index[i, j] = slot[row] - 1
     for k in range(count):
-        place[found[k]] = 0
+        slot[found[k]] = 0
     return count
 
 
@@ -67,7 +67,7 @@ def _adam(
 def adam(
     value: np.ndarray, moment: np.ndarray, gradient: np.ndarray, scale: float, rate: float, decay: float
 ) -> None:
-    """Move one row of weights against its gradient.
+    """Take one Adam step on a row of weights.
 
     Args:
         scale: What the gradient is multiplied by.
@@ -95,7 +95,9 @@ def row_adam(
     rate: float,
     decay: float,
 ) -> None:
-    """Move rows of a table against their gradients; row 0 and rows below stay as they are.
+    """Take one Adam step on rows of a table; row 0 and rows below stay as they are.
+
+    Nine arguments: a kernel, where a struct of arrays would be compiled anew for each table.
 
     Args:
         at: Where the moments of this table begin in a row of `moment`.

@@ -1,4 +1,4 @@
-"""The learned ranker: a small network over counted features and the temporal score, on top of the blend.
+"""The learned ranker: an MLP over counted features and learned scores, added to the fixed blend.
 
     score = blend + MLP([features, temporal score, slow score]) + alpha · [temporal score, slow score]
 
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tgn.inference.ranker import BLEND, EACH, HIDDEN, SCORES, unpack, width
+from tgn.inference.ranker import BLEND, EACH, HIDDEN, SCORES, shapes, unpack, width
 
 TOGETHER = 8  # samples scored at once: a layer of theirs fits a core's cache
 AVERAGE = 0.99  # share of the running mean that stays, a step
@@ -34,7 +34,7 @@ class RankerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Ranker:
-    """Trains the weight row that `forward.logits` reads.
+    """Trains the weight row that `tgn.inference.ranker.Forward` reads.
 
     Args:
         row: float32 [width(F)], the weights that score: a running mean of those that are trained, written in
@@ -62,23 +62,13 @@ class Ranker:
 
     @property
     def steps(self) -> int:
-        """How many steps the weights have had."""
+        """The number of steps taken so far."""
         return int(self.moment[-1])
 
     def _forward(self, weight: torch.Tensor, x: torch.Tensor, tgn: torch.Tensor) -> torch.Tensor:
-        at, parts = 0, []
-        for shape in (
-            (self.features + SCORES, HIDDEN),
-            (HIDDEN,),
-            (HIDDEN, HIDDEN),
-            (HIDDEN,),
-            (HIDDEN,),
-            (2,),
-        ):
-            size = math.prod(shape)
-            parts.append(weight[at : at + size].view(shape))
-            at += size
-        w1, b1, w2, b2, w3, alpha = parts
+        forms = shapes(self.features)
+        flat = torch.split(weight, [math.prod(form) for form in forms])
+        w1, b1, w2, b2, w3, alpha = (part.view(form) for part, form in zip(flat, forms, strict=True))
         hidden = torch.relu(x @ w1[: self.features] + tgn @ w1[self.features :] + b1)
         hidden = torch.relu(hidden @ w2 + b2)
         scores = alpha[0] * tgn[..., 0] + alpha[1] * tgn[..., EACH]

@@ -1,4 +1,4 @@
-"""What starts afresh once numbers have gone bad: rows that hold what no arithmetic can use, and no others."""
+"""Reset rows whose values are NaN, infinite or above 1e9."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ HUGE = 1e9
 
 
 def sane(rows: np.ndarray) -> np.ndarray:
-    """Return which rows hold only finite numbers of a size that sums of squares can bear, bool [n]."""
+    """Return which rows are finite and small enough for sums of squares, bool [n]."""
     out: np.ndarray = (np.abs(rows) < HUGE).all(1)
     return out
 
 
-def heal(
+def reset(
     tables: Mapping[str, np.ndarray],
     settings: TgnSettings,
     weights: np.ndarray,
@@ -26,10 +26,10 @@ def heal(
     users: np.ndarray,
     alive: np.ndarray,
 ) -> dict[str, np.ndarray]:
-    """Start afresh the weights, these items and these users, where they need it; return the rows by table.
+    """Reset the weights, these items and these users where they are not sane; return the rows reset, by table.
 
     Shapes:
-        - weights: float32 [any], as they are in use; items, users: int64 [n]; alive: int64 [m], sorted
+        - weights: float32 [any], those in use; items, users: int64 [n]; alive: int64 [m], sorted
     """
     s, t, changed = settings, tables, {}
     if not (sane(weights[None]).all() and sane(t["net_moment"]).all()):

@@ -26,9 +26,9 @@ def weight(seed=None):
     return split(torch.from_numpy(row), SIZES)
 
 
-def vector(vectors, index, age=None, told=NOTHING, w=None):
+def vector(vectors, index, age=None, extra=NOTHING, w=None):
     age = np.zeros(index.shape, np.int64) if age is None else age
-    return user_vector(vectors, index, bucket(age), told, weight() if w is None else w)[0]
+    return user_vector(vectors, index, bucket(age), extra, weight() if w is None else w)[0]
 
 
 def some(seed=0):
@@ -43,7 +43,7 @@ def histories(n=6, seed=0):
     return index, np.sort(rng.integers(0, 10**10, index.shape), 1)
 
 
-def plain(vectors, index, buckets, told, w):
+def plain(vectors, index, buckets, extra, w):
     """The same by its definition, in torch alone, a user at a time."""
     d, heads, out, again = SIZES.dim, SIZES.heads, [], []
     for row, age in zip(index, buckets, strict=True):
@@ -58,7 +58,7 @@ def plain(vectors, index, buckets, told, w):
                 score = score + w["place"][h, : rows.shape[0]] + w["bucket"][h, age]
                 parts.append(score.softmax(0) @ value[:, cut])
             x = torch.cat([*parts, seen[0], seen.mean(0)])
-        hidden = torch.relu(x @ w["hidden"] + told + w["hidden_bias"])
+        hidden = torch.relu(x @ w["hidden"] + extra + w["hidden_bias"])
         out.append(hidden @ w["out"] + w["out_bias"] + x @ w["skip"])
         again.append(torch.zeros(row.shape[0]))
         for k in range(rows.shape[0]):
@@ -141,10 +141,10 @@ def test_node_memory_says_nothing_before_anything_is_learned_and_can_learn():
     w = split(flat, SIZES)
 
     plain = vector(some(), index, w=w)
-    told = vector(some(), index, told=torch.ones(1, SIZES.memory) @ w["from_user"], w=w)
-    told.square().sum().backward()
+    informed = vector(some(), index, extra=torch.ones(1, SIZES.memory) @ w["from_user"], w=w)
+    informed.square().sum().backward()
 
-    assert torch.equal(plain, told)
+    assert torch.equal(plain, informed)
     assert unpack(flat.grad.numpy(), SIZES)["from_user"].any()
 
 

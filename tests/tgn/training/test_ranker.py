@@ -7,8 +7,8 @@ import torch
 from state.ranking.column import BLEND, FEATURES
 from tgn.inference.ranker import (
     SCORES,
+    Forward,
     inputs,
-    logits,
     row_inputs,
     width,
 )
@@ -27,6 +27,13 @@ def data(n: int = 64, c: int = 12, seed: int = 0) -> tuple[np.ndarray, np.ndarra
     x = draw.normal(0, 0.5, (n, c, FEATURES)).astype(np.float32)
     tgn = draw.normal(0, 0.5, (n, c, SCORES)).astype(np.float32)
     return x, tgn, np.zeros((n, c), np.float32), x[..., 7].argmax(1).astype(np.int64)
+
+
+def logits(x: np.ndarray, tgn: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """One request's scores float32 [C], without torch."""
+    forward = Forward(row, FEATURES, x.shape[0])
+    forward.x[:] = np.concatenate([x, tgn], 1)
+    return forward.logits(x.shape[0])
 
 
 def test_a_fresh_ranker_is_the_blend() -> None:
