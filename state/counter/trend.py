@@ -13,8 +13,7 @@ import numpy as np
 from numba import njit
 
 from state.counter.leaderboard import leaders
-from state.record.approximation import halved, log
-from state.record.decay import decay
+from state.record.decay import decay, halved, log
 from state.record.layout import BOARD, HALF, RISING, START
 from state.record.world import State
 

@@ -14,19 +14,14 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.graph.cluster import represent
-from state.record.layout import (
-    KEPT_OUT,
-    RECENT,
-    SLOTS,
-    START,
-    Row,
-)
+from state.graph.edge import edge_share
+from state.record.layout import HISTORY, KEPT_OUT, RECENT, SLOTS, START, Row, Rows
 from state.record.prefetch import fetch_head
 from state.record.selection import insert
 from state.record.world import PEERS, PUSHED, PUSHED_ALL, WALKED, Scratch, State
 
-LONG = 0.93  # weight of an item of the history against the next newer one, in `push_all`
+LONG = 0.93  # weight of an item of the history against the next newer one, in `represent` and `push_all`
+CLOSE = 0.05  # share of a row's weight that an edge of a close link has
 WALKERS = 8
 AHEAD = 4  # rows prefetched before they are read
 HEAD = 32 + 8 * SLOTS  # bytes of a row that a step reads
@@ -55,6 +50,37 @@ def add(scratch: Scratch, column: int, items: np.ndarray, amounts: np.ndarray, n
             at = found[items[k]] = many
         acc[at - 1, column] += by * amounts[k]
     scratch.touched_n[0] = many
+
+
+@njit(nogil=True, cache=True)
+def represent(edges: Rows, user: Row, most: int, pick: np.ndarray, weight: np.ndarray) -> int:
+    """Write the representatives of a history's clusters, newest first, and the clusters' weights; return how many.
+
+    From the newest item to the oldest, an item joins the cluster of the first representative it is linked with closely,
+    one way or the other; the others represent themselves, as long as there is room.  A cluster weighs what its items
+    weigh together, so that an interest of long standing counts beside what came last.
+
+    Shapes:
+        - pick: int32 [>= most], weight: float32 [>= most]
+
+    Source: Pal et al., PinnerSage (KDD 2020), for users as a few clusters, each represented by one of its items; there
+    clusters come from embeddings, here from the graph that is walked, so that what is new is clustered at once.
+    """
+    item = user.item
+    n, share = 0, 1.0
+    for j in range(min(user.slots, HISTORY)):
+        joined = -1
+        for c in range(n):
+            if edge_share(edges[pick[c]], item[j]) >= CLOSE or edge_share(edges[item[j]], pick[c]) >= CLOSE:
+                joined = c
+                break
+        if joined >= 0:
+            weight[joined] += np.float32(share)
+        elif n < most:
+            pick[n], weight[n] = item[j], share
+            n += 1
+        share *= LONG
+    return n
 
 
 @njit(nogil=True, cache=True)

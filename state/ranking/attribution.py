@@ -10,8 +10,7 @@ from state.graph.edge import edge_share
 from state.graph.walk import seeds
 from state.ranking import column
 from state.ranking.feature import NEWCOMERS, POP, Evidence, blend_parts, habits
-from state.record.approximation import halved
-from state.record.decay import decay
+from state.record.decay import decay, halved
 from state.record.layout import (
     FIRST,
     KEPT_OUT,

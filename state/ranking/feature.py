@@ -14,8 +14,7 @@ from numba import njit
 
 from state.graph.walk import USER_HEAD
 from state.ranking import column
-from state.record.approximation import halved, log, log1p
-from state.record.decay import decay
+from state.record.decay import decay, halved, log, log1p
 from state.record.layout import FRESH, HALF, START, Row
 from state.record.prefetch import fetch, fetch_head
 from state.record.world import PEERS, PUSHED, PUSHED_ALL, WALKED, Scratch, State

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from tgn.inference.layout import TgnSettings
-from tgn.network.aggregation import TimeDecayed
-from tgn.network.message import messages
+from tgn.network.message import TimeDecayed, messages
 
 
 def gru(message: Tensor, hidden: Tensor, w: Mapping[str, Tensor]) -> Tensor:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.record.approximation import halved, log, log1p
+from state.record.decay import halved, log, log1p
 
 
 @given(st.floats(2.0**-120, 2.0**120))
