@@ -1,4 +1,4 @@
-"""The server: listens on TCP, TLS and a Unix socket, keeps the backend up to date, and ends in order."""
+"""The server: listens on TCP, TLS and a Unix socket, keeps the backend up to date, and shuts down cleanly."""
 
 import asyncio
 import errno
@@ -11,8 +11,9 @@ import stat
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
+import msgspec
 import structlog
 import uvloop
 
@@ -28,6 +29,29 @@ TICK_S: Final = 0.05
 TICKS_A_LOOK: Final = 10  # ticks between two looks at whether the backend is ready
 GRACE_S: Final = 3.0  # for replies under way when the server ends
 OWN_FILES: Final = 128  # descriptors beside those of clients
+
+
+class Listen(msgspec.Struct, frozen=True, kw_only=True):
+    """Addresses to listen on, and limits of clients.
+
+    Args:
+        host, port, http_port: Of TCP; port 0 picks a free one.
+        password: What AUTH wants; without one, clients of other machines are refused.
+        unix: Path of a Unix socket to listen on as well.
+        tls: Makes the TCP ports speak TLS (`context` makes one).
+        slow_s: Seconds that 256 KiB of replies may wait for a client to take them before it is dropped.
+        login_s: Seconds within which a client has to give the password.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 7878
+    http_port: int = 7879
+    password: str = ""
+    unix: str = ""
+    tls: ssl.SSLContext | None = None
+    max_clients: int = 1024
+    slow_s: float = 5.0
+    login_s: float = 30.0
 
 
 class Server:
@@ -68,17 +92,17 @@ class Server:
         self._ticker = asyncio.get_running_loop().create_task(self._tick())
 
     async def _tick(self) -> None:
-        backend, turn, told = self.service.backend, 0, ""
+        backend, turn, reported = self.service.backend, 0, ""
         while True:
             try:
                 backend.tick()
                 if turn % TICKS_A_LOOK == 0:
                     metric.ready(backend.ready()[0])
-                told = ""
+                reported = ""
             except Exception as exc:  # whatever it is, clients still get the answers there are
-                if told != repr(exc):
+                if reported != repr(exc):
                     log.exception("the state could not be brought up to date; the next try is at once")
-                told = repr(exc)
+                reported = repr(exc)
             metric.flush()
             turn += 1
             await asyncio.sleep(TICK_S)
@@ -102,39 +126,30 @@ class Server:
 
 async def serve(
     backend: Backend,
-    host: str = "127.0.0.1",
-    port: int = 7878,
+    listen: Listen | None = None,
     *,
-    password: str | None = None,
-    unix: str | None = None,
-    tls: ssl.SSLContext | None = None,
-    max_clients: int = 1024,
     version: str = "",
-    slow_s: float = 5.0,
-    login_s: float = 30.0,
     clock: Callable[[], int] = wall_clock_ms,
 ) -> Server:
-    """Start to answer clients; port 0 picks a free one.
+    """Start to answer clients on the socket.
 
     Args:
         backend: What answers; it is asked from this loop's thread alone.
-        password: What AUTH wants; without one, clients of other machines are refused.
-        unix: Path of a Unix socket to listen on as well.
-        tls: Makes the TCP port speak TLS (`context` makes one).
-        slow_s: Seconds that 256 KiB of replies may wait for a client to take them before it is dropped.
-        login_s: Seconds within which a client has to give the password.
         clock: Wall clock in milliseconds, for events that come without a time.
     """
-    service = Service(backend, password=password or "", version=version, max_clients=max_clients, clock=clock)
+    listen = listen or Listen()
+    service = Service(
+        backend, password=listen.password, version=version, max_clients=listen.max_clients, clock=clock
+    )
 
     def make() -> Connection:
-        return Connection(service, slow_s=slow_s, login_s=login_s)
+        return Connection(service, slow_s=listen.slow_s, login_s=listen.login_s)
 
     server = Server(service)
     try:
-        await server.listen(host, port, tls, make)
-        if unix:
-            await server.listen_unix(unix, make)
+        await server.listen(listen.host, listen.port, listen.tls, make)
+        if listen.unix:
+            await server.listen_unix(listen.unix, make)
     except BaseException:
         await server.close(0.0)
         raise
@@ -143,7 +158,7 @@ async def serve(
 
 
 def context(cert: str, key: str) -> ssl.SSLContext:
-    """What TLS needs, from PEM files; raises OSError (ssl.SSLError is one) when they cannot be used."""
+    """Make a TLS context from PEM files; raises OSError (ssl.SSLError is one) when they cannot be used."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.load_cert_chain(cert, key or None)
@@ -152,28 +167,25 @@ def context(cert: str, key: str) -> ssl.SSLContext:
 
 def run(
     backend: Backend,
+    listen: Listen,
     *,
     stop: threading.Event,
     ready: Callable[[int, int], None],
-    host: str = "127.0.0.1",
-    port: int = 7878,
-    http_port: int = 7879,
-    tls: ssl.SSLContext | None = None,
-    max_clients: int = 1024,
-    **options: Any,
+    version: str = "",
 ) -> None:
-    """Be the serving process: socket and HTTP on uvloop until `stop` is set, then end in order.
+    """Run the serving process: socket and HTTP on uvloop until `stop` is set, then a clean end.
 
     Args:
         ready: Called once with both ports in use, when clients can connect.
-        options: `password`, `unix`, `version` and the rest of `serve`'s.
     """
-    clients = _room_for(max_clients)
+    listen = msgspec.structs.replace(listen, max_clients=_room_for(listen.max_clients))
 
     async def live() -> None:
-        server = await serve(backend, host, port, tls=tls, max_clients=clients, **options)
+        server = await serve(backend, listen, version=version)
         try:
-            site = await connection.serve(server.service, host, http_port, socket_port=server.port, tls=tls)
+            site = await connection.serve(
+                server.service, listen.host, listen.http_port, socket_port=server.port, tls=listen.tls
+            )
             try:
                 gc.collect()
                 gc.freeze()  # what is here now stays; the collector need not look at it again
@@ -190,7 +202,7 @@ def run(
 
 
 def _room_for(clients: int) -> int:
-    """How many clients there are file descriptors for, after asking the system for as many as are wanted."""
+    """The number of clients there are file descriptors for, after the limit is raised as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * clients + OWN_FILES  # socket and HTTP
     if soft != resource.RLIM_INFINITY and soft < wanted:

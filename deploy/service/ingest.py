@@ -176,7 +176,7 @@ def begin_offsets(config: Config, writer: Writer, sources: Sources, offsets: dic
 
 
 def _loop(config: Config, writer: Writer, sources: Sources, topics: Topics) -> Ingest:
-    from stream.ingest.ingest import Ingest
+    from stream.ingest.ingest import Ingest, IngestSettings
     from stream.ingest.item import ItemsTopic
     from stream.learning.learning import Learning
 
@@ -187,10 +187,12 @@ def _loop(config: Config, writer: Writer, sources: Sources, topics: Topics) -> I
         sources.events,
         sources.rejected,
         clock=clock_ms,
-        limit=config.batch.events,
-        wait_s=config.batch.wait_ms / 1000,
-        save_seconds=learn.save_seconds,
-        sync_seconds=config.state.sync_seconds if config.state.sync == "interval" else None,
+        settings=IngestSettings(
+            limit=config.batch.events,
+            wait_s=config.batch.wait_ms / 1000,
+            save_seconds=learn.save_seconds,
+            sync_seconds=config.state.sync_seconds if config.state.sync == "interval" else None,
+        ),
         items=ItemsTopic(writer, sources.items, sources.rejected_items, topics.items),
     )
 

@@ -18,7 +18,7 @@ from deploy.service.folder import TABLES
 def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
     """Answer requests until `stop`."""
     from stream import server
-    from stream.answer.reader import Reader
+    from stream.answer.reader import Reader, ReaderSettings
     from stream.answer.rule import ttl
     from stream.kafka.sink import Sink
 
@@ -33,25 +33,29 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
         Path(config.state.live) / TABLES,
         publisher=sink,
         describer=describer,
-        ready_lag=config.serve.ready_lag,
         version=number,
-        ttl=ttl(msgspec.structs.asdict(config.seen)),
-        answers=config.answer,
+        settings=ReaderSettings(
+            ready_lag=config.serve.ready_lag,
+            ttl=ttl(msgspec.structs.asdict(config.seen)),
+            answers=config.answer,
+        ),
     )
     reader.warm()
     s = config.serve
     try:
         server.run(
             reader,
+            server.Listen(
+                host=s.host,
+                port=s.port,
+                http_port=s.http_port,
+                password=s.password,
+                unix=s.unix,
+                tls=server.context(s.tls_cert, s.tls_key) if s.tls_cert else None,
+                max_clients=s.max_clients,
+            ),
             stop=stop,
             ready=lambda port, http: ready(f"ready in {time.monotonic() - begin:.1f} s"),
-            host=s.host,
-            port=s.port,
-            http_port=s.http_port,
-            tls=server.context(s.tls_cert, s.tls_key) if s.tls_cert else None,
-            max_clients=s.max_clients,
-            password=s.password or None,
-            unix=s.unix or None,
             version=number,
         )
     finally:

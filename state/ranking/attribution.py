@@ -97,7 +97,10 @@ def _by_board(state: State, row: int) -> int:
 
 @njit(nogil=True, cache=True)
 def _direct(state: State, user: Row, where: np.ndarray, cause: np.ndarray, led: np.ndarray) -> None:
-    """Find the user's own items, those that follow the last one, and neighbours of the last ones."""
+    """Find the user's own items, those that follow the last one, and neighbours of the last ones.
+
+    One pass: a cut costs a second walk over the edges.
+    """
     edges, item, slots = state.edges, user.item, user.slots
     weight, first, share = np.zeros(cause.shape[0]), np.zeros(cause.shape[0]), 1.0
     for j in range(min(slots, state.rates[0].seeds)):
@@ -149,7 +152,7 @@ def _alike(state: State, u: int, user: Row, where: np.ndarray, cause: np.ndarray
 
 @njit(nogil=True, cache=True)
 def _near(state: State, user: Row, left: int, where: np.ndarray, cause: np.ndarray, led: np.ndarray) -> None:
-    """Find the marked items two steps away, until none is left."""
+    """Find the marked items two steps away, until none is left; one pass: a cut costs its early end."""
     edges, item = state.edges, user.item
     dsts, ws, slots, totals = edges["dst"], edges["w"], edges["slots"], edges["total"]
     for j in range(min(user.slots, HOPS)):

@@ -114,7 +114,10 @@ def reach(state: State, scratch: Scratch, u: int, t: int) -> None:
 
 @njit(nogil=True, cache=True)
 def _best(scratch: Scratch, out: np.ndarray, n: int, own: bool) -> int:
-    """Append the items of largest worth, as far as there is room, in no order; return how many are in `out`."""
+    """Append the items of largest worth, as far as there is room, in no order; return how many are in `out`.
+
+    One pass: a cut costs a call for each touched item.
+    """
     room = out.shape[0] - n
     if room <= 0:
         return n

@@ -125,7 +125,7 @@ def chosen(
 ) -> np.ndarray:
     """Return which new items go at the end of user row `u`'s answer, as positions in `new`, int64 [n].
 
-    Left out are those in the answer, seen by the user, barred, or not described any more.
+    Left out are those in the answer, seen by the user, barred, or not described any more.  One pass: a cut costs a call for each new item.
 
     Shapes:
         - new: int32 [n], the most fitting first; shown: int32 [m], the answer

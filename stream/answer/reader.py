@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
@@ -20,13 +19,7 @@ from state.record.setting import GraphSettings
 from stream.answer import non_personalized
 from stream.answer.explanation import explained
 from stream.answer.recommender import Recommender
-from stream.answer.request import (
-    Answer,
-    Rank,
-    Recommend,
-    Similar,
-    Trending,
-)
+from stream.answer.request import Answer, Rank, Recommend, Similar, Trending
 from stream.answer.setting import AnswerSettings
 from stream.catalogue.record import Value
 from stream.catalogue.syntax import Filter
@@ -49,6 +42,14 @@ class Publisher(Protocol):
     async def publish(self, key: bytes, payload: bytes) -> tuple[int, int]: ...
 
 
+class ReaderSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """When an instance counts as ready, and the rules of answers; see `Recommender` for `ttl` and `answers`."""
+
+    ready_lag: int = 10_000  # events behind the topic
+    ttl: np.ndarray | None = None
+    answers: AnswerSettings | None = None
+
+
 class Reader:
     """Implements `stream.service.backend.Backend` over the newest generation.
 
@@ -56,9 +57,7 @@ class Reader:
         live: The folder of generations.
         publisher: For `EVENT`; None refuses it.
         describer: For what items are; None refuses it.
-        ready_lag: Events behind the topic at which the instance still counts as ready.
         version: Of the program, for `INFO`.
-        ttl, answers: The rules of answers, see `Recommender`.
     """
 
     def __init__(
@@ -70,18 +69,15 @@ class Reader:
         *,
         publisher: Publisher | None = None,
         describer: Publisher | None = None,
-        ready_lag: int = 10_000,
         version: str = "",
-        ttl: np.ndarray | None = None,
-        answers: AnswerSettings | None = None,
-        clock: Callable[[], float] = time.time,
+        settings: ReaderSettings | None = None,
     ) -> None:
+        settings = settings or ReaderSettings()
         self.graph, self.tgn, self.limits, self.live = graph, tgn, limits, live
         self.describer = describer
-        self.publisher, self.ready_lag, self.version = publisher, ready_lag, version
-        self.ttl, self.answers = ttl, answers
-        self.started = clock()
-        self.clock = clock
+        self.publisher, self.version = publisher, version
+        self.ready_lag, self.ttl, self.answers = settings.ready_lag, settings.ttl, settings.answers
+        self.started = time.time()
         self._lock = Lock()
         self.recommender: Recommender | None = None
         self.tick()
@@ -214,7 +210,7 @@ class Reader:
             "ready": int(ready),
             "ready_reason": why,
         }
-        told["uptime_seconds"] = int(self.clock() - self.started)
+        told["uptime_seconds"] = int(time.time() - self.started)
         if self.recommender is None:
             return told
         generation = self.recommender.generation

@@ -16,6 +16,7 @@ its letters, once for each field, as long as an item has it.  There are at most 
 
 from __future__ import annotations
 
+from collections.abc import Container
 from threading import Lock
 from typing import Final
 
@@ -54,11 +55,7 @@ class Catalogue:
         if new and len(new) + len(columns) > MAX_COLUMNS:
             raise BadEvent("size", f"field {new[0]} is one more than {MAX_COLUMNS}, expected fewer in all")
         self._reserve(row + 1)
-        for name, column in list(columns.items()):
-            if column.kind.item(row):
-                column.clear(row)
-                if not column.items and name not in found:
-                    del columns[name]
+        self._clear(row, found)
         for name in new:
             columns[name] = Column(len(self.categories))
         for name, value in found.items():
@@ -69,6 +66,14 @@ class Catalogue:
             self.words.drop(old)
         self._present[row] = fields is not None
         self.version += 1
+
+    def _clear(self, row: int, kept: Container[str]) -> None:
+        """Clear an item's fields; columns that nothing is left in go, except those of `kept`."""
+        for name, column in list(self._columns.items()):
+            if column.kind.item(row):
+                column.clear(row)
+                if not column.items and name not in kept:
+                    del self._columns[name]
 
     def get(self, row: int) -> dict[str, Value] | None:
         """The fields of an item, whole numbers as int; None without metadata."""

@@ -127,13 +127,7 @@ class _Reading:
         self.take()
 
     def term(self) -> Term:
-        if self.now.kind != "word" or self.said("and", "or") or not FIELD.fullmatch(self.now.source):
-            self.fail("expected a field (a-z, 0-9 and _, at most 32)")
-        if self.terms == MAX_TERMS:
-            _fail(self.text, self.now.at, f"more than {MAX_TERMS} comparisons")
-        self.terms += 1
-        field = self.take().source
-        self.aged = self.aged or field == "age"
+        field = self.field()
         signs = *ORDER, "in", "is", *(() if field in ("age", "created") else ("has", "~"))
         if not self.said(*signs):
             self.fail(f'expected one of {" ".join(signs)} after "{field}"')
@@ -144,13 +138,26 @@ class _Reading:
             return Term(field, self.take().source.lower())
         if op != "in":
             return Term(field, op, (self.value(field, op, op),))
+        return Term(field, op, self.members(field, op))
+
+    def field(self) -> str:
+        if self.now.kind != "word" or self.said("and", "or") or not FIELD.fullmatch(self.now.source):
+            self.fail("expected a field (a-z, 0-9 and _, at most 32)")
+        if self.terms == MAX_TERMS:
+            _fail(self.text, self.now.at, f"more than {MAX_TERMS} comparisons")
+        self.terms += 1
+        field = self.take().source
+        self.aged = self.aged or field == "age"
+        return field
+
+    def members(self, field: str, op: str) -> tuple[Value, ...]:
         if not self.said("("):
             self.fail('expected "(" after "in"')
         values: list[Value] = []
         while not values or self.said(","):
             values.append(self.value(field, op, self.take().source))
         self.close('expected "," or ")"')
-        return Term(field, op, tuple(values))
+        return tuple(values)
 
     def value(self, field: str, op: str, after: str) -> Value:
         """The value after a sign, of a kind that the field and the test take."""
@@ -159,6 +166,11 @@ class _Reading:
             found = self.said("true")
         elif self.now.kind not in ("number", "text"):
             self.fail(f'expected a value after "{after}"')
+        found = self.fitting(field, op, found)
+        self.take()
+        return found
+
+    def fitting(self, field: str, op: str, found: Value) -> Value:
         if field == "age" and not isinstance(found, Duration):
             self.fail("expected a duration such as 7d to compare age with")
         if field != "age" and isinstance(found, Duration):
@@ -170,12 +182,11 @@ class _Reading:
                 found = float(moment(str(found)))
             except (ValueError, OverflowError):
                 self.fail("expected milliseconds since 1970 or ISO 8601 text to compare created with")
-        self.take()
         return found
 
 
 def _token(text: str, at: int) -> _Token:
-    """The token that begins at a place, or after the spaces there."""
+    """The token at an offset, or after the spaces there."""
     while at < len(text) and text[at].isspace():
         at += 1
     if at == len(text):
@@ -188,6 +199,10 @@ def _token(text: str, at: int) -> _Token:
         return _quoted(text, at)
     if not found["number"]:
         return _Token("word" if found["word"] else "sign", at, source)
+    return _number(text, at, source, unit)
+
+
+def _number(text: str, at: int, source: str, unit: str | None) -> _Token:
     number = float(source[: len(source) - len(unit or "")]) + 0.0  # no -0
     if unit and unit.lower() not in UNIT_MS:
         _fail(text, at, f'expected a duration such as 90s 15m 12h 7d or 4w, got "{_plain(source)}"')

@@ -1,7 +1,7 @@
-"""A batch: the good events of some records as columns, and where in the topic to read on.
+"""A batch: the good events of some records as columns, and the offsets to read on from.
 
-Bad records are named one by one and leave their neighbours unharmed; the offsets cover them too, so that a bad
-record is met once.
+Bad records are reported one by one, apart from their neighbours; the offsets cover them too, so that a bad record is
+read once.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.error import BadEvent
-from stream.event.event import CODE, FORGET, decode
+from stream.event.event import CODE, FORGET, Event, decode
 
 
 class Record(NamedTuple):
-    """What a topic holds: bytes, their place, and the wall clock in milliseconds when they were produced."""
+    """A record of a topic: its bytes, partition and offset, and when it was produced, in milliseconds of the wall clock."""
 
     partition: int
     offset: int
@@ -61,7 +61,7 @@ class Batch(NamedTuple):
 
 
 def decode_batch(records: Sequence[Record], now_ms: int) -> tuple[Batch, list[Rejected]]:
-    """The events in some records, and the records that are none."""
+    """Decode records into a batch of events and the records that are none."""
     events = []
     good: Sequence[Record] = records
     rejected: list[Rejected] = []
@@ -73,19 +73,23 @@ def decode_batch(records: Sequence[Record], now_ms: int) -> tuple[Batch, list[Re
     if rejected:
         bad = {id(item.record) for item in rejected}
         good = [record for record in records if id(record) not in bad]
+    return _columns(events, good, _ends(records)), rejected
+
+
+def _columns(events: Sequence[Event], records: Sequence[Record], ends: dict[int, int]) -> Batch:
+    """The batch of events, each with its record."""
     n = len(events)
-    batch = Batch(
+    return Batch(
         [event.user for event in events],
         [event.item for event in events],
         np.fromiter([event.t for event in events], np.int64, n),
         np.fromiter([CODE[event.type] for event in events], np.int8, n),
         np.fromiter([event.value for event in events], np.float32, n),
-        np.fromiter([record[0] for record in good], np.int32, n),
-        np.fromiter([record[1] for record in good], np.int64, n),
-        np.fromiter([record[3] for record in good], np.int64, n),
-        _ends(records),
+        np.fromiter([record[0] for record in records], np.int32, n),
+        np.fromiter([record[1] for record in records], np.int64, n),
+        np.fromiter([record[3] for record in records], np.int64, n),
+        ends,
     )
-    return batch, rejected
 
 
 def _ends(records: Sequence[Record]) -> dict[int, int]:
@@ -109,17 +113,17 @@ def merged(batch: Batch) -> Batch:
     return picked(batch, np.argsort(newest, kind="stable").tolist())
 
 
-def picked(batch: Batch, places: list[int]) -> Batch:
-    """Return the events of a batch at these places, in this order; the offsets still cover all of them."""
-    order = np.array(places, np.int64)
+def picked(batch: Batch, positions: list[int]) -> Batch:
+    """Return the events of a batch at these positions, in this order; the offsets still cover all of them."""
+    order = np.array(positions, np.int64)
     columns = {name: getattr(batch, name)[order] for name in Batch._fields[2:8]}
     return batch._replace(
-        user=[batch.user[i] for i in places], item=[batch.item[i] for i in places], **columns
+        user=[batch.user[i] for i in positions], item=[batch.item[i] for i in positions], **columns
     )
 
 
 def hashed(offset: np.ndarray, partition: np.ndarray) -> np.ndarray:
-    """Return a number in [0, 1) for each event, from its place in the topic alone."""
+    """Return a number in [0, 1) for each event, from its offset and partition alone."""
     z = offset.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + partition.astype(np.uint64)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     return ((z ^ (z >> np.uint64(27))) >> np.uint64(11)).astype(np.float64) / 2.0**53

@@ -35,7 +35,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def format_of(path: Path, wanted: str | None = None) -> str:
-    """The format of a file: the one asked for, else told from its name or its first line."""
+    """The format of a file: the one asked for, else detected from its name or its first line."""
     if wanted is not None and wanted not in FORMATS:
         raise BadSource(f"format {wanted!r} is not known; expected one of {', '.join(FORMATS)}")
     if wanted is not None or path.name.endswith(".npz"):
@@ -43,6 +43,17 @@ def format_of(path: Path, wanted: str | None = None) -> str:
     head = next(text_lines(path), "").lstrip("\ufeff").strip()
     if not head:
         raise BadSource(f"{path}: the file is empty; expected events")
+    found = _headed(head)
+    if found is None:
+        raise BadSource(
+            f"{path}: unknown format, first line {head[:80]!r}; expected a header user,item,timestamp[,type][,value], "
+            "JODIE csv, MovieLens u.data, or JSON lines"
+        )
+    return found
+
+
+def _headed(head: str) -> str | None:
+    """The format of a file that begins with this line."""
     if head.startswith("{"):
         return "json"
     if head.startswith(("u,i,ts", "user_id,item_id,timestamp,state_label")):
@@ -50,12 +61,7 @@ def format_of(path: Path, wanted: str | None = None) -> str:
     names = [name.strip().lower() for name in head.split(",")]
     if "user" in names and "item" in names:
         return "csv"
-    if head.count("\t") == 3:
-        return "movielens"
-    raise BadSource(
-        f"{path}: unknown format, first line {head[:80]!r}; expected a header user,item,timestamp[,type][,value], "
-        "JODIE csv, MovieLens u.data, or JSON lines"
-    )
+    return "movielens" if head.count("\t") == 3 else None
 
 
 def rows(path: Path, format: str, reject: Reject) -> Iterator[Row]:
@@ -131,17 +137,10 @@ _READERS: dict[str, Callable[[str], Row]] = {"json": _json, "movielens": _moviel
 def _csv(path: Path, header: str) -> Callable[[str], Row]:
     """A reader of lines under this header."""
     names = [name.strip().lower() for name in header.split(",")]
-    place = {name: n for n, name in enumerate(names)}
-    clock = "t" if "t" in place else "timestamp"
-    for name in ("user", "item", clock):
-        if name not in place:
-            raise BadSource(
-                f"{path}:1: no column {name!r} in the header {header.strip()!r}; "
-                "expected user,item,timestamp (seconds) or user,item,t (milliseconds)"
-            )
-    user, item, when = place["user"], place["item"], place[clock]
-    kind, value, width = place.get("type"), place.get("value"), len(names)
-    time = _milliseconds if clock == "t" else _seconds
+    position, clock = _positions(path, header, names)
+    user, item, when = position["user"], position["item"], position[clock]
+    kind, value, width = position.get("type"), position.get("value"), len(names)
+    time = _CLOCKS[clock]
 
     def read(line: str) -> Row:
         parts = next(csv.reader([line])) if '"' in line else line.rstrip("\r\n").split(",")
@@ -155,6 +154,19 @@ def _csv(path: Path, header: str) -> Callable[[str], Row]:
         return _id(parts[user], "user"), what, time(parts[when]), name, weight
 
     return read
+
+
+def _positions(path: Path, header: str, names: list[str]) -> tuple[dict[str, int], str]:
+    """The position of each column, and which of them is the time."""
+    position = {name: n for n, name in enumerate(names)}
+    clock = "t" if "t" in position else "timestamp"
+    for name in ("user", "item", clock):
+        if name not in position:
+            raise BadSource(
+                f"{path}:1: no column {name!r} in the header {header.strip()!r}; "
+                "expected user,item,timestamp (seconds) or user,item,t (milliseconds)"
+            )
+    return position, clock
 
 
 def _npz(path: Path) -> Iterator[Row]:
@@ -201,6 +213,9 @@ def _seconds(text: str) -> int:
 
 def _milliseconds(text: str) -> int:
     return _time(int(text) if text.isdecimal() and len(text) < 20 else _number(text, "t"))
+
+
+_CLOCKS: dict[str, Callable[[str], int]] = {"t": _milliseconds, "timestamp": _seconds}
 
 
 def _time(t: float) -> int:

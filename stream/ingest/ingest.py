@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
+import msgspec
 import structlog
 
 from state.error import BadStore, NoRoom
@@ -46,14 +47,28 @@ class Letters(Protocol):
     def flush(self) -> None: ...
 
 
+class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Sizes and intervals of the ingest loop.
+
+    Args:
+        limit: Records of a batch at most.
+        wait_s: Seconds to wait for records.
+        save_seconds: How often learned rows are saved.
+        sync_seconds: How often the disk is waited for, None when every save does.
+    """
+
+    limit: int = 16_384
+    wait_s: float = 0.01
+    save_seconds: float = 10.0
+    sync_seconds: float | None = None
+
+
 class Ingest:
     """Feeds a writer from a source.
 
     Args:
         clock: The wall clock in milliseconds; far-future events are judged by it.
         items: The topic that describes items.
-        save_seconds: How often learned rows are saved.
-        sync_seconds: How often the disk is waited for, None when every save does.
     """
 
     def __init__(
@@ -64,21 +79,19 @@ class Ingest:
         letters: Letters,
         *,
         clock: Callable[[], int],
-        limit: int = 16_384,
-        wait_s: float = 0.01,
-        save_seconds: float = 10.0,
-        sync_seconds: float | None = None,
+        settings: IngestSettings | None = None,
         items: ItemsTopic | None = None,
     ) -> None:
-        self.items = items
+        settings = settings or IngestSettings()
+        self.items, self.clock = items, clock
         self.writer, self.learning, self.source, self.letters = writer, learning, source, letters
-        self.clock, self.limit, self.wait_s, self.save_seconds = clock, limit, wait_s, save_seconds
+        self.limit, self.wait_s = settings.limit, settings.wait_s
+        self.save_seconds, self.sync_seconds = settings.save_seconds, settings.sync_seconds
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="learning")
         self.waiting: deque[Future[object]] = deque()
         self.status = writer.generation.status
         self.edges = Edges(writer.state)
         self.ends: dict[int, int] = {}
-        self.sync_seconds = sync_seconds
         self.saved_learning = self.gauged = self.synced = self.scrubbed = time.monotonic()
         self.goal: dict[int, int] | None = None
         self.deadline = 0.0
@@ -104,23 +117,37 @@ class Ingest:
         """Read once and apply what came; return how many records that were."""
         records = self.source.poll(self.limit, self.wait_s)
         if records:
-            batch, rejected = decode_batch(records, self.clock())
-            self._reject(rejected)
-            self._learn(batch, stop)
-            self.source.commit(batch.ends)
-            self.ends.update(batch.ends)
-            metric.events(batch.size)
-            self._count_gone()
-            for name, seconds in self.writer.seconds.items():
-                metric.batch_seconds(name, seconds)
-            if batch.size:
-                late_ms = self.clock() - 1000 * (time.perf_counter() - self.writer.visible_at)
-                metric.freshness(max(0.0, late_ms - int(batch.produced[0])) / 1000)
+            self._apply(records, stop)
         else:
             self.writer.hand(self._teach)
         if self.items is not None:
             self.items.step()
         now = time.monotonic()
+        self._save_due(now)
+        if now - self.gauged > 0.2:
+            self.gauged = now
+            self.status["lag"] = self.source.lag()
+            self._gauge()
+            self.edges.step(now)
+        return len(records)
+
+    def _apply(self, records: list[Record], stop: Callable[[], bool]) -> None:
+        """Apply a batch, commit its offsets and count it."""
+        batch, rejected = decode_batch(records, self.clock())
+        self._reject(rejected)
+        self._learn(batch, stop)
+        self.source.commit(batch.ends)
+        self.ends.update(batch.ends)
+        metric.events(batch.size)
+        self._count_gone()
+        for name, seconds in self.writer.seconds.items():
+            metric.batch_seconds(name, seconds)
+        if batch.size:
+            late_ms = self.clock() - 1000 * (time.perf_counter() - self.writer.visible_at)
+            metric.freshness(max(0.0, late_ms - int(batch.produced[0])) / 1000)
+
+    def _save_due(self, now: float) -> None:
+        """Publish, flush, save and scrub where it is time to, by the monotonic clock."""
         if self.goal is not None and (now > self.deadline or self._reached(self.goal)):
             self.writer.generation.publish()
             self.goal = None
@@ -133,12 +160,6 @@ class Ingest:
         if self.writer.budget.stale and now - self.scrubbed > self.save_seconds:
             self.scrubbed = now
             self._enqueue(self._scrub)
-        if now - self.gauged > 0.2:
-            self.gauged = now
-            self.status["lag"] = self.source.lag()
-            self._gauge()
-            self.edges.step(now)
-        return len(records)
 
     def _reached(self, goal: dict[int, int]) -> bool:
         return all(self.status["applied"][partition] >= offset for partition, offset in goal.items())

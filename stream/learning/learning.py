@@ -178,7 +178,7 @@ class Learning:
 def sampled(
     rng: np.random.Generator, sample: Sample, valid: np.ndarray, items: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sample the candidates a step learns from (sampled softmax), the true item first, and the log of how many each stands for.
+    """Sample what a step of sampled softmax learns from, the true item first, and the log of how many each stands for.
 
     Some of the found candidates and all of the random items are enough, and several times cheaper than all.  What
     was shown and not taken is always among them; what was not shown says nothing.

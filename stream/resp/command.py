@@ -41,26 +41,28 @@ def commands(session: Session, args: list[bytes]) -> Reply:
         return len(COMMANDS)
     if sub == b"LIST" and not names:
         return [name.decode().lower() for name in COMMANDS]
+    asked = [name.upper() for name in names] or list(COMMANDS)
     if sub in (b"", b"INFO"):
-        asked = [name.upper() for name in names] or list(COMMANDS)
-        return [_shape(name) if name in COMMANDS else None for name in asked]
+        return [_shape(name) for name in asked]
     if sub == b"DOCS":
-        asked = [name.upper() for name in names] or list(COMMANDS)
-        return {name.decode().lower(): _manual(name, COMMANDS[name]) for name in asked if name in COMMANDS}
+        return {name.decode().lower(): _manual(name) for name in asked if name in COMMANDS}
     raise BadRequest(f"COMMAND {short(args[0])} is not known here; wanted COUNT, LIST, INFO or DOCS")
 
 
 def _shape(name: bytes) -> Reply:
-    """What COMMAND tells of a command: name, how many words (at least, when negative), flags, no keys."""
+    """What COMMAND says of a command: name, how many words (at least, when negative), flags, no keys."""
+    if name not in COMMANDS:
+        return None
     required = 1 + sum(not part.startswith("[") for part in _parts(COMMANDS[name].syntax))
     arity = -required if "[" in COMMANDS[name].syntax else required
     flags: list[Reply] = [Status("write" if name in WRITES else "readonly"), Status("fast")]
     return [name.decode().lower(), arity, flags, 0, 0, 0, [Status("@all")], [], [], []]
 
 
-def _manual(name: bytes, command: Command) -> Reply:
-    """What COMMAND DOCS tells of a command; redis-cli makes its hints of it, and ends when a flag is
+def _manual(name: bytes) -> Reply:
+    """What COMMAND DOCS says of a command; redis-cli makes its hints of it, and ends when a flag is
     anything but a status."""
+    command = COMMANDS[name]
     known = parameter.COMMANDS.get(name.decode())
     arguments = documented(known) if known is not None else [_word(part) for part in _parts(command.syntax)]
     return {"summary": command.summary, "since": "0.1.0", "group": "riverwalk", "arguments": arguments}

@@ -35,20 +35,12 @@ def echo(session: Session, args: list[bytes]) -> Reply:
 
 def hello(session: Session, args: list[bytes]) -> Reply:
     """Choose the protocol, 2 or 3, perhaps with a password and a name; the reply says who answers."""
-    protocol, login, label = session.protocol, None, None
+    protocol = session.protocol
     if args:
         if args[0] not in (b"2", b"3"):
             return Error("unsupported protocol version; wanted 2 or 3", "NOPROTO")
         protocol = int(args[0])
-    rest = args[1:]
-    while rest:
-        option = rest[0].upper()
-        if option == b"AUTH" and len(rest) >= 3:
-            login, rest = (rest[1], rest[2]), rest[3:]
-        elif option == b"SETNAME" and len(rest) >= 2:
-            label, rest = _label(rest[1]), rest[2:]
-        else:
-            raise BadRequest(f"wanted HELLO [2|3 [AUTH user password] [SETNAME name]], got {short(rest[0])}")
+    login, label = _hello_options(args[1:])
     if (
         login is not None
         and (session.service.password or login[0] != b"default")
@@ -69,6 +61,20 @@ def hello(session: Session, args: list[bytes]) -> Reply:
         "role": "master",
         "modules": [],
     }
+
+
+def _hello_options(rest: list[bytes]) -> tuple[tuple[bytes, bytes] | None, str | None]:
+    """The user and the password, and the name, that HELLO came with."""
+    login, label = None, None
+    while rest:
+        option = rest[0].upper()
+        if option == b"AUTH" and len(rest) >= 3:
+            login, rest = (rest[1], rest[2]), rest[3:]
+        elif option == b"SETNAME" and len(rest) >= 2:
+            label, rest = _label(rest[1]), rest[2:]
+        else:
+            raise BadRequest(f"wanted HELLO [2|3 [AUTH user password] [SETNAME name]], got {short(rest[0])}")
+    return login, label
 
 
 def auth(session: Session, args: list[bytes]) -> Reply:

@@ -20,7 +20,7 @@ from state.record.setting import GraphSettings
 from state.storage.store import Store
 from stream.ingest.writer import Writer
 from stream.generation.generation import Generation, Limits
-from stream.ingest.ingest import Ingest
+from stream.ingest.ingest import Ingest, IngestSettings
 from tests.fixture.source import FileSource
 from tgn.inference.layout import TgnSettings
 
@@ -47,7 +47,7 @@ learning = None
 if learn:
     from stream.learning.learning import Learning
     learning = Learning(generation)
-Ingest(writer, learning, source, Letters(), clock=lambda: int(time.time() * 1000), limit=limit, wait_s=0, save_seconds=0.2).run(
+Ingest(writer, learning, source, Letters(), clock=lambda: int(time.time() * 1000), settings=IngestSettings(limit=limit, wait_s=0, save_seconds=0.2)).run(
     lambda: source.over
 )
 store.close()

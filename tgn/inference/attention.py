@@ -30,7 +30,7 @@ def look(
     share: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    """Write [attention; last; mean] of each user's history.
+    """Write [attention; last; mean] of each user's history; one pass: a cut costs a copy of each history's vectors.
 
     Shapes:
         - vectors: float32 [S, d], of the items met; projected: float32 [S, 3d], their queries, keys and values
@@ -96,7 +96,10 @@ def back(
     d_bias: np.ndarray,
     d_ages: np.ndarray,
 ) -> None:
-    """Add to the gradients of what `look` read, given the gradient float32 [n, 3d] of what it wrote."""
+    """Add to the gradients of what `look` read, given the gradient float32 [n, 3d] of what it wrote.
+
+    One pass: a cut costs a copy of each history's gradients.
+    """
     d, heads = vectors.shape[1], share.shape[1]
     each = d // heads
     scale = np.float32(1.0 / math.sqrt(each))

@@ -96,7 +96,7 @@ def dots(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the score of each candidate, and how much is known of it, 0 to 1.
 
-    An item that has been learned n times is known n / (n + 10); explicit features count as once more.
+    An item that has been learned n times is known n / (n + 10); explicit features count as once more.  One pass: a cut costs a call for each candidate.
 
     Args:
         trained: Whether the weights of explicit features have learned anything.
