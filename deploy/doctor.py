@@ -1,4 +1,4 @@
-"""`riverwalk doctor`: is this machine, and is this configuration, fit to run? Each check says what to do."""
+"""`riverwalk doctor`: check this machine and this configuration; each finding says what to do."""
 
 import os
 import shutil
@@ -44,7 +44,7 @@ SLOW_FSYNC_MS = 50.0
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One check: what was looked at, how it is, and what to do when it is not well."""
+    """The result of one check, with advice where it is not ok."""
 
     check: str
     state: Literal["ok", "note", "broken"]
@@ -53,7 +53,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def examine(config: Config) -> list[Finding]:
-    """Everything there is to check, in the order in which a start would stumble over it."""
+    """Run all checks, in the order in which a start would fail on them."""
     root = Path(config.state.folder).expanduser().absolute()
     return [
         _python(),
@@ -69,7 +69,7 @@ def examine(config: Config) -> list[Finding]:
 
 
 def report(findings: list[Finding], as_json: bool) -> bool:
-    """Print the findings; whether nothing is broken."""
+    """Print the findings; return whether nothing is broken."""
     well = all(finding.state != "broken" for finding in findings)
     if as_json:
         show({"ok": well, "checks": [msgspec.structs.asdict(finding) for finding in findings]}, True)
@@ -99,18 +99,19 @@ def _packages() -> Iterator[Finding]:
     }
     errors = {name: trial.communicate()[1].decode(errors="replace") for name, trial in trials.items()}
     for name, module in modules.items():
-        try:
-            found = version(name)
-        except PackageNotFoundError:
-            yield Finding(
-                name, "broken", "not installed", "pip install riverwalk, in an environment of its own"
-            )
-            continue
-        if find_spec(module) is None or (name in trials and trials[name].returncode != 0):
-            error = errors.get(name, "").strip().rpartition("\n")[2] or "its module does not load"
-            yield Finding(name, "broken", error, f"pip install --force-reinstall {name}=={found}")
-        else:
-            yield Finding(name, "ok", found)
+        loads = find_spec(module) is not None and (name not in trials or trials[name].returncode == 0)
+        yield _package(name, loads, errors.get(name, ""))
+
+
+def _package(name: str, loads: bool, errors: str) -> Finding:
+    try:
+        found = version(name)
+    except PackageNotFoundError:
+        return Finding(name, "broken", "not installed", "pip install riverwalk, in an environment of its own")
+    if loads:
+        return Finding(name, "ok", found)
+    error = errors.strip().rpartition("\n")[2] or "its module does not load"
+    return Finding(name, "broken", error, f"pip install --force-reinstall {name}=={found}")
 
 
 def _processor() -> Finding:

@@ -39,43 +39,50 @@ SHARED: Final[dict[str, tuple[Any, Any]]] = {
 
 def words(command: Command, values: Mapping[str, Any]) -> list[str | int | float]:
     """The words of the socket for the values of flags and arguments; what has no flag is always asked for."""
-    said: list[Any] = [command.name]
+    found: list[Any] = [command.name]
     for one in command.arguments:
         value = values[one.field]
-        said += value if one.many else [] if value is None else [value]
+        found += value if one.many else [] if value is None else [value]
     for one in command.options:
-        asked: Any = values[one.field] if one.flag else True
-        if asked is None or asked is False or asked == []:
-            continue
-        said.append(one.word)
-        if one.many:
-            said += [len(asked), *asked]
-        elif one.kind != "switch":
-            said.append(asked)
-    return said
+        found += _option(one, values[one.field] if one.flag else True)
+    return found
+
+
+def _option(one: Parameter, value: Any) -> list[str | int | float]:
+    """The words of an option, none where it is not asked for."""
+    if value is None or value is False or value == []:
+        return []
+    if one.many:
+        return [one.word, len(value), *value]
+    return [one.word] if one.kind == "switch" else [one.word, value]
 
 
 def _parameter(one: Parameter, argument: bool) -> inspect.Parameter:
     """A parameter of a command of typer: an argument, a flag, or how many."""
-    kind: Any = TYPES.get(one.kind, str)
+    kind: Any = list[str] if one.many else TYPES.get(one.kind, str)
     default: Any = None
     if one.field == "k":
         kind, default = Number, int(one.default)
     else:
-        made: Any = typer.Argument if argument else typer.Option
-        flag = [] if argument else [one.flag]
-        help_ = f"{one.help.removesuffix('.')}{'; repeatable' if one.many and not argument else ''}."
-        more = BOUNDS.get(one.kind, {}) | ({"metavar": "ITEM..."} if argument and one.many else {})
-        if one.many:
-            kind = list[str]
         if kind is bool:
             default = False
         elif one.required:
             default = inspect.Parameter.empty
         else:
             kind = kind | None
-        kind = Annotated[kind, made(*flag, help=help_, **more)]
+        kind = Annotated[kind, _described(one, argument)]
     return inspect.Parameter(one.field, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+
+
+def _described(one: Parameter, argument: bool) -> Any:
+    """What typer is to say of a parameter."""
+    bounds: dict[str, Any] = {**BOUNDS.get(one.kind, {})}
+    if not argument:
+        more = "; repeatable" if one.many else ""
+        return typer.Option(one.flag, help=f"{one.help.removesuffix('.')}{more}.", **bounds)
+    if one.many:
+        bounds["metavar"] = "ITEM..."
+    return typer.Argument(help=f"{one.help.removesuffix('.')}.", **bounds)
 
 
 def _run(command: Command) -> Callable[..., None]:

@@ -42,12 +42,18 @@ def _section(command: Command) -> str:
 
 def _row(command: Command, one: Parameter) -> str:
     socket = f"{one.word} {f'n {one.metavar} …' if one.many and one.word else one.metavar}".strip()
-    http = f"`{one.http}=`" if one.http else "always" if one.word and command.path else ""
-    if not one.word and one.required and not one.http and command.path:
-        http = "in the path"
+    http = _over_http(one) if one.http or command.path else ""
     cli = f"`{one.flag}`" if one.flag else "always" if one.word else "argument"
     default = one.default or ("required" if one.required else "")
     return f"| `{socket}` | {http} | {cli} | {one.help.replace('|', chr(92) + '|')} | {default} |"
+
+
+def _over_http(one: Parameter) -> str:
+    if one.http:
+        return f"`{one.http}=`"
+    if one.word:
+        return "always"
+    return "in the path" if one.required else ""
 
 
 def _on_command_line(one: Parameter) -> str:

@@ -26,7 +26,7 @@ from deploy.client.gauge import Gauge, Reading
 from deploy.config.schema import Config
 from deploy.data import dataset, item
 from deploy.data.dataset import Dataset
-from deploy.data.survey import survey
+from deploy.data.survey import Survey, survey
 from deploy.demo import screen
 from deploy.demo.canary import Canary
 from deploy.demo.follow import Follow
@@ -82,10 +82,7 @@ def run(
     with tempfile.TemporaryDirectory(prefix="riverwalk-demo-") as folder:
         try:
             with _signals(), ExitStack() as stack:
-                looked, refused = survey(found), item.Refused()
-                shown = item.look(found.described(refused))
-                for bad in filter(None, (looked.bad, str(refused))):
-                    console.print(bad, highlight=False, soft_wrap=True)
+                looked, shown = _surveyed(found, console)
                 service = _started(_own_state(config, Path(folder)), Path(folder), stack, console)
                 ahead = 0 if config.kafka.address else AHEAD
                 follow = Follow(user or looked.user, shown.titles)
@@ -96,11 +93,8 @@ def run(
                 if svg is not None:
                     Path(svg).write_text(screen.svg(show.snapshot()), encoding="utf-8")
                 if time.monotonic() < until:
-                    console.print(
-                        tips(service.config, follow.user, follow.item, shown.words),
-                        highlight=False,
-                        soft_wrap=True,
-                    )
+                    hints = tips(service.config, follow.user, follow.item, shown.words)
+                    console.print(hints, highlight=False, soft_wrap=True)
                     service.wait(until - time.monotonic())
         except KeyboardInterrupt:
             pass
@@ -109,6 +103,15 @@ def run(
             raise
     kept = bool(config.kafka.address) or config.state.folder != Config().state.folder
     console.print("ended" if kept else "ended, nothing is left behind", style="dim")
+
+
+def _surveyed(found: Dataset, console: Console) -> tuple[Survey, item.Look]:
+    """Look through a dataset's events and items; what is bad in them is printed."""
+    looked, refused = survey(found), item.Refused()
+    shown = item.look(found.described(refused))
+    for bad in filter(None, (looked.bad, str(refused))):
+        console.print(bad, highlight=False, soft_wrap=True)
+    return looked, shown
 
 
 class Show:

@@ -174,17 +174,17 @@ def _quality(shot: Snapshot, width: int) -> RenderableType:
     for name, title in RANKERS.items():
         one = quality.get(name)
         ours = name == "riverwalk"
-        style = "bold" if ours else ""
-        color = GOOD if ours else "white"
-        bar = ProgressBar(
-            top, one.mrr if one else 0.0, complete_style=color, finished_style=color, style="black"
-        )
+        style, color = ("bold", GOOD) if ours else ("", "white")
+        figures = (one.mrr, one.recall10) if one else (None, None)
         cells: list[RenderableType] = [
             Text(title + (" ◂ serves" if name == shot.reading.serving else ""), style=style),
-            Text(f"{one.mrr:.3f}" if one else "–", style=style),
-            Text(f"{one.recall10:.3f}" if one else "–", style=style),
+            *(Text("–" if figure is None else f"{figure:.3f}", style=style) for figure in figures),
         ]
-        grid.add_row(*cells, *([bar] if bars > 4 else []))
+        if bars > 4:
+            cells.append(
+                ProgressBar(top, figures[0] or 0.0, complete_style=color, finished_style=color, style="black")
+            )
+        grid.add_row(*cells)
     return grid
 
 

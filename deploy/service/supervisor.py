@@ -171,29 +171,36 @@ class Supervisor:
         for child in self._begun:
             if child.pid is not None and not child.configured:
                 child.configure(self.config)
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._wake, selectors.EVENT_READ)
-            running = [child for child in self.children.values() if child.pid is not None]
-            for child in running:
-                selector.register(child, selectors.EVENT_READ)
-            dues = [child.due for child in self.children.values() if child.due is not None]
-            wait = max(0.0, min(dues) - time.monotonic()) if dues else None
-            readable = [key.fileobj for key, _ in selector.select(wait)]
-        for child in running:
-            if child in readable:
-                self._handle(child)
+        for child in self._readable():
+            self._handle(child)
         for child in self.children.values():
             if child.due is not None and child.due <= time.monotonic() and not self._stopping:
                 self._start(child)
 
+    def _readable(self) -> list[Child]:
+        """Wait for messages of children, a signal, or the time to restart one; return children with messages."""
+        running = [child for child in self.children.values() if child.pid is not None]
+        dues = [child.due for child in self.children.values() if child.due is not None]
+        wait = max(0.0, min(dues) - time.monotonic()) if dues else None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._wake, selectors.EVENT_READ)
+            for child in running:
+                selector.register(child, selectors.EVENT_READ)
+            readable = [key.fileobj for key, _ in selector.select(wait)]
+        return [child for child in running if child in readable]
+
     def _handle(self, child: Child) -> None:
         """Pass on a child's messages; when it has ended, restart it or give up."""
         messages = child.listen()
-        if messages is not None:
-            for message in messages:
-                if message.kind != "error":
-                    self._say(f"{child.role}: {message.text}")
+        if messages is None:
+            self._reap(child)
             return
+        for message in messages:
+            if message.kind != "error":
+                self._say(f"{child.role}: {message.text}")
+
+    def _reap(self, child: Child) -> None:
+        """Restart a child that has ended, after a while; give up where it cannot start."""
         end, lived = child.reap()
         name = child.error.name if child.error is not None else ""
         wait = child.backoff.after(name, lived)

@@ -41,7 +41,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def complain(message: object) -> None:
-    """One line on stderr."""
+    """Print one line on stderr."""
     print(f"riverwalk: {message}", file=sys.stderr)
 
 

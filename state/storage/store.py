@@ -38,6 +38,13 @@ PIECE = 1_024  # learned rows written at a time
 MEND = "restore a backup or replay the topic into an empty folder"
 
 
+def _put_or_delete(batch: WriteBatch, key: bytes, data: bytes | None) -> None:
+    if data:
+        batch.put(key, _seal(data))
+    else:
+        batch.delete(key)
+
+
 def _seal(data: bytes) -> bytes:
     return zlib.crc32(data).to_bytes(4, "little") + data
 
@@ -181,15 +188,7 @@ class Store:
             BadStore: The disk is full or failing; nothing of this save is there.
         """
         batch = WriteBatch(raw_mode=True)
-        put = batch.put
         count = 0
-
-        def put_or_drop(key: bytes, data: bytes | None) -> None:
-            if data:
-                put(key, _seal(data))
-            else:
-                batch.delete(key)
-
         for table in tables:
             rows = np.sort(table.dirty)
             self._put(batch, table, rows)
@@ -197,12 +196,12 @@ class Store:
         for ids, since in names.items():
             prefix = ids.name.encode() + b".id\0"
             for row in chain(sorted(ids.unsaved), range(since, len(ids))):
-                put_or_drop(prefix + row.to_bytes(4, "big"), ids.text[row].encode())
+                _put_or_delete(batch, prefix + row.to_bytes(4, "big"), ids.text[row].encode())
         for partition, offset in offsets.items():
             key = kind.encode() + b"\0" + topic.encode() + b"\0" + partition.to_bytes(4, "big")
-            put(key, _seal(offset.to_bytes(8, "little")))
+            batch.put(key, _seal(offset.to_bytes(8, "little")))
         for key, data in (more or {}).items():
-            put_or_drop(key, data)
+            _put_or_delete(batch, key, data)
         self._write(batch, self.sync if sync is None else sync)
         for table in tables:
             table.clean()

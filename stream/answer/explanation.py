@@ -62,6 +62,12 @@ COLUMNS: Final = {
     "content": [],
     "item_age": of("age"),
 }
+BLENDED = {
+    "own_history": np.array([True, True, False, False]),
+    "popularity": np.array([False, False, True, False]),
+    "co_watch": np.array([False, False, False, True]),
+}
+"""Which parts of the blend a group of inputs makes: own, new, popular, walked."""
 
 
 def explained(recommender: Recommender, user: str, row: int, filter: Filter | None) -> dict[str, str]:
@@ -84,7 +90,7 @@ def _explained(
         against = against or [f"it is not among the {n} candidates"]
     behind = _behind(room, row)
     where = f"in place {rank} of {n}, {reason}" if not against else "not shown: " + "; ".join(against)
-    told = {
+    fields = {
         "user": user,
         "item": room.items.name(row),
         "title": title,
@@ -99,16 +105,20 @@ def _explained(
         "candidates": str(n),
         "rank": str(rank) if among else f"not among the {n} candidates",
     }
-    x, made = room.x[at].copy(), _shares(room, n, at, float(score[at]))
-    if not state.items[row]["n"]:
-        return told
-    told["score"] = f"{score[at]:.4f}"
-    told["blend"] = f"{x[BLEND] * 4:.4f}"
-    told["learned"] = f"{score[at] - x[BLEND] * 4:.4f}"
-    told |= made
+    return fields | _figures(room, n, at, float(score[at]), behind) if state.items[row]["n"] else fields
+
+
+def _figures(room: Retrieval, n: int, at: int, score: float, behind: list[dict[str, str]]) -> dict[str, str]:
+    """Return the score of the candidate in place `at`, its parts, the seeds behind it and its features."""
+    x = room.x[at].copy()
+    fields = {
+        "score": f"{score:.4f}",
+        "blend": f"{x[BLEND] * 4:.4f}",
+        "learned": f"{score - x[BLEND] * 4:.4f}",
+    } | _shares(room, n, at, score)
     for k, seed in enumerate(behind[:SEEDS]):
-        told |= {f"seed_{k + 1}{name}": value for name, value in seed.items()}
-    return told | {name: f"{x[k]:.4f}" for k, name in enumerate(NAMES) if k != BLEND and x[k]}
+        fields |= {f"seed_{k + 1}{name}": value for name, value in seed.items()}
+    return fields | {name: f"{x[k]:.4f}" for k, name in enumerate(NAMES) if k != BLEND and x[k]}
 
 
 def _placed(room: Retrieval, row: int, candidates: int) -> tuple[int, int, np.ndarray, bool]:
@@ -156,17 +166,14 @@ def _shares(room: Retrieval, n: int, at: int, score: float) -> dict[str, str]:
     parts(room.state, room.user, room.t, cand, x[:size], blends)
     mean, middle = x[:size].mean(axis=0), blends.mean(axis=0)
     for k, group in enumerate(GROUPS):
-        one, (own, new, popular, walked) = x[size + k], blends[at]
+        one = x[size + k]
         one[:] = x[at]
         if group == "content":
             one[FEATURES : FEATURES + EACH] = _without_content(room, cand)[at]
             continue
         one[COLUMNS[group]] = mean[COLUMNS[group]]
-        if group == "own_history":
-            own, new = middle[:2]
-        popular = middle[2] if group == "popularity" else popular
-        walked = middle[3] if group == "co_watch" else walked
-        if group in ("own_history", "popularity", "co_watch"):
+        if group in BLENDED:
+            own, new, popular, walked = np.where(BLENDED[group], middle, blends[at])
             one[BLEND] = np.log(own + new * (popular + walked) + 1e-7) / 4
     differences = score - room.judge(size + len(GROUPS))[size:].astype(np.float64)
     whole = max(float(np.abs(differences).sum()), 1e-9)

@@ -96,12 +96,7 @@ class Exploration:
         if fields is None or events >= self.settings.explore_events or self.settings.explore <= 0:
             return
         for word in ("", *found):
-            shelf = self.shelves.get(word)
-            if shelf is None:
-                shelf = self.shelves[word] = _Shelf(len(self.shelves))
-                if shelf.number == self.front.shape[0]:
-                    self.front = np.append(self.front, np.zeros_like(self.front), axis=0)
-                    self.spread = np.append(self.spread, np.zeros_like(self.spread))
+            shelf = self._shelf(word)
             if row in shelf.rows[-FRONT:]:
                 continue
             shelf.rows.append(row)
@@ -109,6 +104,16 @@ class Exploration:
             self.front[shelf.number, 0] = -1
             if len(shelf.rows) > 2 * SHELF:
                 del shelf.rows[:SHELF]
+
+    def _shelf(self, word: str) -> _Shelf:
+        """Return the shelf of a word, a new one where there is none."""
+        shelf = self.shelves.get(word)
+        if shelf is None:
+            shelf = self.shelves[word] = _Shelf(len(self.shelves))
+            if shelf.number == self.front.shape[0]:
+                self.front = np.append(self.front, np.zeros_like(self.front), axis=0)
+                self.spread = np.append(self.spread, np.zeros_like(self.spread))
+        return shelf
 
     def places(self, user: str, events: int, k: int, share: float) -> int:
         """Return how many of k places are given away; a fraction is a chance, which user and state decide."""

@@ -92,13 +92,8 @@ class Recommender:
             return self._answer(room, chosen, request)
 
     def _answer(self, room: Retrieval, chosen: Chosen, request: Recommend) -> Answer:
-        rows, reasons, short = chosen.rows.tolist(), list[str](), {}
-        if request.with_reasons:
-            reasons = room.reasons(chosen.rows)
-            for place, row in enumerate(rows):
-                if row in chosen.explored:
-                    seed = chosen.explored[row]
-                    reasons[place] = f"new, and like {self.items.title(seed)}" if seed >= 0 else "new here"
+        rows, short = chosen.rows.tolist(), {}
+        reasons = self._reasons(room, chosen) if request.with_reasons else []
         if len(rows) < request.k:
             short = room.shortfall(request.filter, request.include_seen)
             if chosen.cut:
@@ -109,6 +104,14 @@ class Recommender:
             names, scores = [names[k] for k in left], [scores[k] for k in left]
             reasons = [reasons[k] for k in left] if reasons else []
         return Answer(names, scores, reasons, room.t, {}, short)
+
+    def _reasons(self, room: Retrieval, chosen: Chosen) -> list[str]:
+        reasons = room.reasons(chosen.rows)
+        for k, row in enumerate(chosen.rows.tolist()):
+            if row in chosen.explored:
+                seed = chosen.explored[row]
+                reasons[k] = f"new, and like {self.items.title(seed)}" if seed >= 0 else "new here"
+        return reasons
 
     def rank(self, request: Rank) -> Answer:
         """Order the items the caller brings, best first; items without an event come last, scored -inf."""

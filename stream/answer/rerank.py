@@ -49,17 +49,14 @@ class Reranker:
             - score: float32 [n]
         """
         k, cap = request.k, request.per_category
-        tail = self.settings.tail if request.tail is None else request.tail
-        diversity = self.settings.diversity if request.diversity is None else request.diversity
-        share = self.settings.explore if request.explore is None else request.explore
+        tail, diversity, share = self._rules(request)
         order, cut = np.argsort(-score, kind="stable"), 0
         rows, scores = room.cand[order], score[order]
         if tail > 0 and n:
             kept = int((scores >= scores[0] + np.log(tail)).sum())
             rows, scores, cut = rows[:kept], scores[:kept], n - kept
         if diversity > 0 and rows.shape[0] > 1:
-            most = min(rows.shape[0], VARIED * k)
-            slots = mixed(scores[:most], alike(room, rows[:most]), diversity, most if cap else k)
+            slots = _mixed(room, rows, scores, diversity, request)
             rows, scores = rows[slots], scores[slots]
         if cap:
             slots = capped(room.items.catalogue.codes(rows), cap, k)
@@ -70,6 +67,14 @@ class Reranker:
         if share > 0 and self.exploration.shelves:
             return self._explored(room, Chosen(rows, scores, {}, cut), request, share)
         return Chosen(rows, scores, {}, cut)
+
+    def _rules(self, request: Recommend) -> tuple[float, float, float]:
+        """Return tail, diversity and the share explored, where a request says nothing those of the settings."""
+        return (
+            self.settings.tail if request.tail is None else request.tail,
+            self.settings.diversity if request.diversity is None else request.diversity,
+            self.settings.explore if request.explore is None else request.explore,
+        )
 
     def _explored(self, room: Retrieval, chosen: Chosen, request: Recommend, share: float) -> Chosen:
         """Return an answer whose last slots went to new items, as far as any fit."""
@@ -112,6 +117,15 @@ def alike(room: Retrieval, rows: np.ndarray) -> np.ndarray:
     vectors = room.generation.learned["slow"].array[:, rank : 2 * rank][rows]
     found: np.ndarray = likeness(vectors, room.items.catalogue.codes(rows))
     return found
+
+
+def _mixed(
+    room: Retrieval, rows: np.ndarray, scores: np.ndarray, diversity: float, request: Recommend
+) -> np.ndarray:
+    """Return the positions of rows in an order of variety; all that may be needed where categories are capped."""
+    most = min(rows.shape[0], VARIED * request.k)
+    wanted = most if request.per_category else request.k
+    return mixed(scores[:most], alike(room, rows[:most]), diversity, wanted)
 
 
 def _filled(

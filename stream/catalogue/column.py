@@ -21,18 +21,18 @@ _ORDER: Final = {"=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 
 
 class Column:
-    """A field.  Text is a code in the first place; a list has its members in as many places, then zeros."""
+    """A field of all items.  A text is its code, first of the members; a list has as many members, then zeros."""
 
     def __init__(self, rows: int) -> None:
         self.items = 0
         self.kind = np.zeros(rows, np.uint8)
         self.number = np.empty(0)  # or [rows], NaN where there is none
-        self.places: list[np.ndarray] = []  # each int32 [rows]
+        self.members: list[np.ndarray] = []  # each int32 [rows]
         self.words = Lexicon()
 
     def grow(self, rows: int) -> None:
         self.kind = grown(self.kind, rows)
-        self.places = [grown(place, rows) for place in self.places]
+        self.members = [grown(codes, rows) for codes in self.members]
         if len(self.number):
             self.number = grown(self.number, rows, math.nan)
 
@@ -45,25 +45,25 @@ class Column:
             self.number[row] = value
             return
         texts = [value] if isinstance(value, str) else value
-        while len(self.places) < len(texts):
-            self.places.append(np.zeros(len(self.kind), np.int32))
-        for place, text in zip(self.places, texts, strict=False):
-            place[row] = self.words.take(text)
+        while len(self.members) < len(texts):
+            self.members.append(np.zeros(len(self.kind), np.int32))
+        for codes, text in zip(self.members, texts, strict=False):
+            codes[row] = self.words.take(text)
 
     def clear(self, row: int) -> None:
         self.items -= 1
         self.kind[row] = _NONE
         if len(self.number):
             self.number[row] = math.nan
-        for place in self.places:
-            if not (code := place.item(row)):
+        for codes in self.members:
+            if not (code := codes.item(row)):
                 break
             self.words.drop(code)
-            place[row] = 0
+            codes[row] = 0
 
     def get(self, row: int) -> Value:
         if self.kind[row] >= _TEXT:
-            texts = [self.words.text[code] for place in self.places if (code := place.item(row))]
+            texts = [self.words.text[code] for codes in self.members if (code := codes.item(row))]
             return texts if self.kind[row] == _LIST else texts[0]
         number = float(self.number[row])
         whole = bool if self.kind[row] == _BOOL else int
@@ -75,20 +75,27 @@ class Column:
             return (self.kind != _NONE) == (op == "known")
         texts = [value for value in term.values if isinstance(value, str)]
         numbers = [float(value) for value in term.values if not isinstance(value, str)]
-        out = np.zeros(len(self.kind), bool)
-        if texts:
-            table = self.words.table(op, texts)
-            for place in self.places:
-                out |= table[place]
-            if op == "!=":
-                out = ~out & (self.kind >= _TEXT)
-            elif op in ("<", "<=", ">", ">="):
-                out &= self.kind == _TEXT
+        out = self._texts_pass(op, texts) if texts else np.zeros(len(self.kind), bool)
         if numbers and len(self.number):
             number = now_ms - self.number if term.field == "age" else self.number
-            same = np.isin(number, numbers) if op == "in" else _ORDER[op](number, numbers[0])
-            out |= same & ~np.isnan(number) if op == "!=" else same
+            out |= _numbers_pass(op, number, numbers)
         return out
+
+    def _texts_pass(self, op: str, texts: list[str]) -> np.ndarray:
+        out = np.zeros(len(self.kind), bool)
+        table = self.words.table(op, texts)
+        for codes in self.members:
+            out |= table[codes]
+        if op == "!=":
+            return ~out & (self.kind >= _TEXT)
+        if op in ("<", "<=", ">", ">="):
+            out &= self.kind == _TEXT
+        return out
+
+
+def _numbers_pass(op: str, number: np.ndarray, wanted: list[float]) -> np.ndarray:
+    same: np.ndarray = np.isin(number, wanted) if op == "in" else _ORDER[op](number, wanted[0])
+    return same & ~np.isnan(number) if op == "!=" else same
 
 
 class Lexicon:
@@ -123,7 +130,7 @@ class Lexicon:
             self.free.append(code)
 
     def table(self, op: str, texts: list[str]) -> np.ndarray:
-        """Whether each text passes a test (!= as =), bool [codes]."""
+        """Test each text (!= as =), bool [codes]."""
         out = np.zeros(len(self.text), bool)
         if op == "~":
             self.folded += [text.casefold() for text in self.text[len(self.folded) :]]

@@ -128,11 +128,7 @@ def _csv(path: Path) -> Iterator[tuple[int, Fields]]:
     try:
         for cells in table:
             if not header:
-                header = [cell.strip() for cell in cells]
-                if len(set(header)) < len(header) or "" in header:
-                    raise BadColumn(
-                        f"{path}:1: header {','.join(header)}: wanted a name for each column, each once"
-                    )
+                header = _header(path, cells)
             elif cells:
                 if len(cells) != len(header):
                     raise BadColumn(
@@ -142,6 +138,13 @@ def _csv(path: Path) -> Iterator[tuple[int, Fields]]:
                 yield table.line_num, {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
     except csv.Error as exc:
         raise BadColumn(f"{path}:{table.line_num}: not CSV: {exc}") from exc
+
+
+def _header(path: Path, cells: list[str]) -> list[str]:
+    header = [cell.strip() for cell in cells]
+    if len(set(header)) < len(header) or "" in header:
+        raise BadColumn(f"{path}:1: header {','.join(header)}: wanted a name for each column, each once")
+    return header
 
 
 def _jsonl(path: Path) -> Iterator[tuple[int, Fields]]:
@@ -197,14 +200,14 @@ def _hash(out: np.ndarray, rows: list[Counter[str]]) -> None:
     seen: Counter[str] = Counter()
     for words in rows:
         seen.update(words.keys())
-    place: dict[str, tuple[int, float]] = {}
+    column: dict[str, tuple[int, float]] = {}
     for word, times in seen.items():
         code = int.from_bytes(
             blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little"
         )
-        place[word] = (code >> 1) % out.shape[1], (1 - 2 * (code & 1)) * math.log(1 + len(rows) / times)
+        column[word] = (code >> 1) % out.shape[1], (1 - 2 * (code & 1)) * math.log(1 + len(rows) / times)
     for row, words in zip(out, rows, strict=True):
         for word, times in words.items():
-            at, weight = place[word]
+            at, weight = column[word]
             row[at] += weight * times
         row /= max(float(np.linalg.norm(row)), 1e-12)

@@ -149,7 +149,7 @@ def _csv(path: Path, header: str) -> Callable[[str], Row]:
         name = (parts[kind] or "view") if kind is not None else "view"
         if name not in KINDS and name != FORGOTTEN:
             raise BadEvent("type", f"type {name!r} is not known; expected one of {', '.join(KINDS)}")
-        weight = _number(parts[value], "value") if value is not None and parts[value] else 1.0
+        weight = _number(parts[value] or "1", "value") if value is not None else 1.0
         what = "" if name == FORGOTTEN else _id(parts[item], "item")
         return _id(parts[user], "user"), what, time(parts[when]), name, weight
 

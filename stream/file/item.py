@@ -152,17 +152,16 @@ def _header(path: Path, cells: list[str]) -> list[str]:
 
 def _reads(names: list[str], table: Iterator[tuple[int, list[str]]]) -> list[Callable[[str], Value]]:
     """How the cells of each column are read, from a look at all of them."""
-    number, switch = ({place for place, one in enumerate(names) if one not in FIXED} for _ in "ns")
-    parted: set[int] = set()
+    number = {k for k, name in enumerate(names) if name not in FIXED}
+    switch, parted = set(number), set[int]()
     for _, cells in table:
-        number -= {place for place in number if cells[place] and not _NUMBER.fullmatch(cells[place])}
-        switch -= {place for place in switch if cells[place] and cells[place].lower() not in _PLAIN}
-        parted |= {place for place, cell in enumerate(cells) if "|" in cell}
-    kinds = ((number, _number), (switch, _switch), (parted, _members))
-    return [
-        FIXED.get(one) or next((read for places, read in kinds if place in places), str)
-        for place, one in enumerate(names)
-    ]
+        number -= {k for k in number if cells[k] and not _NUMBER.fullmatch(cells[k])}
+        switch -= {k for k in switch if cells[k] and cells[k].lower() not in _PLAIN}
+        parted |= {k for k, cell in enumerate(cells) if "|" in cell}
+    found: dict[int, Callable[[str], Value]] = (
+        dict.fromkeys(parted, _members) | dict.fromkeys(switch, _switch) | dict.fromkeys(number, _number)
+    )
+    return [FIXED.get(name) or found.get(k, str) for k, name in enumerate(names)]
 
 
 def _number(cell: str) -> float:

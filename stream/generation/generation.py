@@ -93,7 +93,7 @@ class Generation:
         write: bool = True,
         slow: SlowSettings | None = None,
     ) -> None:
-        self.slow = slow = slow or SlowSettings()
+        self.slow = slow or SlowSettings()
         self.number, self.live, self.tgn, self.write = number, live, tgn, write
         folder = live / str(number) if live else None
         if folder and write:
@@ -107,22 +107,7 @@ class Generation:
             "item", capacity=limits.max_items, folder=folder, write=write, first="riverwalk:start"
         )
 
-        notes = _notes(tgn)
-
-        def table(name: str, dtype: np.dtype, shape: tuple[int, ...], rows: int) -> Table:
-            path = folder / f"{name}.table" if folder else None
-            return Learned(
-                name, dtype, shape, capacity=rows, path=path, write=write, note=notes.get(name, "")
-            )
-
-        rows = {"user": limits.max_users, "item": limits.max_items, "one": 1}
-        self.learned: Mapping[str, Table] = {
-            name: table(name, dtype, shape, rows[kind]) for name, (kind, dtype, shape) in layout(tgn).items()
-        } | {
-            "slow": table("slow", np.dtype("f4"), (2 * slow.rank + 1,), limits.max_items),
-            "ranker": table("ranker", np.dtype("f4"), (width(FEATURES),), 1),
-            "ranker_moment": table("ranker_moment", np.dtype("f4"), (3 * width(FEATURES) + 1,), 1),
-        }
+        self.learned = self._learned(folder, limits)
         kinds = {"slow": "item"} | {name: kind for name, (kind, _, _) in layout(tgn).items()}
         self.nodes = {  # learned tables with a row an item, and with a row a user
             kind: [self.learned[name] for name, of in kinds.items() if of == kind]
@@ -141,8 +126,28 @@ class Generation:
             self.items.catch_up()
             self._warm()
 
+    def _learned(self, folder: Path | None, limits: Limits) -> Mapping[str, Table]:
+        """Return the learned tables by name."""
+        notes, slow = _notes(self.tgn), self.slow
+
+        def table(name: str, dtype: np.dtype, shape: tuple[int, ...], rows: int) -> Table:
+            path = folder / f"{name}.table" if folder else None
+            return Learned(
+                name, dtype, shape, capacity=rows, path=path, write=self.write, note=notes.get(name, "")
+            )
+
+        rows = {"user": limits.max_users, "item": limits.max_items, "one": 1}
+        return {
+            name: table(name, dtype, shape, rows[kind])
+            for name, (kind, dtype, shape) in layout(self.tgn).items()
+        } | {
+            "slow": table("slow", np.dtype("f4"), (2 * slow.rank + 1,), limits.max_items),
+            "ranker": table("ranker", np.dtype("f4"), (width(FEATURES),), 1),
+            "ranker_moment": table("ranker_moment", np.dtype("f4"), (3 * width(FEATURES) + 1,), 1),
+        }
+
     def clear(self, kind: str, rows: np.ndarray) -> None:
-        """Begin again at zero with what was learned of item or user rows, int64 [n]; columns are told, not learned."""
+        """Reset to zero what was learned of item or user rows, int64 [n]; columns are given, not learned."""
         for table in self.nodes[kind]:
             if not table.name.endswith("_column"):
                 table.bytes[rows] = 0

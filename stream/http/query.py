@@ -29,6 +29,18 @@ def values_of(command: Command, parts: list[str], query: str) -> dict[str, Any]:
         BadRequest: It says what was wanted.
     """
     options = options_of(query)
+    values = _of_path(command, parts)
+    taken = [one for one in (*command.arguments, *command.options) if one.http]
+    for one in taken:
+        if one.http in options:
+            values[one.field] = _value(one, options.pop(one.http))
+    if options:
+        raise BadRequest(f"{next(iter(options))[:64]!r} is no option here; options are: {_listed(taken)}")
+    agree(values, {one.field: one.http for one in taken})
+    return values
+
+
+def _of_path(command: Command, parts: list[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     left = iter(parts)
     for one in command.arguments:
@@ -38,13 +50,6 @@ def values_of(command: Command, parts: list[str], query: str) -> dict[str, Any]:
             READERS[one.kind](one.metavar, part.encode()) for part in (left if one.many else [next(left)])
         ]
         values[one.field] = words if one.many else words[0]
-    taken = [one for one in (*command.arguments, *command.options) if one.http]
-    for one in taken:
-        if one.http in options:
-            values[one.field] = _value(one, options.pop(one.http))
-    if options:
-        raise BadRequest(f"{next(iter(options))[:64]!r} is no option here; options are: {_listed(taken)}")
-    agree(values, {one.field: one.http for one in taken})
     return values
 
 

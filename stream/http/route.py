@@ -166,11 +166,10 @@ class Routes:
         try:
             parts = [identifier.text("path", unquote_to_bytes(part)) for part in rest]
             if command is None or ask is None:
-                no_options(query)
-                reply = _json(200, self._backend.info())
+                value = self._info(query)
             else:
-                reply = _json(200, await ask(values_of(command, parts, query)))
-            result = "ok"
+                value = await ask(values_of(command, parts, query))
+            reply, result = _json(200, value), "ok"
         except BadRequest as exc:
             reply, result = _error(self._status(exc), str(exc)), "error"
         except Exception:
@@ -183,6 +182,10 @@ class Routes:
             metric.request(f"http_{head}", result, time.perf_counter() - began)
         self._service.answered += 1
         return reply
+
+    def _info(self, query: str) -> Any:
+        no_options(query)
+        return self._backend.info()
 
     def _status(self, exc: BadRequest) -> int:
         if isinstance(exc, Late):

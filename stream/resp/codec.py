@@ -34,19 +34,19 @@ _ESCAPE: Final = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
 
 
 class Status(str):
-    """A short text that says how it went, such as OK."""
+    """A status reply, such as OK."""
 
     __slots__ = ()
 
 
 class Text(str):
-    """A text for people, of several lines."""
+    """A text of several lines for people to read."""
 
     __slots__ = ()
 
 
 class Error(NamedTuple):
-    """Why there is no answer; `code` is what client libraries tell errors apart by."""
+    """An error reply; client libraries distinguish errors by `code`."""
 
     message: str
     code: str = "ERR"
@@ -57,7 +57,7 @@ OK: Final = Status("OK")
 
 
 class Parser:
-    """Reads requests from bytes as they come, in pieces of any size; what was read is not looked at again.
+    """Incremental parser of requests, from pieces of any size; no byte is read twice.
 
     Args:
         max_args: Words of a request at most; it and the other limits may be changed between two requests.
@@ -79,11 +79,11 @@ class Parser:
 
     @property
     def held(self) -> int:
-        """Bytes that came and are not read yet."""
+        """Bytes received and not parsed yet."""
         return len(self._data) - self._at
 
     def feed(self, data: bytes) -> None:
-        """Take what came."""
+        """Add received bytes."""
         if self._at >= len(self._data):
             self._data = data
         else:
@@ -97,7 +97,7 @@ class Parser:
         self._seen = max(0, self._seen)
 
     def next(self) -> list[bytes] | None:
-        """The words of the next whole request, at least one; None when more bytes have to come.
+        """Parse the next whole request into its words, at least one; None when more bytes are needed.
 
         Raises:
             BadFrame: What came is no request, and there is no telling where the next one begins.
@@ -155,7 +155,7 @@ class Parser:
         return words
 
     def _count(self, what: str) -> int | None:
-        """The number in the header line that begins here."""
+        """Parse the number in the header line at the current offset."""
         data, start = self._data, self._at + 1
         end = data.find(b"\r\n", start, start + _HEADER)
         if end < 0:
@@ -182,7 +182,7 @@ class Parser:
 
 
 def split(line: bytes) -> list[bytes]:
-    """The words of an inline request: "in double quotes" with escapes such as \\n and \\x41, or 'in single ones'."""
+    """Split an inline request into words: "in double quotes" with escapes such as \\n and \\x41, or 'in single ones'."""
     if b'"' not in line and b"'" not in line:
         return line.split()
     words, at = [], 0
@@ -193,7 +193,7 @@ def split(line: bytes) -> list[bytes]:
             raise BadFrame("quotes that do not close, or have no blank after them")
         double, single, plain = found.groups()
         if double is not None:
-            words.append(_ESCAPE.sub(_meant, double))
+            words.append(_ESCAPE.sub(_unescaped, double))
         elif single is not None:
             words.append(single.replace(b"\\'", b"'"))
         else:
@@ -202,13 +202,13 @@ def split(line: bytes) -> list[bytes]:
     return words
 
 
-def _meant(found: "re.Match[bytes]") -> bytes:
+def _unescaped(found: "re.Match[bytes]") -> bytes:
     mark = found[1]
     return bytes([int(mark[1:], 16)]) if len(mark) == 3 else _ESCAPES.get(mark, mark)
 
 
 def encode(reply: Reply, protocol: int = 2) -> bytes:
-    """A reply as bytes, in RESP2 or RESP3."""
+    """Encode a reply in RESP2 or RESP3."""
     if type(reply) is list:
         return _array(reply, protocol)
     if isinstance(reply, Status):
@@ -223,8 +223,7 @@ def encode(reply: Reply, protocol: int = 2) -> bytes:
     if isinstance(reply, Error):
         return b"-%b\r\n" % _one_line(f"{reply.code} {reply.message}")
     if isinstance(reply, dict):
-        flat = b"".join([encode(part, protocol) for pair in reply.items() for part in pair])
-        return (b"%%%d\r\n%b" if protocol == 3 else b"*%d\r\n%b") % (len(reply) * (4 - protocol), flat)
+        return _map(reply, protocol)
     return _scalar(reply, protocol)
 
 
@@ -235,6 +234,11 @@ def _array(items: list[Reply], protocol: int) -> bytes:
         if text.isascii():
             return b"*%d\r\n%b" % (len(items), text.encode())
     return b"*%d\r\n%b" % (len(items), b"".join([encode(item, protocol) for item in items]))
+
+
+def _map(items: dict[str, Reply], protocol: int) -> bytes:
+    flat = b"".join([encode(part, protocol) for pair in items.items() for part in pair])
+    return (b"%%%d\r\n%b" if protocol == 3 else b"*%d\r\n%b") % (len(items) * (4 - protocol), flat)
 
 
 def _scalar(reply: Reply, protocol: int) -> bytes:

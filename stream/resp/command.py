@@ -36,12 +36,12 @@ class Command(NamedTuple):
 
 def commands(session: Session, args: list[bytes]) -> Reply:
     """What commands there are, in the forms that Redis clients ask for."""
-    sub, names = (args[0].upper() if args else b"", args[1:])
+    sub, *names = [arg.upper() for arg in args] or [b""]
     if sub == b"COUNT" and not names:
         return len(COMMANDS)
     if sub == b"LIST" and not names:
         return [name.decode().lower() for name in COMMANDS]
-    asked = [name.upper() for name in names] or list(COMMANDS)
+    asked = names or list(COMMANDS)
     if sub in (b"", b"INFO"):
         return [_shape(name) for name in asked]
     if sub == b"DOCS":

@@ -99,7 +99,7 @@ _LIST: Final = (
         "diversity", "--diversity", default="answer.diversity",
     ),
     Parameter(
-        "tail", "share", "Leave out items less likely than this share of the best, 0 to 1.", "share", "TAIL", "tail",
+        "tail", "share", "Leave out items less likely to be taken than this share of the best one's chance, 0 to 1.", "share", "TAIL", "tail",
         "--tail", default="answer.tail",
     ),
     Parameter(
