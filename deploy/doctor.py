@@ -130,21 +130,21 @@ def _memory() -> Finding:
 
 def _live(state: State) -> Finding:
     """Where the shared tables go, and whether there is room."""
-    place = Path(state.live).expanduser() if state.live else folder.SHARED_MEMORY
-    if not place.is_dir():
+    path = Path(state.live).expanduser() if state.live else folder.SHARED_MEMORY
+    if not path.is_dir():
         return Finding(
-            "live", "note", f"{place} is missing", "the tables go into the state folder; set state.live"
+            "live", "note", f"{path} is missing", "the tables go into the state folder; set state.live"
         )
-    free = shutil.disk_usage(place).free // 2**20
-    good: Literal["ok", "broken"] = "ok" if free >= LIVE_MIB and os.access(place, os.W_OK) else "broken"
+    free = shutil.disk_usage(path).free // 2**20
+    good: Literal["ok", "broken"] = "ok" if free >= LIVE_MIB and os.access(path, os.W_OK) else "broken"
     advice = f"{LIVE_MIB} MiB are wanted: docker run --shm-size=1g, or another folder in state.live"
-    return Finding("live", good, f"{place}, {free:,} MiB free", advice)
+    return Finding("live", good, f"{path}, {free:,} MiB free", advice)
 
 
 def _state_folder(root: Path) -> Iterator[Finding]:
     """Whether the state folder can be written, is free, holds what we read, and how fast it syncs."""
     advice = "choose another folder with --state, RIVERWALK_STATE_FOLDER or state.folder"
-    parent = next(place for place in (root, *root.parents) if place.exists())
+    parent = next(path for path in (root, *root.parents) if path.exists())
     free = shutil.disk_usage(parent).free // 2**20
     if not os.access(parent, os.W_OK) or not parent.is_dir():
         yield Finding("state folder", "broken", f"{root} cannot be written", advice)
@@ -182,10 +182,10 @@ def _remembered(root: Path) -> Finding:
     return Finding("state", "ok", "can be read")
 
 
-def _fsync_ms(place: Path) -> float:
+def _fsync_ms(path: Path) -> float:
     """The median time of a small write that is forced to the disk."""
     times = []
-    with tempfile.TemporaryFile(dir=place) as file:
+    with tempfile.TemporaryFile(dir=path) as file:
         for _ in range(9):
             file.write(b"riverwalk" * 400)
             begin = time.perf_counter()
@@ -230,10 +230,10 @@ def _kafka(address: str) -> Finding:
 def _real_broker() -> Iterator[Finding]:
     """What `riverwalk kafka` needs; a plain run does not."""
     for name, package in (("java", "openjdk-17-jre-headless"), ("mvn", "maven")):
-        place = shutil.which(name)
+        path = shutil.which(name)
         yield Finding(
             name,
-            "ok" if place else "note",
-            place or "not found",
+            "ok" if path else "note",
+            path or "not found",
             f"only `riverwalk kafka` and its tests need it: apt-get install {package}",
         )

@@ -58,13 +58,13 @@ group.initial.rebalance.delay.ms=0
 
 
 def missing() -> list[str]:
-    """The programs that are wanted and not there, of java and mvn (which only the first start needs)."""
+    """The required programs that are not installed, of java and mvn (which only the first start needs)."""
     wanted = ["java"] if _jars().is_dir() else ["java", "mvn"]
     return [program for program in wanted if shutil.which(program) is None]
 
 
 def start(folder: Path, port: int = 9092) -> str:
-    """Start a broker, or find it running; its address once it answers.
+    """Start a broker, or find it running; return its address once it answers.
 
     Args:
         folder: Where its log lies; it is kept for the next start.
@@ -103,7 +103,7 @@ def start(folder: Path, port: int = 9092) -> str:
 
 
 def stop(folder: Path) -> bool:
-    """End the broker of a folder and wait until it has; whether there was one."""
+    """Stop the broker of a folder and wait until it has ended; return whether there was one."""
     folder = folder.expanduser().absolute()
     pid = _pid(folder)
     if pid is not None:
@@ -120,7 +120,7 @@ def stop(folder: Path) -> bool:
 
 
 def running(folder: Path) -> bool:
-    """Whether the broker of a folder is there."""
+    """Whether the broker of a folder runs."""
     return _pid(folder.expanduser().absolute()) is not None
 
 
@@ -132,13 +132,13 @@ def address(folder: Path) -> str:
 
 
 def fetch() -> Path:
-    """The folder with Kafka's jars, got with Maven when they are not there yet."""
+    """The folder with Kafka's jars, downloaded with Maven when they are not there yet."""
     jars = _jars()
     if jars.is_dir():
         return jars
     jars.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=jars.parent) as place:
-        work = Path(place)
+    with tempfile.TemporaryDirectory(dir=jars.parent) as folder:
+        work = Path(folder)
         (work / "pom.xml").write_text(_pom())
         command = [
             "mvn", "-q", "-B", "-f", str(work / "pom.xml"), "dependency:copy-dependencies",
@@ -168,12 +168,12 @@ def _java(jars: Path) -> list[str]:
 
 
 def _check_programs() -> None:
-    gone = missing()
-    if gone:
+    lacking = missing()
+    if lacking:
         packages = {"java": "openjdk-17-jre-headless", "mvn": "maven"}
-        wanted = " ".join(packages[program] for program in gone)
+        wanted = " ".join(packages[program] for program in lacking)
         raise BadConfig(
-            f"{' and '.join(gone)} not found: a real Kafka needs Java 17 and, the first time, Maven "
+            f"{' and '.join(lacking)} not found: a real Kafka needs Java 17 and, the first time, Maven "
             f"(apt-get install {wanted}); without, Riverwalk has its embedded broker"
         )
 

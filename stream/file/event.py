@@ -39,7 +39,7 @@ class Columns(NamedTuple):
 
 
 class Replay(Iterator[Event]):
-    """The events of one file, in order.  Bad lines are left out, counted by reason, and handed to `on_bad`."""
+    """Stream the events of one file, in order.  Bad lines are left out, counted by reason, and handed to `on_bad`."""
 
     def __init__(
         self, path: str | Path, *, format: str | None = None, on_bad: Callable[[BadEvent], None] | None = None

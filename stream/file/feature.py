@@ -3,12 +3,12 @@
 The file is CSV with a header, or a JSON object a line (`.jsonl`, `.ndjson`), both in UTF-8, gzip or not.  The
 column named id, item, user, item_id or user_id holds the ids; without such a name the first one does.
 
-    | a place for each column of numbers | places that words are hashed into |
+    | a column for each one of numbers | columns that words are hashed into |
 
 Numbers are standardised and cut at 3 deviations; together they count as much as all the words.  A column is one
 of numbers if nothing else is in it; in any other one each word counts, the more the rarer, and lists count as
 their members.  An empty field says nothing.  Rows have length 1; a row that says nothing is zero.  A row without
-words has 1 in their first place, so that its length keeps what its numbers say.
+words has 1 in their first column, so that its length keeps what its numbers say.
 
 The same file gives the same rows on every machine.
 
@@ -36,7 +36,7 @@ WORD = re.compile(r"\w+")
 
 
 class BadColumn(Exception):
-    """A file of explicit features that cannot be read: tell whoever named it, and go on without."""
+    """A file of explicit features that cannot be read: report it, and go on without."""
 
 
 def read(path: Path, width: int) -> dict[str, np.ndarray]:
@@ -59,11 +59,11 @@ def read(path: Path, width: int) -> dict[str, np.ndarray]:
     out = np.zeros((len(rows), width), np.float32)
     for k, column in enumerate(number.values()):
         out[:, k] = _standard(column) / math.sqrt(len(number))
-    told = (
+    given = (
         np.any([np.isfinite(column) for column in number.values()], axis=0) if number else np.zeros(len(rows))
     )
     _hash(out[:, len(number) :], [_words(fields, words) for _, fields in rows.values()])
-    out[(told > 0) & ~out[:, len(number) :].any(1), len(number)] = 1.0
+    out[(given > 0) & ~out[:, len(number) :].any(1), len(number)] = 1.0
     out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
     return dict(zip(rows, out, strict=True))
 
@@ -78,8 +78,8 @@ def categories(path: Path) -> dict[str, list[str]]:
     name = next((name for name in KINDS if name in names), "")
     out = {}
     for key, (_, fields) in rows.items():
-        told = fields.get(name)
-        parts = told if isinstance(told, list) else str(told or "").split("|")
+        value = fields.get(name)
+        parts = value if isinstance(value, list) else str(value or "").split("|")
         out[key] = list(dict.fromkeys(str(part).strip() for part in parts if str(part).strip()))
     return out
 

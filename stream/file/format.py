@@ -1,4 +1,4 @@
-"""The forms a file of events can have, and how one line of each becomes a row.
+"""File formats of events, and the parser of one line of each.
 
     jodie       u,i,ts,label…   or   user_id,item_id,timestamp,state_label,…      times in seconds
     movielens   user <tab> item <tab> rating <tab> timestamp                      seconds; the rating is the value

@@ -1,4 +1,4 @@
-"""Files that say what items are, csv or JSON lines, read as a stream: a row an item.
+"""Item files, CSV or JSON lines, read as a stream: a row an item.
 
     item,title,price,tags               {"item": "a1", "title": "Lamp", "price": 4.5, "tags": ["garden", "light"]}
     a1,Lamp,4.5,garden|light
@@ -38,7 +38,7 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,
 
 
 class Row(NamedTuple):
-    """What one row says; `line` is where it stands, from 1."""
+    """A row of a file; `line` counts from 1."""
 
     line: int
     item: str
@@ -46,7 +46,7 @@ class Row(NamedTuple):
 
 
 def rows(path: Path, reject: Reject) -> Iterator[Row]:
-    """The rows of a file in file order; each bad one is told to `reject`, named file:line.
+    """The rows of a file in file order; each bad one is reported to `reject`, named file:line.
 
     Raises:
         BadSource: It is no such file.
@@ -61,7 +61,7 @@ def rows(path: Path, reject: Reject) -> Iterator[Row]:
 
 
 def payload(item: str, fields: Fields) -> bytes:
-    """The record that says this of an item; BadEvent where ingest would refuse it."""
+    """Encode the record of an item; BadEvent where ingest would refuse it."""
     try:
         name("item", item.encode("utf-8", "surrogateescape"))
         data = msgspec.json.encode(fields)
@@ -126,9 +126,9 @@ def _table(path: Path, reject: Reject) -> Iterator[Row]:
     second = _cells(path, reject)
     next(second)
     for line, cells in second:
-        told = zip(names, cells, reads, strict=True)
+        columns = zip(names, cells, reads, strict=True)
         try:
-            fields = {one: read(cell) for one, cell, read in told if cell and one != names[key]}
+            fields = {one: read(cell) for one, cell, read in columns if cell and one != names[key]}
         except ValueError as exc:
             reject(BadEvent("type", f"{path}:{line}: {exc}"))
         else:
@@ -151,7 +151,7 @@ def _header(path: Path, cells: list[str]) -> list[str]:
 
 
 def _reads(names: list[str], table: Iterator[tuple[int, list[str]]]) -> list[Callable[[str], Value]]:
-    """How the cells of each column are read, from a look at all of them."""
+    """Choose the reader of each column from all its cells."""
     number = {k for k, name in enumerate(names) if name not in FIXED}
     switch, parted = set(number), set[int]()
     for _, cells in table:

@@ -2,7 +2,7 @@
 
     id|title (year)|release date|video release date|IMDb URL|19 flags, one for each genre
 
-What is told of a film: title, year, genres, the same as categories, and created where it was released after 1969.
+Fields of a film: title, year, genres, the same as categories, and created where it was released after 1969.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DATE = re.compile(f"([0-9]{{1,2}})-({'|'.join(MONTHS)})-([0-9]{{4}})")
 
 
 def rows(path: Path, reject: Reject) -> Iterator[Row]:
-    """The films of a file in file order; each bad line is told to `reject`, named file:line."""
+    """The films of a file in file order; each bad line is reported to `reject`, named file:line."""
     with path.open(encoding="latin-1") as file:
         for line, text in enumerate(file, 1):
             parts = text.rstrip("\r\n").split("|")

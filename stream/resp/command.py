@@ -163,7 +163,7 @@ def _told(session: Session, reply: Reply, label: str, result: str, began: float)
 
 
 def _problem(exc: Exception, label: str) -> tuple[Error, str, str]:
-    """What the client is told of an exception, and how it counts: `error` is the client's, `failed` is ours."""
+    """The error reply for an exception, and its result in metrics: `error` is the client's, `failed` is ours."""
     if isinstance(exc, BadRequest):
         return Error(str(exc)), label, "error"
     if isinstance(exc, BadSource):

@@ -4,8 +4,8 @@
                         │
                         └─► waits (EVENT, AFTER): the requests behind it wait too, other connections do not
 
-A client that does not take its replies is asked nothing more of once 256 KiB wait for it, and is dropped when they
-still wait after `slow_s`.  What it sent and was not looked at is bounded as well: then nothing more is read from it.
+From a client that does not read its replies no more requests are answered once 256 KiB wait for it, and it is dropped
+when they still wait after `slow_s`.  Requests not parsed yet are bounded as well: then nothing more is read from it.
 """
 
 import asyncio
@@ -16,14 +16,7 @@ from typing import Any, Final, cast
 import structlog
 
 from stream.error import BadFrame
-from stream.resp.codec import (
-    MAX_ARGS,
-    MAX_BULK,
-    MAX_FRAME,
-    Error,
-    Parser,
-    encode,
-)
+from stream.resp.codec import MAX_ARGS, MAX_BULK, MAX_FRAME, Error, Parser, encode
 from stream.resp.command import answer
 from stream.service import address
 from stream.service.session import Service, Session
@@ -45,7 +38,7 @@ FULL: Final = Error("max number of clients reached; serve.max_clients sets it")
 
 
 class Connection(asyncio.Protocol):
-    """A connection.
+    """A client connection.
 
     Args:
         slow_s: Seconds that replies may wait for the client to take them.
@@ -64,8 +57,8 @@ class Connection(asyncio.Protocol):
         self._full = False
         self._paused = False
         self._ended = False  # the client sends no more
-        self._login: asyncio.TimerHandle | None = None
-        self._patience: asyncio.TimerHandle | None = None
+        self._login_timer: asyncio.TimerHandle | None = None
+        self._slow_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -81,7 +74,7 @@ class Connection(asyncio.Protocol):
         address.keep_alive(transport)
         self._limit()
         if not session.trusted:
-            self._login = self._loop.call_later(self._login_s, self._give_up)
+            self._login_timer = self._loop.call_later(self._login_s, self._login_expired)
         return None
 
     def data_received(self, data: bytes) -> None:
@@ -102,20 +95,20 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._full = True
-        if self._patience is None:
-            self._patience = self._loop.call_later(self._slow_s, self._drop)
+        if self._slow_timer is None:
+            self._slow_timer = self._loop.call_later(self._slow_s, self._drop)
 
     def resume_writing(self) -> None:
         self._full = False
-        if self._patience is not None and not self._session.closing:
-            self._patience.cancel()
-            self._patience = None
+        if self._slow_timer is not None and not self._session.closing:
+            self._slow_timer.cancel()
+            self._slow_timer = None
         if not self._busy():
             self._turn()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._session.closing = True
-        for waiting in (self._task, self._next, self._login, self._patience):
+        for waiting in (self._task, self._next, self._login_timer, self._slow_timer):
             if waiting is not None:
                 waiting.cancel()
         self._service.leave(self)
@@ -164,7 +157,7 @@ class Connection(asyncio.Protocol):
             session.closing = True
         if replies:
             self._transport.write(replies[0] if len(replies) == 1 else b"".join(replies))
-        self._settle()
+        self._after_turn()
 
     def _take_turn(self) -> None:
         self._next = None
@@ -179,9 +172,9 @@ class Connection(asyncio.Protocol):
         if not self._busy():
             self._turn()
         else:
-            self._settle()
+            self._after_turn()
 
-    def _settle(self) -> None:
+    def _after_turn(self) -> None:
         """After a turn: hang up, or read on."""
         if self._task is None and (self._session.closing or (self._ended and not self._busy())):
             self._hang_up()
@@ -196,9 +189,9 @@ class Connection(asyncio.Protocol):
         parser.max_args = STRANGER_ARGS if self._limited else MAX_ARGS
         parser.max_bulk = STRANGER_BYTES if self._limited else MAX_BULK
         parser.max_frame = STRANGER_BYTES if self._limited else MAX_FRAME
-        if not self._limited and self._login is not None:
-            self._login.cancel()
-            self._login = None
+        if not self._limited and self._login_timer is not None:
+            self._login_timer.cancel()
+            self._login_timer = None
 
     def _refuse(self, why: Error) -> None:
         self._service.refused += 1
@@ -206,7 +199,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(encode(why))
         self._hang_up()
 
-    def _give_up(self) -> None:
+    def _login_expired(self) -> None:
         if not self._session.trusted:
             self._service.refused += 1
             self._transport.write(encode(Error(f"no password within {self._login_s:g} s", "NOAUTH")))
@@ -222,5 +215,5 @@ class Connection(asyncio.Protocol):
         """Close once what was written is taken, or after a while."""
         self._session.closing = True
         self._transport.close()
-        if self._patience is None:
-            self._patience = self._loop.call_later(self._slow_s, self._drop)
+        if self._slow_timer is None:
+            self._slow_timer = self._loop.call_later(self._slow_s, self._drop)
