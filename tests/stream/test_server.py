@@ -171,8 +171,9 @@ def test_the_serving_process_starts_answers_and_ends_when_told() -> None:
         ports.extend([port, http_port])
         ready.set()
 
-    arguments = {"stop": stop, "ready": began, "port": 0, "http_port": 0, "version": "9"}
-    thread = threading.Thread(target=server_file.run, args=(Toy(),), kwargs=arguments)
+    arguments = {"stop": stop, "ready": began, "version": "9"}
+    listen = server_file.Listen(port=0, http_port=0)
+    thread = threading.Thread(target=server_file.run, args=(Toy(), listen), kwargs=arguments)
     thread.start()
     assert ready.wait(20)
     asker = redis.Redis(port=ports[0])

@@ -49,14 +49,14 @@ TABLE = {
     "stream/learning": Rule(
         "generation", "state/ranking state/counter tgn/training tgn/inference", "numpy structlog"
     ),
-    "stream/ingest": Rule("learning generation catalogue event metric error", "state", "numpy structlog"),
+    "stream/ingest": Rule("learning generation catalogue event metric error", "state", "numpy msgspec structlog"),
     "stream/answer": Rule(
         "generation catalogue event metric error", "state tgn/inference", "numpy msgspec structlog"
     ),
     "stream/service": Rule("answer catalogue event error", "", ""),
     "stream/resp": Rule("service answer catalogue event metric error", "", "msgspec structlog"),
     "stream/http": Rule("service answer catalogue event metric error", "", "h11 msgspec structlog"),
-    "stream/server": Rule("resp http service metric", "", "uvloop structlog"),
+    "stream/server": Rule("resp http service metric", "", "msgspec uvloop structlog"),
     "deploy/config": Rule("", "state/record stream/event stream/answer stream/generation tgn/inference", "msgspec"),
     "deploy/terminal": Rule("", "", "rich"),
     "deploy/client": Rule("config", "", "redis msgspec"),
