@@ -76,6 +76,7 @@ class Parser:
         self._missing = 0  # words of the request under way
         self._size = -1  # bytes of the word under way; -1 before its header
         self._total = 0  # bytes of the request under way
+        self.inline = False  # whether the request read last was a line of words
 
     @property
     def held(self) -> int:
@@ -85,7 +86,7 @@ class Parser:
     def feed(self, data: bytes) -> None:
         """Take what came."""
         if self._at >= len(self._data):
-            self._data = data
+            self._data, self._seen = data, 0
         else:
             if isinstance(self._data, bytes):
                 self._data = bytearray(self._data[self._at :])
@@ -104,6 +105,7 @@ class Parser:
         """
         while True:
             if self._missing:
+                self.inline = False
                 return self._bulks()
             if self._at >= len(self._data):
                 return None
@@ -115,6 +117,7 @@ class Parser:
                 if len(words) > self.max_args:
                     raise BadFrame(f"a request of {len(words)} words; at most {self.max_args} are taken")
                 if words:
+                    self.inline = True
                     return words
                 continue
             count = self._count("number of words")
