@@ -22,7 +22,7 @@ NO_AUTH: Final = Error("Authentication required.", "NOAUTH")
 BROKEN: Final = Error("this should not have happened; the server's log says what did")
 WRITES: Final = frozenset((b"EVENT", b"ITEM", b"HIDE", b"UNHIDE", b"FORGET"))
 BEFORE_LOGIN: Final = frozenset((b"AUTH", b"HELLO", b"QUIT", b"RESET"))
-HTTP: Final = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"HOST:"))
+HTTP: Final = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT"))
 
 
 class Command(NamedTuple):
@@ -123,8 +123,11 @@ COMMANDS: Final[dict[bytes, Command]] = {
 _OTHER: Final = "other"  # the label of what is no command
 
 
-def answer(session: Session, words: list[bytes]) -> bytes | Coroutine[Any, Any, bytes]:
+def answer(session: Session, words: list[bytes], inline: bool = False) -> bytes | Coroutine[Any, Any, bytes]:
     """The reply to a request, or what will be it once the command has waited for something.
+
+    Args:
+        inline: Whether the request came as a line of words.
 
     Raises:
         BadFrame: The client speaks HTTP; a browser must not be led into sending commands.
@@ -132,6 +135,8 @@ def answer(session: Session, words: list[bytes]) -> bytes | Coroutine[Any, Any, 
     began = time.perf_counter()
     found = COMMANDS.get(words[0]) or COMMANDS.get(words[0].upper())
     if found is None:
+        if inline and _is_http(words):
+            raise BadFrame("this port speaks the Redis protocol; HTTP is on another one (serve.http_port)")
         return _unknown(session, words[0], began)
     if not session.trusted and words[0].upper() not in BEFORE_LOGIN:
         return _told(session, NO_AUTH, found.label, "error", began)
@@ -171,9 +176,13 @@ def _problem(exc: Exception, label: str) -> tuple[Error, str, str]:
     return BROKEN, label, "failed"
 
 
+def _is_http(words: list[bytes]) -> bool:
+    """Whether a line begins a request of HTTP, or is its header Host."""
+    first = words[0].upper()
+    return first == b"HOST:" or (first in HTTP and words[-1].upper().startswith(b"HTTP/"))
+
+
 def _unknown(session: Session, word: bytes, began: float) -> bytes:
-    if word.upper() in HTTP:
-        raise BadFrame("this port speaks the Redis protocol; HTTP is on another one (serve.http_port)")
     error = (
         NO_AUTH if not session.trusted else Error(f"unknown command {short(word)}; wanted one of {_names()}")
     )

@@ -146,7 +146,7 @@ class Connection(asyncio.Protocol):
         end = time.perf_counter() + TURN_S
         try:
             while (words := parser.next()) is not None:
-                reply = answer(session, words)
+                reply = answer(session, words, parser.inline)
                 if not isinstance(reply, bytes):
                     self._task = self._loop.create_task(self._wait(reply))
                     break
