@@ -24,6 +24,7 @@ class Delivery:
     ) -> None:
         self._queue, self._poll = queue, poll
         self._closed = threading.Event()
+        self._order = asyncio.Lock()  # records are queued in the order they came, also behind a full queue
         self._thread: threading.Thread | None = None
 
     async def deliver(self, key: bytes, payload: bytes) -> tuple[int, int]:
@@ -46,8 +47,9 @@ class Delivery:
             with suppress(RuntimeError):  # the loop has ended: nobody waits
                 loop.call_soon_threadsafe(settle, partition, offset, refusal)
 
-        while not self._queue(key, payload, settled):
-            await asyncio.sleep(0.01)
+        async with self._order:
+            while not self._queue(key, payload, settled):
+                await asyncio.sleep(0.01)
         return await future
 
     def close(self) -> None:

@@ -52,7 +52,26 @@ class Error(NamedTuple):
     code: str = "ERR"
 
 
-Reply = Status | Text | Error | str | bytes | bool | int | float | None | list["Reply"] | dict[str, "Reply"]
+class Head(NamedTuple):
+    """The head of an array whose `size` members are the replies that follow."""
+
+    size: int
+
+
+Reply = (
+    Status
+    | Text
+    | Error
+    | Head
+    | str
+    | bytes
+    | bool
+    | int
+    | float
+    | None
+    | list["Reply"]
+    | dict[str, "Reply"]
+)
 OK: Final = Status("OK")
 
 
@@ -225,6 +244,8 @@ def encode(reply: Reply, protocol: int = 2) -> bytes:
         return _bulk(reply)
     if isinstance(reply, Error):
         return b"-%b\r\n" % _one_line(f"{reply.code} {reply.message}")
+    if isinstance(reply, Head):
+        return b"*%d\r\n" % reply.size
     if isinstance(reply, dict):
         flat = b"".join([encode(part, protocol) for pair in reply.items() for part in pair])
         return (b"%%%d\r\n%b" if protocol == 3 else b"*%d\r\n%b") % (len(reply) * (4 - protocol), flat)

@@ -9,7 +9,7 @@ import structlog
 from stream import metric
 from stream.error import BadFrame, BadRequest, BadSource
 from stream.event.identifier import short
-from stream.resp import discover, forget, handshake, item, recommend
+from stream.resp import discover, forget, handshake, item, recommend, transaction
 from stream.resp.codec import Error, Reply, Status, encode
 from stream.resp.manual import documented
 from stream.service import parameter
@@ -22,6 +22,7 @@ NO_AUTH: Final = Error("Authentication required.", "NOAUTH")
 BROKEN: Final = Error("this should not have happened; the server's log says what did")
 WRITES: Final = frozenset((b"EVENT", b"ITEM", b"HIDE", b"UNHIDE", b"FORGET"))
 BEFORE_LOGIN: Final = frozenset((b"AUTH", b"HELLO", b"QUIT", b"RESET"))
+TOGETHER: Final = frozenset((b"EVENT", b"event"))  # may begin before the reply to the same command before it
 HTTP: Final = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT"))
 
 
@@ -117,6 +118,11 @@ COMMANDS: Final[dict[bytes, Command]] = {
     b"CLIENT": _command(handshake.client, "subcommand [argument]"),
     b"COMMAND": _command(commands, "[COUNT|LIST|INFO|DOCS] [command]"),
     b"SELECT": _command(handshake.select, "index"),
+    b"MULTI": _command(transaction.multi),
+    b"EXEC": _command(transaction.execute),
+    b"DISCARD": _command(transaction.discard),
+    b"WATCH": _command(transaction.watch, "key [key]"),
+    b"UNWATCH": _command(transaction.unwatch),
     b"RESET": _command(handshake.reset),
     b"QUIT": _command(handshake.quit),
 }
@@ -140,6 +146,8 @@ def answer(session: Session, words: list[bytes], inline: bool = False) -> bytes 
         return _unknown(session, words[0], began)
     if not session.trusted and words[0].upper() not in BEFORE_LOGIN:
         return _told(session, NO_AUTH, found.label, "error", began)
+    if session.queueing and words[0].upper() not in transaction.AT_ONCE:
+        return _told(session, transaction.queue(session, words), "queued", "ok", began)
     try:
         reply = found.function(session, words[1:])
     except Exception as exc:
@@ -186,6 +194,8 @@ def _unknown(session: Session, word: bytes, began: float) -> bytes:
     error = (
         NO_AUTH if not session.trusted else Error(f"unknown command {short(word)}; wanted one of {_names()}")
     )
+    if session.queueing:
+        transaction.refused(session, error)
     return _told(session, error, _OTHER, "error", began)
 
 

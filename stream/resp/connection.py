@@ -2,7 +2,8 @@
 
     came ─► parser ─► answer ─► written          a turn: up to 2 ms or 64 KiB, then others have theirs
                         │
-                        └─► waits (EVENT, AFTER): the requests behind it wait too, other connections do not
+                        └─► waits (EVENT, AFTER): the requests behind it wait too, other connections do not;
+                            up to 1024 EVENTs in a row wait together
 
 A client that does not take its replies is asked nothing more of once 256 KiB wait for it, and is dropped when they
 still wait after `slow_s`.  What it sent and was not looked at is bounded as well: then nothing more is read from it.
@@ -10,8 +11,8 @@ still wait after `slow_s`.  What it sent and was not looked at is bounded as wel
 
 import asyncio
 import time
-from collections.abc import Coroutine
-from typing import Any, Final, cast
+from collections import deque
+from typing import Final, cast
 
 import structlog
 
@@ -24,7 +25,7 @@ from stream.resp.codec import (
     Parser,
     encode,
 )
-from stream.resp.command import answer
+from stream.resp.command import TOGETHER, answer
 from stream.service import address
 from stream.service.session import Service, Session
 
@@ -34,6 +35,8 @@ TURN_S: Final = 0.002
 TURN_BYTES: Final = 64 * 1024
 HIGH_BYTES: Final = 256 * 1024  # replies that wait for a client to take them
 HELD_BYTES: Final = 1024 * 1024  # requests that wait for their turn
+IN_FLIGHT: Final = 1024  # EVENTs of a connection that are published together
+EVENT_BYTES: Final = 1024  # what an EVENT that begins counts for in a turn: its work is done after it
 STRANGER_ARGS: Final = 16  # words, and bytes of one, of a request before the password is given
 STRANGER_BYTES: Final = 16 * 1024
 DENIED: Final = Error(
@@ -59,7 +62,10 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._parser = Parser()
         self._limited = False
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None  # writes the replies of what waits
+        self._waiting: deque[asyncio.Future[bytes]] = deque()  # in the order of the requests
+        self._together = False  # these are EVENTs, so another one may begin
+        self._held: list[bytes] | None = None  # a request that begins once they have their replies
         self._next: asyncio.Handle | None = None  # of the turn to come
         self._full = False
         self._paused = False
@@ -96,7 +102,7 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._ended = True
-        if not self._busy():
+        if not self._busy() and not self._waiting:
             self._hang_up()
         return self._transport.get_extra_info("sslcontext") is None  # with TLS there is no half-closed line
 
@@ -115,9 +121,13 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._session.closing = True
-        for waiting in (self._task, self._next, self._login, self._patience):
+        for waiting in (self._next, self._login, self._patience):
             if waiting is not None:
                 waiting.cancel()
+        if self._task is not None and not self._together:  # events that were read are published all the same
+            self._task.cancel()
+            for reply in self._waiting:
+                reply.cancel()
         self._service.leave(self)
 
     @property
@@ -136,7 +146,13 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def _busy(self) -> bool:
-        return self._full or self._task is not None or self._next is not None or self._session.closing
+        return self._full or self._next is not None or self._session.closing or not self._may_begin()
+
+    def _may_begin(self) -> bool:
+        """Whether another request may begin beside those that wait."""
+        if not self._waiting:
+            return True
+        return self._together and self._held is None and len(self._waiting) < IN_FLIGHT
 
     def _turn(self) -> None:
         """Answer what has come, for a while."""
@@ -145,37 +161,72 @@ class Connection(asyncio.Protocol):
         size = 0
         end = time.perf_counter() + TURN_S
         try:
-            while (words := parser.next()) is not None:
-                reply = answer(session, words, parser.inline)
-                if not isinstance(reply, bytes):
-                    self._task = self._loop.create_task(self._wait(reply))
+            while (words := self._request()) is not None:
+                if not self._begin(words, replies):
                     break
-                replies.append(reply)
-                size += len(reply)
-                if session.closing:
-                    break
-                if session.trusted is self._limited:
-                    self._limit()
-                if parser.held and (size > TURN_BYTES or time.perf_counter() > end):
+                size += EVENT_BYTES if self._waiting else len(replies[-1])
+                if (parser.held or session.released) and (size > TURN_BYTES or time.perf_counter() > end):
                     self._next = self._loop.call_soon(self._take_turn)
                     break
         except BadFrame as exc:
-            replies.append(encode(Error(f"Protocol error: {exc}")))
+            self._reply(encode(Error(f"Protocol error: {exc}")), replies)
             session.closing = True
         if replies:
             self._transport.write(replies[0] if len(replies) == 1 else b"".join(replies))
+        if self._waiting and self._task is None:
+            self._task = self._loop.create_task(self._write_waiting())
         self._settle()
+
+    def _begin(self, words: list[bytes], replies: list[bytes]) -> bool:
+        """Answer a request, or let it wait; whether another one may follow."""
+        together = words[0] in TOGETHER
+        if self._waiting and not together:
+            self._held = words
+            return False
+        reply = answer(self._session, words, self._parser.inline)
+        if not isinstance(reply, bytes):
+            self._together = together
+            self._waiting.append(self._loop.create_task(reply))
+            return self._may_begin()
+        self._reply(reply, replies)
+        if self._session.trusted is self._limited:
+            self._limit()
+        return not self._session.closing
+
+    def _reply(self, reply: bytes, replies: list[bytes]) -> None:
+        """Add a reply, behind those that are waited for."""
+        if not self._waiting:
+            replies.append(reply)
+            return
+        known = self._loop.create_future()
+        known.set_result(reply)
+        self._waiting.append(known)
+
+    def _request(self) -> list[bytes] | None:
+        """The next request: one held back, one that EXEC released, or one that came."""
+        words, self._held = self._held, None
+        if words is None and self._session.released:
+            return self._session.released.popleft()
+        return words or self._parser.next()
 
     def _take_turn(self) -> None:
         self._next = None
         if not self._busy():
             self._turn()
 
-    async def _wait(self, reply: Coroutine[Any, Any, bytes]) -> None:
-        """Write the reply of a command that waits, and go on with what came meanwhile."""
-        data = await reply
+    async def _write_waiting(self) -> None:
+        """Write the replies of requests that wait, and go on with what came meanwhile."""
+        waiting = self._waiting
+        while waiting:
+            await asyncio.wait([waiting[0]])
+            replies = []
+            while waiting and waiting[0].done():
+                replies.append(waiting.popleft().result())
+            if not self._transport.is_closing():
+                self._transport.write(b"".join(replies))
+            if waiting and not self._busy():
+                self._turn()
         self._task = None
-        self._transport.write(data)
         if not self._busy():
             self._turn()
         else:
@@ -183,6 +234,8 @@ class Connection(asyncio.Protocol):
 
     def _settle(self) -> None:
         """After a turn: hang up, or read on."""
+        if self._transport.is_closing():
+            return
         if self._task is None and (self._session.closing or (self._ended and not self._busy())):
             self._hang_up()
         elif self._paused and self._parser.held <= HELD_BYTES:

@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import itertools
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
@@ -114,7 +115,9 @@ class Service:
 class Session:
     """The state of one client, from connecting to hanging up.
 
-    `wait_s` is set by a command that waited for an event: seconds that are not its own work.
+    `wait_s` is set by a command that waited for an event: seconds that are not its own work.  Between MULTI and EXEC
+    `queueing` is set, and `spoiled` once a request could not be queued; EXEC moves what was queued to `released`, to be
+    answered before anything else.
     """
 
     __slots__ = (
@@ -124,7 +127,12 @@ class Session:
         "name",
         "number",
         "protocol",
+        "queued",
+        "queued_bytes",
+        "queueing",
+        "released",
         "service",
+        "spoiled",
         "tries",
         "trusted",
         "wait_s",
@@ -138,6 +146,7 @@ class Session:
         self.tries = 0
         self.closing = False  # hang up once the reply is sent
         self.wait_s = 0.0
+        self.released: deque[list[bytes]] = deque()
         self.reset()
 
     def reset(self) -> None:
@@ -145,6 +154,13 @@ class Session:
         self.protocol = 2
         self.name = ""
         self.trusted = not self.service.password
+        self.discard()
+
+    def discard(self) -> None:
+        """Leave MULTI, and drop what was queued."""
+        self.queueing = self.spoiled = False
+        self.queued: list[list[bytes]] = []
+        self.queued_bytes = 0
 
     def login(self, user: bytes, password: bytes) -> bool:
         """Trust the client if it knows the password; hang up on one that guesses."""
