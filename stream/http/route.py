@@ -32,7 +32,7 @@ import structlog
 
 from stream import metric
 from stream.answer.request import Answer, Rank, Recommend, Similar, Trending
-from stream.error import BadRequest
+from stream.error import BadFilter, BadRequest
 from stream.event import identifier
 from stream.http.page import POLICY, page
 from stream.http.query import fits, no_options, values_of
@@ -245,6 +245,8 @@ def _missing() -> Iterator[None]:
     """What the backend does not know is not there."""
     try:
         yield
+    except BadFilter:
+        raise
     except BadRequest as exc:
         raise Missing(str(exc)) from exc
 

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-from stream.answer.request import Answer, Recommend
+from stream.answer.request import Answer, Recommend, Similar
+from stream.catalogue.syntax import Filter
+from stream.error import BadFilter
 from tests.fixture.backend import Toy, on_loop
 from tests.fixture.http import get, site
 
@@ -38,5 +40,22 @@ def test_a_comma_separates_items_and_an_encoded_one_belongs_to_an_item() -> None
 
             assert (status, list(toy.excluded)) == (200, ["a,b", "c", "d e", "+"])
             assert (twice, json.loads(body)) == (400, {"error": "an option is given twice"})
+
+    on_loop(test)
+
+
+def test_a_wrong_filter_is_the_requests_fault_wherever_it_stands() -> None:
+    class Picky(Toy):
+        def similar(self, request: Similar) -> Answer:
+            raise BadFilter("no such field")
+
+        def explain(self, user: str, item: str, filter: Filter | None = None) -> dict[str, str]:
+            raise BadFilter("no such field")
+
+    async def test() -> None:
+        async with site(Picky()) as port:
+            for target in ("/similar/i1?filter=a=1", "/explain/ann/i1?filter=a=1"):
+                status, _, body = await get(port, target)
+                assert (status, json.loads(body)) == (400, {"error": "no such field"})
 
     on_loop(test)
