@@ -19,6 +19,7 @@ import uvloop
 from stream import metric
 from stream.http import connection
 from stream.resp.connection import Connection
+from stream.service.access import Access
 from stream.service.backend import Backend
 from stream.service.session import Service, wall_clock_ms
 
@@ -106,29 +107,35 @@ async def serve(
     port: int = 7878,
     *,
     password: str | None = None,
+    reader_password: str = "",
+    writer_password: str = "",
     unix: str | None = None,
     tls: ssl.SSLContext | None = None,
     max_clients: int = 1024,
     version: str = "",
     slow_s: float = 5.0,
     login_s: float = 30.0,
+    idle_s: float = 0.0,
     clock: Callable[[], int] = wall_clock_ms,
 ) -> Server:
     """Start to answer clients; port 0 picks a free one.
 
     Args:
         backend: What answers; it is asked from this loop's thread alone.
-        password: What AUTH wants; without one, clients of other machines are refused.
+        password: Of the users default and admin; without one, clients of other machines are refused.
+        reader_password, writer_password: Of users with fewer rights, beside `password`; empty for no such user.
         unix: Path of a Unix socket to listen on as well.
         tls: Makes the TCP port speak TLS (`context` makes one).
         slow_s: Seconds that 256 KiB of replies may wait for a client to take them before it is dropped.
         login_s: Seconds within which a client has to give the password.
+        idle_s: Seconds of silence after which a client is hung up on; 0 waits for ever.
         clock: Wall clock in milliseconds, for events that come without a time.
     """
-    service = Service(backend, password=password or "", version=version, max_clients=max_clients, clock=clock)
+    access = Access(password or "", reader_password, writer_password)
+    service = Service(backend, access=access, version=version, max_clients=max_clients, clock=clock)
 
     def make() -> Connection:
-        return Connection(service, slow_s=slow_s, login_s=login_s)
+        return Connection(service, slow_s=slow_s, login_s=login_s, idle_s=idle_s)
 
     server = Server(service)
     try:

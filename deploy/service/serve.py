@@ -51,6 +51,9 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
             tls=server.context(s.tls_cert, s.tls_key) if s.tls_cert else None,
             max_clients=s.max_clients,
             password=s.password or None,
+            reader_password=s.reader_password,
+            writer_password=s.writer_password,
+            idle_s=s.idle_seconds,
             unix=s.unix or None,
             version=number,
         )

@@ -46,7 +46,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._local = address.is_local(transport)
+        self._local, self._host = address.is_local(transport), address.host(transport)
         address.keep_alive(transport)
         self._connections.add(self)
         self._wait()
@@ -127,7 +127,9 @@ class Connection(asyncio.Protocol):
         headers = {name: value.decode("latin-1") for name, value in event.headers}
         target, host = origin_form(event.target.decode("ascii"), headers.get(b"host", ""))
         login = headers.get(b"authorization", "")
-        self._request = HttpRequest(event.method.decode("ascii"), target, host, login, self._local)
+        self._request = HttpRequest(
+            event.method.decode("ascii"), target, host, login, self._local, self._host
+        )
         self._body = 0
         if int(headers.get(b"content-length", "0")) > MAX_BODY:
             raise _too_long()

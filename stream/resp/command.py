@@ -13,6 +13,7 @@ from stream.resp import discover, forget, handshake, item, recommend, transactio
 from stream.resp.codec import Error, Reply, Status, encode
 from stream.resp.manual import documented
 from stream.service import parameter
+from stream.service.access import Role
 from stream.service.session import Session
 
 log = structlog.get_logger()
@@ -21,6 +22,7 @@ Function = Callable[[Session, list[bytes]], Reply | Coroutine[Any, Any, Reply]]
 NO_AUTH: Final = Error("Authentication required.", "NOAUTH")
 BROKEN: Final = Error("this should not have happened; the server's log says what did")
 WRITES: Final = frozenset((b"EVENT", b"ITEM", b"HIDE", b"UNHIDE", b"FORGET"))
+RIGHTS: Final = dict.fromkeys(WRITES, Role.ADMIN) | {b"EVENT": Role.WRITER}
 BEFORE_LOGIN: Final = frozenset((b"AUTH", b"HELLO", b"QUIT", b"RESET"))
 TOGETHER: Final = frozenset((b"EVENT", b"event"))  # may begin before the reply to the same command before it
 HTTP: Final = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT"))
@@ -146,6 +148,8 @@ def answer(session: Session, words: list[bytes], inline: bool = False) -> bytes 
         return _unknown(session, words[0], began)
     if not session.trusted and words[0].upper() not in BEFORE_LOGIN:
         return _told(session, NO_AUTH, found.label, "error", began)
+    if session.role < Role.ADMIN and session.role < _right(words):
+        return _told(session, _forbidden(session, words[0]), found.label, "error", began)
     if session.queueing and words[0].upper() not in transaction.AT_ONCE:
         return _told(session, transaction.queue(session, words), "queued", "ok", began)
     try:
@@ -182,6 +186,20 @@ def _problem(exc: Exception, label: str) -> tuple[Error, str, str]:
         return Error(f"the event is not published: {exc}"), label, "failed"
     log.exception("a request failed", command=label)
     return BROKEN, label, "failed"
+
+
+def _right(words: list[bytes]) -> Role:
+    """The least role that may give this command; asking for an item's fields is a reader's."""
+    name = words[0].upper()
+    if name == b"ITEM" and len(words) < 3:
+        return Role.READER
+    return RIGHTS.get(name, Role.STRANGER)
+
+
+def _forbidden(session: Session, name: bytes) -> Error:
+    user, command = session.role.name.lower(), name.decode().lower()
+    error = Error(f"User {user} has no permissions to run the '{command}' command", "NOPERM")
+    return transaction.refused(session, error) if session.queueing else error
 
 
 def _is_http(words: list[bytes]) -> bool:

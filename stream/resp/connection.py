@@ -28,6 +28,7 @@ from stream.resp.codec import (
 from stream.resp.command import TOGETHER, answer
 from stream.service import address
 from stream.service.session import Service, Session
+from stream.service.timer import Timers
 
 log = structlog.get_logger()
 
@@ -46,6 +47,8 @@ DENIED: Final = Error(
 )
 FULL: Final = Error("max number of clients reached; serve.max_clients sets it")
 
+HOLDS: Final = Error("unfinished requests of all clients hold too many bytes, and this client's most")
+
 
 class Connection(asyncio.Protocol):
     """A connection.
@@ -53,11 +56,12 @@ class Connection(asyncio.Protocol):
     Args:
         slow_s: Seconds that replies may wait for the client to take them.
         login_s: Seconds within which a password has to come, where there is one.
+        idle_s: Seconds of silence after which it is hung up on; 0 waits for ever.
     """
 
-    def __init__(self, service: Service, *, slow_s: float, login_s: float) -> None:
+    def __init__(self, service: Service, *, slow_s: float, login_s: float, idle_s: float = 0.0) -> None:
         self._service = service
-        self._slow_s, self._login_s = slow_s, login_s
+        self._slow_s, self._login_s, self._idle_s = slow_s, login_s, idle_s
         self._session = Session(service, next(service.numbers))
         self._loop = asyncio.get_running_loop()
         self._parser = Parser()
@@ -70,35 +74,40 @@ class Connection(asyncio.Protocol):
         self._full = False
         self._paused = False
         self._ended = False  # the client sends no more
-        self._login: asyncio.TimerHandle | None = None
-        self._patience: asyncio.TimerHandle | None = None
+        self._counted = 0  # bytes of `held` that the service knows of
+        self._heard = 0.0  # when something came or went last
+        self._timers = Timers(self._loop)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         service, session = self._service, self._session
         service.accepted += 1
-        session.address = address.peer(transport)
-        if not service.password and not address.is_local(transport):
+        session.address, session.host = address.peer(transport), address.host(transport)
+        local = address.is_local(transport)
+        if not service.access.needed and not local:
             return self._refuse(DENIED)
-        if len(service.clients) >= service.max_clients:
+        if not service.enter(self, known=local):
             return self._refuse(FULL)
-        service.clients.add(self)
         self._transport.set_write_buffer_limits(high=HIGH_BYTES)
         address.keep_alive(transport)
         self._limit()
         if not session.trusted:
-            self._login = self._loop.call_later(self._login_s, self._give_up)
+            self._timers.start("login", self._login_s, self._give_up)
+        if self._idle_s:
+            self._look_idle()
         return None
 
     def data_received(self, data: bytes) -> None:
         if self._session.closing:
             return
         self._parser.feed(data)
+        self._heard = self._loop.time()
         if not self._busy():
             self._turn()
         elif self._parser.held > HELD_BYTES and not self._paused:
             self._paused = True
             self._transport.pause_reading()
+        self._count()
 
     def eof_received(self) -> bool:
         self._ended = True
@@ -108,27 +117,32 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._full = True
-        if self._patience is None:
-            self._patience = self._loop.call_later(self._slow_s, self._drop)
+        self._timers.start("slow", self._slow_s, self._drop)
 
     def resume_writing(self) -> None:
         self._full = False
-        if self._patience is not None and not self._session.closing:
-            self._patience.cancel()
-            self._patience = None
+        if not self._session.closing:
+            self._timers.stop("slow")
         if not self._busy():
             self._turn()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._session.closing = True
-        for waiting in (self._next, self._login, self._patience):
-            if waiting is not None:
-                waiting.cancel()
+        self._timers.close()
+        if self._next is not None:
+            self._next.cancel()
         if self._task is not None and not self._together:  # events that were read are published all the same
             self._task.cancel()
             for reply in self._waiting:
                 reply.cancel()
+        self._service.hold(-self._counted)
+        self._counted = 0
         self._service.leave(self)
+
+    @property
+    def held(self) -> int:
+        """Bytes of requests that are not whole, wait for their turn, or are queued by MULTI."""
+        return self._parser.held + self._session.queued_bytes + self._session.released_bytes
 
     @property
     def unsent(self) -> int:
@@ -144,6 +158,21 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Hang up at once."""
         self._transport.abort()
+
+    def shed(self) -> None:
+        """Hang up, as it holds more than any other client while all of them hold too much."""
+        if not self._session.closing:
+            self._refuse(HOLDS)
+
+    def give_way(self) -> None:
+        """Hang up, as others need the place."""
+        self._refuse(FULL)
+
+    def _count(self) -> None:
+        """Tell the service how much is held."""
+        if not self._session.closing and (more := self.held - self._counted):
+            self._counted += more
+            self._service.hold(more)
 
     def _busy(self) -> bool:
         return self._full or self._next is not None or self._session.closing or not self._may_begin()
@@ -206,7 +235,7 @@ class Connection(asyncio.Protocol):
         """The next request: one held back, one that EXEC released, or one that came."""
         words, self._held = self._held, None
         if words is None and self._session.released:
-            return self._session.released.popleft()
+            return self._session.release()
         return words or self._parser.next()
 
     def _take_turn(self) -> None:
@@ -222,6 +251,7 @@ class Connection(asyncio.Protocol):
             replies = []
             while waiting and waiting[0].done():
                 replies.append(waiting.popleft().result())
+            self._heard = self._loop.time()
             if not self._transport.is_closing():
                 self._transport.write(b"".join(replies))
             if waiting and not self._busy():
@@ -238,7 +268,9 @@ class Connection(asyncio.Protocol):
             return
         if self._task is None and (self._session.closing or (self._ended and not self._busy())):
             self._hang_up()
-        elif self._paused and self._parser.held <= HELD_BYTES:
+            return
+        self._count()
+        if self._paused and self._parser.held <= HELD_BYTES:
             self._paused = False
             self._transport.resume_reading()
 
@@ -249,9 +281,9 @@ class Connection(asyncio.Protocol):
         parser.max_args = STRANGER_ARGS if self._limited else MAX_ARGS
         parser.max_bulk = STRANGER_BYTES if self._limited else MAX_BULK
         parser.max_frame = STRANGER_BYTES if self._limited else MAX_FRAME
-        if not self._limited and self._login is not None:
-            self._login.cancel()
-            self._login = None
+        if not self._limited:
+            self._timers.stop("login")
+            self._service.know(self)
 
     def _refuse(self, why: Error) -> None:
         self._service.refused += 1
@@ -265,6 +297,18 @@ class Connection(asyncio.Protocol):
             self._transport.write(encode(Error(f"no password within {self._login_s:g} s", "NOAUTH")))
             self._hang_up()
 
+    def _look_idle(self) -> None:
+        """Hang up on a client that was silent for too long, or look again when that may be."""
+        now = self._loop.time()
+        self._heard = self._heard or now
+        if self._waiting or self.unsent:
+            self._heard = now
+        left = self._heard + self._idle_s - now
+        if left <= 0:
+            self._hang_up()
+        else:
+            self._timers.again("idle", left, self._look_idle)
+
     def _drop(self) -> None:
         if not self._session.closing:
             self._service.dropped += 1
@@ -275,5 +319,4 @@ class Connection(asyncio.Protocol):
         """Close once what was written is taken, or after a while."""
         self._session.closing = True
         self._transport.close()
-        if self._patience is None:
-            self._patience = self._loop.call_later(self._slow_s, self._drop)
+        self._timers.start("slow", self._slow_s, self._drop)

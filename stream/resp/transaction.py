@@ -54,12 +54,10 @@ def execute(session: Session, args: list[bytes]) -> Reply:
     _alone("EXEC", args)
     if not session.queueing:
         raise BadRequest("EXEC without MULTI")
-    queued, spoiled = session.queued, session.spoiled
-    session.discard()
-    if spoiled:
+    if session.spoiled:
+        session.discard()
         return ABORTED
-    session.released.extend(queued)
-    return Head(len(queued))
+    return Head(session.execute())
 
 
 def discard(session: Session, args: list[bytes]) -> Reply:
