@@ -9,7 +9,7 @@ import structlog
 from stream import metric
 from stream.error import BadFrame, BadRequest, BadSource
 from stream.event.identifier import short
-from stream.resp import discover, forget, handshake, item, recommend, transaction
+from stream.resp import discover, handshake, item, recommend, transaction
 from stream.resp.codec import Error, Reply, Status, encode
 from stream.resp.manual import documented
 from stream.service import parameter
@@ -24,7 +24,6 @@ BROKEN: Final = Error("this should not have happened; the server's log says what
 WRITES: Final = frozenset((b"EVENT", b"ITEM", b"HIDE", b"UNHIDE", b"FORGET"))
 RIGHTS: Final = dict.fromkeys(WRITES, Role.ADMIN) | {b"EVENT": Role.WRITER}
 BEFORE_LOGIN: Final = frozenset((b"AUTH", b"HELLO", b"QUIT", b"RESET"))
-TOGETHER: Final = frozenset((b"EVENT", b"event"))  # may begin before the reply to the same command before it
 HTTP: Final = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT"))
 
 
@@ -111,7 +110,7 @@ COMMANDS: Final[dict[bytes, Command]] = {
     b"ITEM": _asked(item.item),
     b"HIDE": _asked(item.hide),
     b"UNHIDE": _asked(item.unhide),
-    b"FORGET": _asked(forget.forget),
+    b"FORGET": _asked(item.forget),
     b"INFO": _command(handshake.info, "[section]"),
     b"PING": _command(handshake.ping, "[message]"),
     b"ECHO": _command(handshake.echo, "message"),

@@ -11,21 +11,14 @@ still wait after `slow_s`.  What it sent and was not looked at is bounded as wel
 
 import asyncio
 import time
-from collections import deque
 from typing import Final, cast
 
 import structlog
 
 from stream.error import BadFrame
-from stream.resp.codec import (
-    MAX_ARGS,
-    MAX_BULK,
-    MAX_FRAME,
-    Error,
-    Parser,
-    encode,
-)
-from stream.resp.command import TOGETHER, answer
+from stream.resp.codec import MAX_ARGS, MAX_BULK, MAX_FRAME, Error, Parser, encode
+from stream.resp.command import answer
+from stream.resp.pipeline import Pipeline
 from stream.service import address
 from stream.service.session import Service, Session
 from stream.service.timer import Timers
@@ -36,7 +29,6 @@ TURN_S: Final = 0.002
 TURN_BYTES: Final = 64 * 1024
 HIGH_BYTES: Final = 256 * 1024  # replies that wait for a client to take them
 HELD_BYTES: Final = 1024 * 1024  # requests that wait for their turn
-IN_FLIGHT: Final = 1024  # EVENTs of a connection that are published together
 EVENT_BYTES: Final = 1024  # what an EVENT that begins counts for in a turn: its work is done after it
 STRANGER_ARGS: Final = 16  # words, and bytes of one, of a request before the password is given
 STRANGER_BYTES: Final = 16 * 1024
@@ -67,9 +59,7 @@ class Connection(asyncio.Protocol):
         self._parser = Parser()
         self._limited = False
         self._task: asyncio.Task[None] | None = None  # writes the replies of what waits
-        self._waiting: deque[asyncio.Future[bytes]] = deque()  # in the order of the requests
-        self._together = False  # these are EVENTs, so another one may begin
-        self._held: list[bytes] | None = None  # a request that begins once they have their replies
+        self._pipeline = Pipeline(self._loop)
         self._next: asyncio.Handle | None = None  # of the turn to come
         self._full = False
         self._paused = False
@@ -111,7 +101,7 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._ended = True
-        if not self._busy() and not self._waiting:
+        if not self._busy() and not self._pipeline:
             self._hang_up()
         return self._transport.get_extra_info("sslcontext") is None  # with TLS there is no half-closed line
 
@@ -131,10 +121,8 @@ class Connection(asyncio.Protocol):
         self._timers.close()
         if self._next is not None:
             self._next.cancel()
-        if self._task is not None and not self._together:  # events that were read are published all the same
+        if self._task is not None and self._pipeline.abandon():
             self._task.cancel()
-            for reply in self._waiting:
-                reply.cancel()
         self._service.hold(-self._counted)
         self._counted = 0
         self._service.leave(self)
@@ -175,13 +163,7 @@ class Connection(asyncio.Protocol):
             self._service.hold(more)
 
     def _busy(self) -> bool:
-        return self._full or self._next is not None or self._session.closing or not self._may_begin()
-
-    def _may_begin(self) -> bool:
-        """Whether another request may begin beside those that wait."""
-        if not self._waiting:
-            return True
-        return self._together and self._held is None and len(self._waiting) < IN_FLIGHT
+        return self._full or self._next is not None or self._session.closing or not self._pipeline.may_begin()
 
     def _turn(self) -> None:
         """Answer what has come, for a while."""
@@ -193,7 +175,7 @@ class Connection(asyncio.Protocol):
             while (words := self._request()) is not None:
                 if not self._begin(words, replies):
                     break
-                size += EVENT_BYTES if self._waiting else len(replies[-1])
+                size += EVENT_BYTES if self._pipeline else len(replies[-1])
                 if (parser.held or session.released) and (size > TURN_BYTES or time.perf_counter() > end):
                     self._next = self._loop.call_soon(self._take_turn)
                     break
@@ -202,21 +184,18 @@ class Connection(asyncio.Protocol):
             session.closing = True
         if replies:
             self._transport.write(replies[0] if len(replies) == 1 else b"".join(replies))
-        if self._waiting and self._task is None:
+        if self._pipeline and self._task is None:
             self._task = self._loop.create_task(self._write_waiting())
         self._settle()
 
     def _begin(self, words: list[bytes], replies: list[bytes]) -> bool:
         """Answer a request, or let it wait; whether another one may follow."""
-        together = words[0] in TOGETHER
-        if self._waiting and not together:
-            self._held = words
+        if self._pipeline.hold(words):
             return False
         reply = answer(self._session, words, self._parser.inline)
         if not isinstance(reply, bytes):
-            self._together = together
-            self._waiting.append(self._loop.create_task(reply))
-            return self._may_begin()
+            self._pipeline.begin(words, reply)
+            return self._pipeline.may_begin()
         self._reply(reply, replies)
         if self._session.trusted is self._limited:
             self._limit()
@@ -224,16 +203,14 @@ class Connection(asyncio.Protocol):
 
     def _reply(self, reply: bytes, replies: list[bytes]) -> None:
         """Add a reply, behind those that are waited for."""
-        if not self._waiting:
+        if self._pipeline:
+            self._pipeline.add(reply)
+        else:
             replies.append(reply)
-            return
-        known = self._loop.create_future()
-        known.set_result(reply)
-        self._waiting.append(known)
 
     def _request(self) -> list[bytes] | None:
         """The next request: one held back, one that EXEC released, or one that came."""
-        words, self._held = self._held, None
+        words, self._pipeline.held = self._pipeline.held, None
         if words is None and self._session.released:
             return self._session.release()
         return words or self._parser.next()
@@ -245,16 +222,12 @@ class Connection(asyncio.Protocol):
 
     async def _write_waiting(self) -> None:
         """Write the replies of requests that wait, and go on with what came meanwhile."""
-        waiting = self._waiting
-        while waiting:
-            await asyncio.wait([waiting[0]])
-            replies = []
-            while waiting and waiting[0].done():
-                replies.append(waiting.popleft().result())
+        while self._pipeline:
+            replies = await self._pipeline.replies()
             self._heard = self._loop.time()
             if not self._transport.is_closing():
                 self._transport.write(b"".join(replies))
-            if waiting and not self._busy():
+            if self._pipeline and not self._busy():
                 self._turn()
         self._task = None
         if not self._busy():
@@ -301,7 +274,7 @@ class Connection(asyncio.Protocol):
         """Hang up on a client that was silent for too long, or look again when that may be."""
         now = self._loop.time()
         self._heard = self._heard or now
-        if self._waiting or self.unsent:
+        if self._pipeline or self.unsent:
             self._heard = now
         left = self._heard + self._idle_s - now
         if left <= 0:
