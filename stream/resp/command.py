@@ -145,10 +145,8 @@ def answer(session: Session, words: list[bytes], inline: bool = False) -> bytes 
         if inline and _is_http(words):
             raise BadFrame("this port speaks the Redis protocol; HTTP is on another one (serve.http_port)")
         return _unknown(session, words[0], began)
-    if not session.trusted and words[0].upper() not in BEFORE_LOGIN:
-        return _told(session, NO_AUTH, found.label, "error", began)
-    if session.role < Role.ADMIN and session.role < _right(words):
-        return _told(session, _forbidden(session, words[0]), found.label, "error", began)
+    if session.role < Role.ADMIN and (refusal := _refusal(session, words)):
+        return _told(session, refusal, found.label, "error", began)
     if session.queueing and words[0].upper() not in transaction.AT_ONCE:
         return _told(session, transaction.queue(session, words), "queued", "ok", began)
     try:
@@ -187,17 +185,15 @@ def _problem(exc: Exception, label: str) -> tuple[Error, str, str]:
     return BROKEN, label, "failed"
 
 
-def _right(words: list[bytes]) -> Role:
-    """The least role that may give this command; asking for an item's fields is a reader's."""
-    name = words[0].upper()
-    if name == b"ITEM" and len(words) < 3:
-        return Role.READER
-    return RIGHTS.get(name, Role.STRANGER)
-
-
-def _forbidden(session: Session, name: bytes) -> Error:
-    user, command = session.role.name.lower(), name.decode().lower()
-    error = Error(f"User {user} has no permissions to run the '{command}' command", "NOPERM")
+def _refusal(session: Session, words: list[bytes]) -> Error | None:
+    """Why this client may not give this command, if so; asking for an item's fields is a reader's right."""
+    name, role = words[0].upper(), session.role
+    if role is Role.STRANGER:
+        return None if name in BEFORE_LOGIN else NO_AUTH
+    if role >= RIGHTS.get(name, Role.READER) or (name == b"ITEM" and len(words) == 2):
+        return None
+    command = name.decode().lower()
+    error = Error(f"User {role.name.lower()} has no permissions to run the '{command}' command", "NOPERM")
     return transaction.refused(session, error) if session.queueing else error
 
 
