@@ -13,6 +13,10 @@ class BadRequest(Exception):
     """A request that cannot be answered: tell the client why, keep the line."""
 
 
+class BadFilter(BadRequest):
+    """A filter on a field that no item has: the request is wrong, whatever item or user it is about."""
+
+
 class BadFrame(Exception):
     """Bytes that are no request: tell the client why, hang up."""
 

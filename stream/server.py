@@ -20,6 +20,7 @@ import uvloop
 from stream import metric
 from stream.http import connection
 from stream.resp.connection import Connection
+from stream.service.access import Access
 from stream.service.backend import Backend
 from stream.service.session import Service, wall_clock_ms
 
@@ -36,22 +37,27 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         host, port, http_port: Of TCP; port 0 picks a free one.
-        password: What AUTH wants; without one, clients of other machines are refused.
+        password: Of the users default and admin; without one, clients of other machines are refused.
+        reader_password, writer_password: Of users with fewer rights, beside `password`; empty for no such user.
         unix: Path of a Unix socket to listen on as well.
         tls: Makes the TCP ports speak TLS (`context` makes one).
         slow_s: Seconds that 256 KiB of replies may wait for a client to take them before it is dropped.
         login_s: Seconds within which a client has to give the password.
+        idle_s: Seconds of silence after which a client is hung up on; 0 waits for ever.
     """
 
     host: str = "127.0.0.1"
     port: int = 7878
     http_port: int = 7879
     password: str = ""
+    reader_password: str = ""
+    writer_password: str = ""
     unix: str = ""
     tls: ssl.SSLContext | None = None
     max_clients: int = 1024
     slow_s: float = 5.0
     login_s: float = 30.0
+    idle_s: float = 0.0
 
 
 class Server:
@@ -138,12 +144,11 @@ async def serve(
         clock: Wall clock in milliseconds, for events that come without a time.
     """
     listen = listen or Listen()
-    service = Service(
-        backend, password=listen.password, version=version, max_clients=listen.max_clients, clock=clock
-    )
+    access = Access(listen.password or "", listen.reader_password, listen.writer_password)
+    service = Service(backend, access=access, version=version, max_clients=listen.max_clients, clock=clock)
 
     def make() -> Connection:
-        return Connection(service, slow_s=listen.slow_s, login_s=listen.login_s)
+        return Connection(service, slow_s=listen.slow_s, login_s=listen.login_s, idle_s=listen.idle_s)
 
     server = Server(service)
     try:

@@ -20,6 +20,10 @@ On the socket, words are taken in any case, options in any order after the argum
 list of items ends where the rest of the words reads as options. Over HTTP, several items are separated by commas, and a
 switch is `true` or `false`; scores are always in the reply, reasons unless `reasons=false`. `riverwalk query` always
 shows both. A duration is a number and one of `s m h d w`, such as `90s`, `1.5h` or `7d`.
+
+Requests may be pipelined; replies come in order. Up to 1024 EVENTs in a row are published together; any other command begins
+once those before it have their replies. `MULTI`, `EXEC` and `DISCARD` queue requests and run them, as the default `pipeline()` of
+redis-py does: a request that is not known or not permitted makes `EXEC` run nothing, and other clients may be answered in between.
 """
 
 

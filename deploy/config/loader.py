@@ -20,6 +20,7 @@ from deploy.config.schema import BadConfig, Config
 PREFIX = "RIVERWALK_"
 FILE = "riverwalk.toml"
 MASK = "•••"
+SECRETS = ("serve.password", "serve.writer_password", "serve.reader_password")
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -63,6 +64,10 @@ def load(
     }
     config = Config(**sections)
     _agree(config)
+    if config.serve.password_file:
+        serve = msgspec.structs.replace(config.serve, password=_secret(config.serve.password_file))
+        config = msgspec.structs.replace(config, serve=serve)
+        origin["serve.password"] = f"file {serve.password_file}"
     return Loaded(config, {name: origin.get(name, "default") for name in NAMES})
 
 
@@ -75,7 +80,7 @@ def get(config: Config, name: str) -> Any:
 def masked(config: Config, name: str) -> Any:
     """The value of a dotted name, fit for a screen: what is secret is hidden."""
     value = get(config, name)
-    if name == "serve.password" and value:
+    if name in SECRETS and value:
         return MASK
     if name == "kafka.options":
         words = ("password", "secret", "token", "key")
@@ -152,7 +157,7 @@ def _environment(env: Mapping[str, str]) -> dict[str, Any]:
 def _value(name: str, value: Any, source: str, strict: bool) -> Any:
     """A value in its own type, or BadConfig that says where it came from and what was wanted."""
     kind = NAMES[name]
-    shown = MASK if name in ("serve.password", "kafka.options") else repr(value)
+    shown = MASK if name in (*SECRETS, "kafka.options") else repr(value)
     try:
         if isinstance(value, str) and name in ("decay.half_lives", "kafka.options"):
             value = msgspec.json.decode(value)
@@ -164,6 +169,18 @@ def _value(name: str, value: Any, source: str, strict: bool) -> Any:
         raise BadConfig(f"{name} = {shown} ({source}): {wanted[0].lower()}{wanted[1:]}") from exc
 
 
+def _secret(path: str) -> str:
+    """The first line of the file of a password."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as exc:
+        why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
+        raise BadConfig(f"serve.password_file = {path!r}: cannot be read ({why})") from exc
+    if not lines or not lines[0]:
+        raise BadConfig(f"serve.password_file = {path!r}: its first line is empty; write the password there")
+    return lines[0]
+
+
 def _agree(config: Config) -> None:
     """Refuse settings that are fine alone and wrong together."""
     serve = config.serve
@@ -171,6 +188,12 @@ def _agree(config: Config) -> None:
         raise BadConfig(f"serve.port and serve.http_port are both {serve.port}; choose two different ports")
     if bool(serve.tls_cert) != bool(serve.tls_key):
         raise BadConfig("serve.tls_cert and serve.tls_key belong together; set both or neither")
+    if serve.password and serve.password_file:
+        raise BadConfig("serve.password and serve.password_file both give the password; set one of them")
+    if (serve.reader_password or serve.writer_password) and not (serve.password or serve.password_file):
+        raise BadConfig(
+            "serve.reader_password and serve.writer_password are for users beside default; set serve.password, too"
+        )
     topics = {
         "topic": config.kafka.topic,
         "dead_letter": config.kafka.dead_letter,

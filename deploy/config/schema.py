@@ -89,10 +89,14 @@ class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: Port = 7878
     http_port: Port = 7879
     password: str = ""
+    password_file: str = ""
+    writer_password: str = ""
+    reader_password: str = ""
     unix: str = ""
     tls_cert: str = ""
     tls_key: str = ""
     max_clients: Positive = 1024
+    idle_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     ready_lag: Count = 10_000
 
 

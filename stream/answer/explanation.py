@@ -72,6 +72,8 @@ BLENDED = {
 
 def explained(recommender: Recommender, user: str, row: int, filter: Filter | None) -> dict[str, str]:
     """Explain item `row` to a user; what a filter refuses is not shown."""
+    if filter is not None:
+        recommender.items.catalogue.check(filter)
     u = recommender.generation.users.row.get(user, -1)
     with recommender.retrieval(u) as room:
         return _explained(room, user, row, filter, recommender.candidates)

@@ -58,7 +58,13 @@ class Recommender:
         self, user: int = -1, *, visited: np.ndarray = NONE, seen: np.ndarray | None = None,
         excluded: np.ndarray = NONE, filter: Filter | None = None, category: str = "",
     ) -> Iterator[Retrieval]:  # fmt: skip
-        """Give a request its room while the block runs; one that fails leaves its room behind."""
+        """Give a request its room while the block runs; one that fails leaves its room behind.
+
+        Raises:
+            BadFilter: The filter is on a field that no item has.
+        """
+        if filter is not None:
+            self.items.catalogue.check(filter)
         try:
             room = self._free.pop()
         except IndexError:

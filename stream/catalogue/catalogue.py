@@ -17,19 +17,22 @@ its letters, once for each field, as long as an item has it.  There are at most 
 from __future__ import annotations
 
 from collections.abc import Container
+from difflib import get_close_matches
 from threading import Lock
 from typing import Final
 
 import numpy as np
 
-from stream.catalogue.column import Column, Lexicon, grown
+from stream.catalogue.column import Column, Lexicon, grown, holding
 from stream.catalogue.record import Value
 from stream.catalogue.syntax import Filter, Node, Not, Term
-from stream.error import BadEvent
+from stream.error import BadEvent, BadFilter
 
 MAX_COLUMNS: Final = 200
 MASKS: Final = 64
 MINUTE_MS: Final = 60_000
+_CATEGORY: Final = ("category", "categories")
+ONE: Final = {"age": ("created",), **dict.fromkeys(_CATEGORY, _CATEGORY)}  # the columns of a field
 
 
 class Catalogue:
@@ -91,6 +94,26 @@ class Catalogue:
         self._reserve(int(rows.max(initial=0)) + 1)
         return self.categories[rows]
 
+    def check(self, filter: Filter) -> None:
+        """Refuse a filter on a field that no item has.
+
+        Raises:
+            BadFilter: It names the nearest field that some item has.
+        """
+        for field in filter.fields:
+            if not any(name in self._columns for name in ONE.get(field, (field,))):
+                raise BadFilter(self._unknown(field))
+
+    def _unknown(self, field: str) -> str:
+        what = 'age, as that needs a field "created"' if field == "age" else f'a field "{field}"'
+        known = sorted(self._columns)
+        if not known:
+            return (
+                f"FILTER: no item has {what}; no item has any field yet, the items topic or ITEM gives them"
+            )
+        nearest = get_close_matches(field, known, n=1, cutoff=0.0)[0]
+        return f'FILTER: no item has {what}; the nearest is "{nearest}"'
+
     def mask(self, filter: Filter, now_ms: int, rows: int) -> np.ndarray:
         """Which items are barred, uint8 [>= rows]: 1 where the filter is false.
 
@@ -115,9 +138,11 @@ class Catalogue:
         if isinstance(node, Not):
             return ~self._holds(node.part, now_ms)
         if isinstance(node, Term):
-            column = self._columns.get("created" if node.field == "age" else node.field)
-            missing = node.op == "missing"
-            return column.holds(node, now_ms) if column else np.full(len(self.categories), missing)
+            names = ONE.get(node.field, (node.field,))
+            columns = [column for name in names if (column := self._columns.get(name))]
+            if not columns:
+                return np.full(len(self.categories), node.op == "missing")
+            return holding(columns, node, now_ms)
         join = np.logical_and if node.word == "and" else np.logical_or
         return join.reduce([self._holds(part, now_ms) for part in node.parts])
 

@@ -98,6 +98,16 @@ def _numbers_pass(op: str, number: np.ndarray, wanted: list[float]) -> np.ndarra
     return same & ~np.isnan(number) if op == "!=" else same
 
 
+def holding(columns: list[Column], term: Term, now_ms: int) -> np.ndarray:
+    """Which items pass a test of a field that lies in several columns, bool [rows]."""
+    passed = [column.holds(term, now_ms) for column in columns]
+    if term.op not in ("!=", "missing"):
+        return np.logical_or.reduce(passed)
+    absent = [column.kind == _NONE for column in columns]
+    every = np.logical_and.reduce([p | a for p, a in zip(passed, absent, strict=True)])
+    return every if term.op == "missing" else every & np.logical_or.reduce(passed)
+
+
 class Lexicon:
     """Texts by code, 1 and more; a code whose last use is dropped is given to another text."""
 

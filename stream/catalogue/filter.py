@@ -20,6 +20,9 @@ one of its members, != where = does not hold for any, and < <= > >= never.
 `age` is the stream's time less the item's `created`, and is compared with durations only; `created` with
 milliseconds since 1970 or ISO 8601 text.  An item's own field named age is out of a filter's reach.
 
+`category` and `categories` are one field: a comparison looks at both, as at one list.  A field that no item has is
+refused when the filter is used, with the nearest one that some item has.
+
 A comparison with a field that is missing, or of another kind than the value, is false, != too.  So `not (price < 5)`
 is TRUE for an item without a price; `price >= 5` is not.
 
@@ -75,7 +78,7 @@ def parse(text: str) -> Filter:
     out = str(root)
     if len(out) > MAX_CHARACTERS:
         _fail(text, len(text), f"written out {len(out)} characters, expected at most {MAX_CHARACTERS}")
-    return Filter(root, out, reading.aged)
+    return Filter(root, out, "age" in reading.fields, tuple(reading.fields))
 
 
 class _Reading:
@@ -84,7 +87,7 @@ class _Reading:
     def __init__(self, text: str) -> None:
         self.text = text
         self.terms = 0
-        self.aged = False
+        self.fields: dict[str, None] = {}
         self.now = _token(text, 0)
 
     def take(self) -> _Token:
@@ -147,7 +150,7 @@ class _Reading:
             _fail(self.text, self.now.at, f"more than {MAX_TERMS} comparisons")
         self.terms += 1
         field = self.take().source
-        self.aged = self.aged or field == "age"
+        self.fields[field] = None
         return field
 
     def members(self, field: str, op: str) -> tuple[Value, ...]:

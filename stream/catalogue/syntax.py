@@ -55,11 +55,13 @@ Node = Term | Not | Group
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """What a filter says, the same as canonical text (it reads as the same filter), whether it asks for an age."""
+    """What a filter says, the same as canonical text (it reads as the same filter), whether it asks for an age, and
+    the fields it names, once each."""
 
     root: Node
     text: str
     aged: bool
+    fields: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.text

@@ -12,6 +12,7 @@ from typing import Final, cast
 
 import h11
 
+from stream.http.query import origin_form
 from stream.http.route import JSON, HttpRequest, HttpResponse, Routes
 from stream.service import address
 from stream.service.session import Service
@@ -45,7 +46,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._local = address.is_local(transport)
+        self._local, self._host = address.is_local(transport), address.host(transport)
         address.keep_alive(transport)
         self._connections.add(self)
         self._wait()
@@ -108,19 +109,11 @@ class Connection(asyncio.Protocol):
         while not self._busy() and not self._transport.is_closing():
             event = self._wire.next_event()
             if isinstance(event, h11.Request):
-                headers = {name: value.decode("latin-1") for name, value in event.headers}
-                self._request = HttpRequest(
-                    event.method.decode("ascii"),
-                    event.target.decode("ascii"),
-                    headers.get(b"host", ""),
-                    headers.get(b"authorization", ""),
-                    self._local,
-                )
-                self._body = 0
+                self._begin(event)
             elif isinstance(event, h11.Data):
                 self._body += len(event.data)
                 if self._body > MAX_BODY:
-                    raise h11.RemoteProtocolError("the body is too long; nothing here takes one", 413)
+                    raise _too_long()
             elif isinstance(event, h11.EndOfMessage) and self._request is not None:
                 self._task = self._loop.create_task(self._reply(self._request))
                 return
@@ -128,6 +121,20 @@ class Connection(asyncio.Protocol):
                 self._transport.close()
             else:
                 return
+
+    def _begin(self, event: h11.Request) -> None:
+        """Keep what matters of a request, and have its body come, if any."""
+        headers = {name: value.decode("latin-1") for name, value in event.headers}
+        target, host = origin_form(event.target.decode("ascii"), headers.get(b"host", ""))
+        login = headers.get(b"authorization", "")
+        self._request = HttpRequest(
+            event.method.decode("ascii"), target, host, login, self._local, self._host
+        )
+        self._body = 0
+        if int(headers.get(b"content-length", "0")) > MAX_BODY:
+            raise _too_long()
+        if self._wire.they_are_waiting_for_100_continue:
+            self._transport.write(self._wire.send(h11.InformationalResponse(status_code=100, headers=[])))
 
     async def _reply(self, request: HttpRequest) -> None:
         response = await self._routes.answer(request)
@@ -176,6 +183,10 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         else:
             self._transport.close()
+
+
+def _too_long() -> h11.RemoteProtocolError:
+    return h11.RemoteProtocolError("the body is too long; nothing here takes one", 413)
 
 
 class Endpoint:

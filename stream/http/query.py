@@ -1,25 +1,43 @@
 """Read the path and the query string of a request by the table of arguments and options; any other is refused."""
 
+import re
 from typing import Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 from stream.error import BadRequest
 from stream.service.argument import READERS, agree
 from stream.service.parameter import Command, Parameter
 
+MAX_OPTIONS: Final = 16
+_ABSOLUTE: Final = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 YES: Final = {"true": True, "1": True, "yes": True, "": True, "false": False, "0": False, "no": False}
 
 
-def options_of(query: str) -> dict[str, str]:
-    """The options by name."""
+def origin_form(target: str, host: str) -> tuple[str, str]:
+    """The path and query of a target, and the host it is of; `http://host/path`, as sent to a proxy, names both."""
+    found = _ABSOLUTE.match(target)
+    if found is None:
+        return target, host
+    rest = target[found.end() :]
+    return rest if rest.startswith("/") else f"/{rest}", found[1].rpartition("@")[2]
+
+
+def options_of(query: str) -> dict[str, list[str]]:
+    """The values of each option by name, as they were encoded."""
+    options: dict[str, list[str]] = {}
+    for part in filter(None, query.split("&")):
+        name, _, value = part.partition("=")
+        options.setdefault(_decoded(name), []).append(value)
+    if len(options) > MAX_OPTIONS:
+        raise BadRequest(f"what follows the ? cannot be read: over {MAX_OPTIONS} options")
+    return options
+
+
+def _decoded(text: str) -> str:
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=16, errors="strict")
+        return unquote_plus(text, errors="strict")
     except ValueError as exc:
         raise BadRequest(f"what follows the ? cannot be read: {exc}") from exc
-    options = dict(pairs)
-    if len(options) < len(pairs):
-        raise BadRequest("an option is given twice")
-    return options
 
 
 def values_of(command: Command, parts: list[str], query: str) -> dict[str, Any]:
@@ -65,13 +83,16 @@ def no_options(query: str) -> None:
         raise BadRequest(f"{next(iter(options))[:64]!r} is no option here; options are: none")
 
 
-def _value(one: Parameter, word: str) -> Any:
-    if one.kind == "switch":
-        return yes(one.http, word)
-    read = READERS[one.kind]
-    if one.many:
-        return [read(one.metavar, part.encode()) for part in word.split(",") if part]
-    return read(one.http, word.encode())
+def _value(one: Parameter, given: list[str]) -> Any:
+    """The value of an option; of a list, commas separate members, and an encoded comma belongs to one."""
+    read = READERS.get(one.kind)
+    if one.many and read is not None:
+        parts = [_decoded(part) for value in given for part in value.split(",") if part]
+        return [read(one.metavar, part.encode()) for part in parts]
+    if len(given) > 1:
+        raise BadRequest("an option is given twice")
+    word = _decoded(given[0])
+    return yes(one.http, word) if read is None else read(one.http, word.encode())
 
 
 def _listed(taken: list[Parameter]) -> str:

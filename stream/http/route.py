@@ -15,7 +15,7 @@
 
 Health is open to everyone.  Without a password everything else is for this machine alone, under its own names: a
 page of another site that has its name point here gets nothing.  With one, metrics are open to everyone, as they name
-no user and no item, and the rest wants the password: `curl -u default:PASSWORD`.
+no user and no item, and the rest wants a password: `curl -u default:PASSWORD`.  Users are those of the socket.
 """
 
 import asyncio
@@ -32,10 +32,11 @@ import structlog
 
 from stream import metric
 from stream.answer.request import Answer, Rank, Recommend, Similar, Trending
-from stream.error import BadRequest
+from stream.error import BadFilter, BadRequest
 from stream.event import identifier
 from stream.http.page import POLICY, page
 from stream.http.query import fits, no_options, values_of
+from stream.service.access import Role
 from stream.service.address import is_loopback
 from stream.service.erasure import erased
 from stream.service.parameter import COMMANDS, Command
@@ -48,13 +49,15 @@ METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class HttpRequest(NamedTuple):
-    """A request: method, target with its query string, the headers that matter, whether it is from this machine."""
+    """A request: method, target with its query string, the headers that matter, whether it is from this machine, and
+    the address of the client."""
 
     method: str
     target: str
     host: str = ""
     login: str = ""
     local: bool = True
+    client: str = ""
 
 
 class HttpResponse(NamedTuple):
@@ -130,7 +133,7 @@ class Routes:
 
     def _refusal(self, request: HttpRequest, path: str) -> HttpResponse | None:
         """Why this one may not ask this, if so."""
-        if not self._service.password:
+        if not self._service.access.needed:
             if not request.local:
                 return _error(
                     403,
@@ -140,21 +143,26 @@ class Routes:
                 return _error(
                     403, f"{request.host[:100]!r} is no name of this machine; ask 127.0.0.1 or localhost"
                 )
-        elif path != "/metrics" and not self._knows_password(request.login):
-            return _error(
-                401, "wanted the password of user default", ("WWW-Authenticate", 'Basic realm="riverwalk"')
-            )
+        elif path != "/metrics":
+            role = self._role(request)
+            if role is Role.STRANGER and self._service.access.locked(request.client):
+                return _error(429, "too many wrong passwords from this address", ("Retry-After", "60"))
+            if role is Role.STRANGER:
+                wanted = ("WWW-Authenticate", 'Basic realm="riverwalk"')
+                return _error(401, "wanted the password of user default", wanted)
+            if request.method == "DELETE" and role < Role.ADMIN:
+                return _error(403, f"user {role.name.lower()} may not forget users; default and admin may")
         return None
 
-    def _knows_password(self, login: str) -> bool:
-        scheme, _, code = login.partition(" ")
+    def _role(self, request: HttpRequest) -> Role:
+        scheme, _, code = request.login.partition(" ")
         if scheme.lower() != "basic":
-            return False
+            return Role.STRANGER
         try:
             user, _, password = base64.b64decode(code.strip(), validate=True).partition(b":")
         except binascii.Error:
-            return False
-        return user == b"default" and self._service.opens(password)
+            return Role.STRANGER
+        return self._service.access.role(user, password, request.client)
 
     async def _asked(self, path: str, query: str) -> HttpResponse:
         """The reply of a route, counted under its name."""
@@ -248,6 +256,8 @@ def _missing() -> Iterator[None]:
     """What the backend does not know is not there."""
     try:
         yield
+    except BadFilter:
+        raise
     except BadRequest as exc:
         raise Missing(str(exc)) from exc
 

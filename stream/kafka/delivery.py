@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 
 from stream.error import BadSource
 
@@ -24,6 +24,9 @@ class Delivery:
     ) -> None:
         self._queue, self._poll = queue, poll
         self._closed = threading.Event()
+        self._order = asyncio.Lock()  # records are queued in the order they came, also behind a full queue
+        self._settled: deque[tuple[asyncio.Future[tuple[int, int]], int, int, str]] = deque()
+        self._woken = False
         self._thread: threading.Thread | None = None
 
     async def deliver(self, key: bytes, payload: bytes) -> tuple[int, int]:
@@ -31,24 +34,36 @@ class Delivery:
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="delivery", daemon=True)
             self._thread.start()
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[tuple[int, int]] = loop.create_future()
+        future: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
 
-        def settle(partition: int, offset: int, refusal: str) -> None:
-            if future.done():  # the request was cancelled
-                return
+        def settled(partition: int, offset: int, refusal: str) -> None:
+            self._settled.append((future, partition, offset, refusal))
+            if not self._woken:  # one call wakes the loop for all that comes until it looks
+                self._woken = True
+                try:
+                    future.get_loop().call_soon_threadsafe(self._settle)
+                except RuntimeError:  # the loop has ended: nobody waits
+                    self._woken = False
+
+        async with self._order:
+            while not self._queue(key, payload, settled):
+                await asyncio.sleep(0.01)
+        return await future
+
+    def _settle(self) -> None:
+        """Hand the outcomes so far to those who wait."""
+        self._woken = False
+        loop = asyncio.get_running_loop()
+        while self._settled:
+            future, partition, offset, refusal = self._settled.popleft()
+            if (
+                future.done() or future.get_loop() is not loop
+            ):  # the request was cancelled, or its loop has ended
+                continue
             if refusal:
                 future.set_exception(BadSource(refusal))
             else:
                 future.set_result((partition, offset))
-
-        def settled(partition: int, offset: int, refusal: str) -> None:
-            with suppress(RuntimeError):  # the loop has ended: nobody waits
-                loop.call_soon_threadsafe(settle, partition, offset, refusal)
-
-        while not self._queue(key, payload, settled):
-            await asyncio.sleep(0.01)
-        return await future
 
     def close(self) -> None:
         """End the thread."""

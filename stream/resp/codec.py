@@ -52,7 +52,26 @@ class Error(NamedTuple):
     code: str = "ERR"
 
 
-Reply = Status | Text | Error | str | bytes | bool | int | float | None | list["Reply"] | dict[str, "Reply"]
+class Head(NamedTuple):
+    """The head of an array whose `size` members are the replies that follow."""
+
+    size: int
+
+
+Reply = (
+    Status
+    | Text
+    | Error
+    | Head
+    | str
+    | bytes
+    | bool
+    | int
+    | float
+    | None
+    | list["Reply"]
+    | dict[str, "Reply"]
+)
 OK: Final = Status("OK")
 
 
@@ -76,6 +95,7 @@ class Parser:
         self._missing = 0  # words of the request under way
         self._size = -1  # bytes of the word under way; -1 before its header
         self._total = 0  # bytes of the request under way
+        self.inline = False  # whether the request read last was a line of words
 
     @property
     def held(self) -> int:
@@ -85,7 +105,7 @@ class Parser:
     def feed(self, data: bytes) -> None:
         """Add received bytes."""
         if self._at >= len(self._data):
-            self._data = data
+            self._data, self._seen = data, 0
         else:
             if isinstance(self._data, bytes):
                 self._data = bytearray(self._data[self._at :])
@@ -104,6 +124,7 @@ class Parser:
         """
         while True:
             if self._missing:
+                self.inline = False
                 return self._bulks()
             if self._at >= len(self._data):
                 return None
@@ -115,6 +136,7 @@ class Parser:
                 if len(words) > self.max_args:
                     raise BadFrame(f"a request of {len(words)} words; at most {self.max_args} are taken")
                 if words:
+                    self.inline = True
                     return words
                 continue
             count = self._count("number of words")
@@ -222,6 +244,8 @@ def encode(reply: Reply, protocol: int = 2) -> bytes:
         return _bulk(reply)
     if isinstance(reply, Error):
         return b"-%b\r\n" % _one_line(f"{reply.code} {reply.message}")
+    if isinstance(reply, Head):
+        return b"*%d\r\n" % reply.size
     if isinstance(reply, dict):
         return _map(reply, protocol)
     return _scalar(reply, protocol)

@@ -9,10 +9,11 @@ import structlog
 from stream import metric
 from stream.error import BadFrame, BadRequest, BadSource
 from stream.event.identifier import short
-from stream.resp import discover, forget, handshake, item, recommend
+from stream.resp import discover, handshake, item, recommend, transaction
 from stream.resp.codec import Error, Reply, Status, encode
 from stream.resp.manual import documented
 from stream.service import parameter
+from stream.service.access import Role
 from stream.service.session import Session
 
 log = structlog.get_logger()
@@ -21,8 +22,9 @@ Function = Callable[[Session, list[bytes]], Reply | Coroutine[Any, Any, Reply]]
 NO_AUTH: Final = Error("Authentication required.", "NOAUTH")
 BROKEN: Final = Error("this should not have happened; the server's log says what did")
 WRITES: Final = frozenset((b"EVENT", b"ITEM", b"HIDE", b"UNHIDE", b"FORGET"))
+RIGHTS: Final = dict.fromkeys(WRITES, Role.ADMIN) | {b"EVENT": Role.WRITER}
 BEFORE_LOGIN: Final = frozenset((b"AUTH", b"HELLO", b"QUIT", b"RESET"))
-HTTP: Final = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"HOST:"))
+HTTP: Final = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT"))
 
 
 class Command(NamedTuple):
@@ -110,7 +112,7 @@ COMMANDS: Final[dict[bytes, Command]] = {
     b"ITEM": _asked(item.item),
     b"HIDE": _asked(item.hide),
     b"UNHIDE": _asked(item.unhide),
-    b"FORGET": _asked(forget.forget),
+    b"FORGET": _asked(item.forget),
     b"INFO": _command(handshake.info, "[section]"),
     b"PING": _command(handshake.ping, "[message]"),
     b"ECHO": _command(handshake.echo, "message"),
@@ -119,14 +121,22 @@ COMMANDS: Final[dict[bytes, Command]] = {
     b"CLIENT": _command(handshake.client, "subcommand [argument]"),
     b"COMMAND": _command(commands, "[COUNT|LIST|INFO|DOCS] [command]"),
     b"SELECT": _command(handshake.select, "index"),
+    b"MULTI": _command(transaction.multi),
+    b"EXEC": _command(transaction.execute),
+    b"DISCARD": _command(transaction.discard),
+    b"WATCH": _command(transaction.watch, "key [key]"),
+    b"UNWATCH": _command(transaction.unwatch),
     b"RESET": _command(handshake.reset),
     b"QUIT": _command(handshake.quit),
 }
 _OTHER: Final = "other"  # the label of what is no command
 
 
-def answer(session: Session, words: list[bytes]) -> bytes | Coroutine[Any, Any, bytes]:
+def answer(session: Session, words: list[bytes], inline: bool = False) -> bytes | Coroutine[Any, Any, bytes]:
     """The reply to a request, or what will be it once the command has waited for something.
+
+    Args:
+        inline: Whether the request came as a line of words.
 
     Raises:
         BadFrame: The client speaks HTTP; a browser must not be led into sending commands.
@@ -134,9 +144,13 @@ def answer(session: Session, words: list[bytes]) -> bytes | Coroutine[Any, Any, 
     began = time.perf_counter()
     found = COMMANDS.get(words[0]) or COMMANDS.get(words[0].upper())
     if found is None:
+        if inline and _is_http(words):
+            raise BadFrame("this port speaks the Redis protocol; HTTP is on another one (serve.http_port)")
         return _unknown(session, words[0], began)
-    if not session.trusted and words[0].upper() not in BEFORE_LOGIN:
-        return _told(session, NO_AUTH, found.label, "error", began)
+    if session.role < Role.ADMIN and (refusal := _refusal(session, words)):
+        return _told(session, refusal, found.label, "error", began)
+    if session.queueing and words[0].upper() not in transaction.AT_ONCE:
+        return _told(session, transaction.queue(session, words), "queued", "ok", began)
     try:
         reply = found.function(session, words[1:])
     except Exception as exc:
@@ -173,12 +187,30 @@ def _problem(exc: Exception, label: str) -> tuple[Error, str, str]:
     return BROKEN, label, "failed"
 
 
+def _refusal(session: Session, words: list[bytes]) -> Error | None:
+    """Why this client may not give this command, if so; asking for an item's fields is a reader's right."""
+    name, role = words[0].upper(), session.role
+    if role is Role.STRANGER:
+        return None if name in BEFORE_LOGIN else NO_AUTH
+    if role >= RIGHTS.get(name, Role.READER) or (name == b"ITEM" and len(words) == 2):
+        return None
+    command = name.decode().lower()
+    error = Error(f"User {role.name.lower()} has no permissions to run the '{command}' command", "NOPERM")
+    return transaction.refused(session, error) if session.queueing else error
+
+
+def _is_http(words: list[bytes]) -> bool:
+    """Whether a line begins a request of HTTP, or is its header Host."""
+    first = words[0].upper()
+    return first == b"HOST:" or (first in HTTP and words[-1].upper().startswith(b"HTTP/"))
+
+
 def _unknown(session: Session, word: bytes, began: float) -> bytes:
-    if word.upper() in HTTP:
-        raise BadFrame("this port speaks the Redis protocol; HTTP is on another one (serve.http_port)")
     error = (
         NO_AUTH if not session.trusted else Error(f"unknown command {short(word)}; wanted one of {_names()}")
     )
+    if session.queueing:
+        transaction.refused(session, error)
     return _told(session, error, _OTHER, "error", began)
 
 

@@ -2,7 +2,8 @@
 
     came ─► parser ─► answer ─► written          a turn: up to 2 ms or 64 KiB, then others have theirs
                         │
-                        └─► waits (EVENT, AFTER): the requests behind it wait too, other connections do not
+                        └─► waits (EVENT, AFTER): the requests behind it wait too, other connections do not;
+                            up to 1024 EVENTs in a row wait together
 
 From a client that does not read its replies no more requests are answered once 256 KiB wait for it, and it is dropped
 when they still wait after `slow_s`.  Requests not parsed yet are bounded as well: then nothing more is read from it.
@@ -10,16 +11,17 @@ when they still wait after `slow_s`.  Requests not parsed yet are bounded as wel
 
 import asyncio
 import time
-from collections.abc import Coroutine
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import structlog
 
 from stream.error import BadFrame
 from stream.resp.codec import MAX_ARGS, MAX_BULK, MAX_FRAME, Error, Parser, encode
 from stream.resp.command import answer
+from stream.resp.pipeline import Pipeline
 from stream.service import address
 from stream.service.session import Service, Session
+from stream.service.timer import Timers
 
 log = structlog.get_logger()
 
@@ -27,6 +29,7 @@ TURN_S: Final = 0.002
 TURN_BYTES: Final = 64 * 1024
 HIGH_BYTES: Final = 256 * 1024  # replies that wait for a client to take them
 HELD_BYTES: Final = 1024 * 1024  # requests that wait for their turn
+EVENT_BYTES: Final = 1024  # what an EVENT that begins counts for in a turn: its work is done after it
 STRANGER_ARGS: Final = 16  # words, and bytes of one, of a request before the password is given
 STRANGER_BYTES: Final = 16 * 1024
 DENIED: Final = Error(
@@ -36,6 +39,8 @@ DENIED: Final = Error(
 )
 FULL: Final = Error("max number of clients reached; serve.max_clients sets it")
 
+HOLDS: Final = Error("unfinished requests of all clients hold too many bytes, and this client's most")
+
 
 class Connection(asyncio.Protocol):
     """A client connection.
@@ -43,75 +48,89 @@ class Connection(asyncio.Protocol):
     Args:
         slow_s: Seconds that replies may wait for the client to take them.
         login_s: Seconds within which a password has to come, where there is one.
+        idle_s: Seconds of silence after which it is hung up on; 0 waits for ever.
     """
 
-    def __init__(self, service: Service, *, slow_s: float, login_s: float) -> None:
+    def __init__(self, service: Service, *, slow_s: float, login_s: float, idle_s: float = 0.0) -> None:
         self._service = service
-        self._slow_s, self._login_s = slow_s, login_s
+        self._slow_s, self._login_s, self._idle_s = slow_s, login_s, idle_s
         self._session = Session(service, next(service.numbers))
         self._loop = asyncio.get_running_loop()
         self._parser = Parser()
         self._limited = False
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None  # writes the replies of what waits
+        self._pipeline = Pipeline(self._loop)
         self._next: asyncio.Handle | None = None  # of the turn to come
         self._full = False
         self._paused = False
         self._ended = False  # the client sends no more
-        self._login_timer: asyncio.TimerHandle | None = None
-        self._slow_timer: asyncio.TimerHandle | None = None
+        self._counted = 0  # bytes of `held` that the service knows of
+        self._heard = 0.0  # when something came or went last
+        self._timers = Timers(self._loop)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         service, session = self._service, self._session
         service.accepted += 1
-        session.address = address.peer(transport)
-        if not service.password and not address.is_local(transport):
+        session.address, session.host = address.peer(transport), address.host(transport)
+        local = address.is_local(transport)
+        if not service.access.needed and not local:
             return self._refuse(DENIED)
-        if len(service.clients) >= service.max_clients:
+        if not service.enter(self, known=local):
             return self._refuse(FULL)
-        service.clients.add(self)
         self._transport.set_write_buffer_limits(high=HIGH_BYTES)
         address.keep_alive(transport)
         self._limit()
         if not session.trusted:
-            self._login_timer = self._loop.call_later(self._login_s, self._login_expired)
+            self._timers.start("login", self._login_s, self._login_expired)
+        if self._idle_s:
+            self._look_idle()
         return None
 
     def data_received(self, data: bytes) -> None:
         if self._session.closing:
             return
         self._parser.feed(data)
+        self._heard = self._loop.time()
         if not self._busy():
             self._turn()
         elif self._parser.held > HELD_BYTES and not self._paused:
             self._paused = True
             self._transport.pause_reading()
+        self._count()
 
     def eof_received(self) -> bool:
         self._ended = True
-        if not self._busy():
+        if not self._busy() and not self._pipeline:
             self._hang_up()
         return self._transport.get_extra_info("sslcontext") is None  # with TLS there is no half-closed line
 
     def pause_writing(self) -> None:
         self._full = True
-        if self._slow_timer is None:
-            self._slow_timer = self._loop.call_later(self._slow_s, self._drop)
+        self._timers.start("slow", self._slow_s, self._drop)
 
     def resume_writing(self) -> None:
         self._full = False
-        if self._slow_timer is not None and not self._session.closing:
-            self._slow_timer.cancel()
-            self._slow_timer = None
+        if not self._session.closing:
+            self._timers.stop("slow")
         if not self._busy():
             self._turn()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._session.closing = True
-        for waiting in (self._task, self._next, self._login_timer, self._slow_timer):
-            if waiting is not None:
-                waiting.cancel()
+        self._timers.close()
+        if self._next is not None:
+            self._next.cancel()
+        if self._task is not None and self._pipeline.abandon():
+            self._task.cancel()
+        self._service.hold(-self._counted)
+        self._counted = 0
         self._service.leave(self)
+
+    @property
+    def held(self) -> int:
+        """Bytes of requests that are not whole, wait for their turn, or are queued by MULTI."""
+        return self._parser.held + self._session.queued_bytes + self._session.released_bytes
 
     @property
     def unsent(self) -> int:
@@ -128,8 +147,23 @@ class Connection(asyncio.Protocol):
         """Hang up at once."""
         self._transport.abort()
 
+    def shed(self) -> None:
+        """Hang up, as it holds more than any other client while all of them hold too much."""
+        if not self._session.closing:
+            self._refuse(HOLDS)
+
+    def give_way(self) -> None:
+        """Hang up, as others need the place."""
+        self._refuse(FULL)
+
+    def _count(self) -> None:
+        """Tell the service how much is held."""
+        if not self._session.closing and (more := self.held - self._counted):
+            self._counted += more
+            self._service.hold(more)
+
     def _busy(self) -> bool:
-        return self._full or self._task is not None or self._next is not None or self._session.closing
+        return self._full or self._next is not None or self._session.closing or not self._pipeline.may_begin()
 
     def _turn(self) -> None:
         """Answer what has come, for a while."""
@@ -138,37 +172,64 @@ class Connection(asyncio.Protocol):
         size = 0
         end = time.perf_counter() + TURN_S
         try:
-            while (words := parser.next()) is not None:
-                reply = answer(session, words)
-                if not isinstance(reply, bytes):
-                    self._task = self._loop.create_task(self._wait(reply))
+            while (words := self._request()) is not None:
+                if not self._begin(words, replies):
                     break
-                replies.append(reply)
-                size += len(reply)
-                if session.closing:
-                    break
-                if session.trusted is self._limited:
-                    self._limit()
-                if parser.held and (size > TURN_BYTES or time.perf_counter() > end):
+                size += EVENT_BYTES if self._pipeline else len(replies[-1])
+                if (parser.held or session.released) and (size > TURN_BYTES or time.perf_counter() > end):
                     self._next = self._loop.call_soon(self._take_turn)
                     break
         except BadFrame as exc:
-            replies.append(encode(Error(f"Protocol error: {exc}")))
+            self._reply(encode(Error(f"Protocol error: {exc}")), replies)
             session.closing = True
         if replies:
             self._transport.write(replies[0] if len(replies) == 1 else b"".join(replies))
+        if self._pipeline and self._task is None:
+            self._task = self._loop.create_task(self._write_waiting())
         self._after_turn()
+
+    def _begin(self, words: list[bytes], replies: list[bytes]) -> bool:
+        """Answer a request, or let it wait; whether another one may follow."""
+        if self._pipeline.hold(words):
+            return False
+        reply = answer(self._session, words, self._parser.inline)
+        if not isinstance(reply, bytes):
+            self._pipeline.begin(words, reply)
+            return self._pipeline.may_begin()
+        self._reply(reply, replies)
+        if self._session.trusted is self._limited:
+            self._limit()
+        return not self._session.closing
+
+    def _reply(self, reply: bytes, replies: list[bytes]) -> None:
+        """Add a reply, behind those that are waited for."""
+        if self._pipeline:
+            self._pipeline.add(reply)
+        else:
+            replies.append(reply)
+
+    def _request(self) -> list[bytes] | None:
+        """The next request: one held back, one that EXEC released, or one that came."""
+        words, self._pipeline.held = self._pipeline.held, None
+        if words is None and self._session.released:
+            return self._session.release()
+        return words or self._parser.next()
 
     def _take_turn(self) -> None:
         self._next = None
         if not self._busy():
             self._turn()
 
-    async def _wait(self, reply: Coroutine[Any, Any, bytes]) -> None:
-        """Write the reply of a command that waits, and go on with what came meanwhile."""
-        data = await reply
+    async def _write_waiting(self) -> None:
+        """Write the replies of requests that wait, and go on with what came meanwhile."""
+        while self._pipeline:
+            replies = await self._pipeline.replies()
+            self._heard = self._loop.time()
+            if not self._transport.is_closing():
+                self._transport.write(b"".join(replies))
+            if self._pipeline and not self._busy():
+                self._turn()
         self._task = None
-        self._transport.write(data)
         if not self._busy():
             self._turn()
         else:
@@ -176,9 +237,13 @@ class Connection(asyncio.Protocol):
 
     def _after_turn(self) -> None:
         """After a turn: hang up, or read on."""
+        if self._transport.is_closing():
+            return
         if self._task is None and (self._session.closing or (self._ended and not self._busy())):
             self._hang_up()
-        elif self._paused and self._parser.held <= HELD_BYTES:
+            return
+        self._count()
+        if self._paused and self._parser.held <= HELD_BYTES:
             self._paused = False
             self._transport.resume_reading()
 
@@ -189,9 +254,9 @@ class Connection(asyncio.Protocol):
         parser.max_args = STRANGER_ARGS if self._limited else MAX_ARGS
         parser.max_bulk = STRANGER_BYTES if self._limited else MAX_BULK
         parser.max_frame = STRANGER_BYTES if self._limited else MAX_FRAME
-        if not self._limited and self._login_timer is not None:
-            self._login_timer.cancel()
-            self._login_timer = None
+        if not self._limited:
+            self._timers.stop("login")
+            self._service.know(self)
 
     def _refuse(self, why: Error) -> None:
         self._service.refused += 1
@@ -205,6 +270,18 @@ class Connection(asyncio.Protocol):
             self._transport.write(encode(Error(f"no password within {self._login_s:g} s", "NOAUTH")))
             self._hang_up()
 
+    def _look_idle(self) -> None:
+        """Hang up on a client that was silent for too long, or look again when that may be."""
+        now = self._loop.time()
+        self._heard = self._heard or now
+        if self._pipeline or self.unsent:
+            self._heard = now
+        left = self._heard + self._idle_s - now
+        if left <= 0:
+            self._hang_up()
+        else:
+            self._timers.again("idle", left, self._look_idle)
+
     def _drop(self) -> None:
         if not self._session.closing:
             self._service.dropped += 1
@@ -215,5 +292,4 @@ class Connection(asyncio.Protocol):
         """Close once what was written is taken, or after a while."""
         self._session.closing = True
         self._transport.close()
-        if self._slow_timer is None:
-            self._slow_timer = self._loop.call_later(self._slow_s, self._drop)
+        self._timers.start("slow", self._slow_s, self._drop)

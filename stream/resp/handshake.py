@@ -13,6 +13,7 @@ from stream.service.session import Session
 
 MAX_NAME_BYTES = 256
 _WRONG = Error("invalid username-password pair or user is disabled.", "WRONGPASS")
+_LOCKED = Error("too many wrong passwords from this address; wait a minute.", "WRONGPASS")
 _NO_PASSWORD = (
     "AUTH called without any password configured; leave the password out, or set serve.password on the server"
 )
@@ -43,10 +44,10 @@ def hello(session: Session, args: list[bytes]) -> Reply:
     login, label = _hello_options(args[1:])
     if (
         login is not None
-        and (session.service.password or login[0] != b"default")
+        and (session.service.access.needed or login[0] != b"default")
         and not session.login(*login)
     ):
-        return _WRONG
+        return _wrong(session)
     if not session.trusted:
         return Error("HELLO must be called with the password: HELLO 3 AUTH default <password>", "NOAUTH")
     session.protocol = protocol
@@ -78,13 +79,17 @@ def _hello_options(rest: list[bytes]) -> tuple[tuple[bytes, bytes] | None, str |
 
 
 def auth(session: Session, args: list[bytes]) -> Reply:
-    """Give the password; the only user is called default."""
+    """Give the password; users are default (or admin), writer and reader."""
     if not 1 <= len(args) <= 2:
         raise BadRequest("wanted AUTH [user] password")
-    if not session.service.password:
+    if not session.service.access.needed:
         raise BadRequest(_NO_PASSWORD)
     user = args[0] if len(args) == 2 else b"default"
-    return OK if session.login(user, args[-1]) else _WRONG
+    return OK if session.login(user, args[-1]) else _wrong(session)
+
+
+def _wrong(session: Session) -> Error:
+    return _LOCKED if session.service.access.locked(session.host) else _WRONG
 
 
 def client(session: Session, args: list[bytes]) -> Reply:
@@ -147,6 +152,7 @@ def info(session: Session, args: list[bytes]) -> Reply:
             "connected_clients": len(service.clients),
             "maxclients": service.max_clients,
             "blocked_clients": len(service.waiting),
+            "unfinished_bytes": service.unfinished,
             "unsent_bytes": sum(one.unsent for one in service.clients),
         },
         "Stats": {

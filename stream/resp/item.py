@@ -1,8 +1,9 @@
-"""The commands EVENT, ITEM, HIDE and UNHIDE."""
+"""The commands EVENT, ITEM, HIDE, UNHIDE and FORGET."""
 
 from __future__ import annotations
 
 import re
+import time
 
 import msgspec
 
@@ -13,6 +14,7 @@ from stream.event.identifier import name, text
 from stream.resp.codec import Reply
 from stream.resp.option import GRAMMARS
 from stream.service.argument import number
+from stream.service.erasure import erased
 from stream.service.parameter import COMMANDS
 from stream.service.session import Session
 
@@ -56,6 +58,15 @@ async def _hidden(session: Session, args: list[bytes], hidden: bool) -> Reply:
     if hidden:
         fields["hidden"] = True
     return _position(await backend.describe(which, fields or None))
+
+
+async def forget(session: Session, args: list[bytes]) -> Reply:
+    """Remove all that is remembered of a user; the reply is a receipt."""
+    given = GRAMMARS["FORGET"].read(args)
+    began = time.perf_counter()
+    receipt = await erased(session.service, **given)
+    session.wait_s = time.perf_counter() - began
+    return {**receipt}  # type: ignore[dict-item]  # lists of text are replies, too
 
 
 def _position(position: tuple[int, int]) -> str:

@@ -13,6 +13,12 @@ def peer(transport: asyncio.BaseTransport) -> str:
     return "unix"
 
 
+def host(transport: asyncio.BaseTransport) -> str:
+    """The address of the client without its port; empty for a Unix socket."""
+    name = transport.get_extra_info("peername")
+    return str(name[0]) if isinstance(name, tuple) else ""
+
+
 def is_local(transport: asyncio.BaseTransport) -> bool:
     """Whether the client is on this machine: a loopback address or a Unix socket."""
     name = transport.get_extra_info("peername")

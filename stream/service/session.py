@@ -1,18 +1,21 @@
 """State of the service and of each client session; plain values, no socket."""
 
 import asyncio
-import hmac
 import itertools
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
 from stream.answer.request import Recommend
 from stream.error import BadRequest
+from stream.service.access import Access, Role
 from stream.service.backend import Backend
 from stream.service.wait import Waiting
 
+STRANGERS = 8  # one place in so many is for clients of other machines without a password so far
+MAX_UNFINISHED = 64 * 1024 * 1024
 LOGIN_TRIES = 5  # wrong passwords before a client is hung up on
 
 
@@ -30,6 +33,10 @@ class Client(Protocol):
 
     @property
     def unsent(self) -> int: ...
+    @property
+    def held(self) -> int: ...
+    def give_way(self) -> None: ...
+    def shed(self) -> None: ...
     def finish(self) -> None: ...
     def abort(self) -> None: ...
 
@@ -39,7 +46,7 @@ class Service:
 
     Args:
         backend: Answers the questions.
-        password: What AUTH wants; empty asks for none.
+        access: Users and passwords; without one there are none.
         version: Of the program, for HELLO.
         max_clients: Connections at most.
         clock: Wall clock in milliseconds, the time of an EVENT that names none.
@@ -49,18 +56,24 @@ class Service:
         self,
         backend: Backend,
         *,
-        password: str = "",
+        access: Access | None = None,
         version: str = "",
         max_clients: int = 1024,
         clock: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self.backend = backend
-        self.password = password.encode()
+        self.access = access or Access()
         self.version = version
         self.max_clients = max_clients
         self.clock = clock
         self.waiting = Waiting(backend.applied)
         self.clients: set[Client] = set()
+        self.strangers: dict[
+            Client, None
+        ] = {}  # of other machines, without a password so far; the oldest first
+        self.max_strangers = max(1, max_clients // STRANGERS)
+        self.unfinished = 0  # bytes of requests that are not whole or wait, of all clients
+        self.max_unfinished = MAX_UNFINISHED
         self.empty = asyncio.Event()  # set when the last client has gone
         self.accepted = 0  # connections over the server's life, and below what became of some
         self.answered = 0
@@ -68,9 +81,39 @@ class Service:
         self.dropped = 0
         self.numbers = itertools.count(1)
 
+    def enter(self, client: Client, known: bool) -> bool:
+        """Take a client if there is room: where others need theirs, the oldest of the strangers makes room.
+
+        Args:
+            known: Whether it is of this machine.
+        """
+        full = len(self.clients) >= self.max_clients
+        if full or (not known and len(self.strangers) >= self.max_strangers):
+            if self.strangers:
+                oldest = next(iter(self.strangers))
+                self.leave(oldest)
+                oldest.give_way()
+            elif full:
+                return False
+        self.clients.add(client)
+        if not known:
+            self.strangers[client] = None
+        return True
+
+    def know(self, client: Client) -> None:
+        """Count a client as known, as it has given a password."""
+        self.strangers.pop(client, None)
+
+    def hold(self, change: int) -> None:
+        """Count bytes that clients hold; when they are too many, the client that holds most is hung up on."""
+        self.unfinished += change
+        if change > 0 and self.unfinished > self.max_unfinished and self.clients:
+            max(self.clients, key=lambda client: client.held).shed()
+
     def leave(self, client: Client) -> None:
         """Remove a client that has disconnected."""
         self.clients.discard(client)
+        self.strangers.pop(client, None)
         if not self.clients:
             self.empty.set()
 
@@ -86,10 +129,6 @@ class Service:
                     self.empty.clear()
         for client in list(self.clients):
             client.abort()
-
-    def opens(self, password: bytes) -> bool:
-        """Whether this is the password; takes as long whatever is wrong with it."""
-        return hmac.compare_digest(password, self.password)
 
     async def reach(self, request: Recommend) -> float:
         """Wait for the event a request comes after; how many seconds that took.
@@ -114,42 +153,81 @@ class Service:
 class Session:
     """The state of one client, from connecting to hanging up.
 
-    `wait_s` is set by a command that waited for an event: seconds that are not its own work.
+    `wait_s` is set by a command that waited for an event: seconds that are not its own work.  Between MULTI and EXEC
+    `queueing` is set, and `spoiled` once a request could not be queued; EXEC moves what was queued to `released`, to be
+    answered before anything else.
     """
 
     __slots__ = (
         "address",
         "closing",
+        "host",
         "library",
         "name",
         "number",
         "protocol",
+        "queued",
+        "queued_bytes",
+        "queueing",
+        "released",
+        "released_bytes",
+        "role",
         "service",
+        "spoiled",
         "tries",
-        "trusted",
         "wait_s",
     )
 
-    def __init__(self, service: Service, number: int, address: str = "") -> None:
+    def __init__(self, service: Service, number: int, address: str = "", host: str = "") -> None:
         self.service = service
         self.number = number
-        self.address = address
+        self.address, self.host = address, host
         self.library = ""
         self.tries = 0
         self.closing = False  # hang up once the reply is sent
         self.wait_s = 0.0
+        self.released: deque[list[bytes]] = deque()
+        self.released_bytes = 0
         self.reset()
 
     def reset(self) -> None:
         """Forget what the client has said so far."""
         self.protocol = 2
         self.name = ""
-        self.trusted = not self.service.password
+        self.role = self.service.access.first
+        self.discard()
+
+    def discard(self) -> None:
+        """Leave MULTI, and drop what was queued."""
+        self.queueing = self.spoiled = False
+        self.queued: list[list[bytes]] = []
+        self.queued_bytes = 0
+
+    def execute(self) -> int:
+        """Leave MULTI and have what was queued answered next; how many requests that are."""
+        count = len(self.queued)
+        self.released.extend(self.queued)
+        self.released_bytes += self.queued_bytes
+        self.discard()
+        return count
+
+    def release(self) -> list[bytes]:
+        """Take the next request that EXEC released."""
+        words = self.released.popleft()
+        if not self.released:
+            self.released_bytes = 0
+        return words
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the client may ask anything at all."""
+        return self.role > Role.STRANGER
 
     def login(self, user: bytes, password: bytes) -> bool:
-        """Trust the client if it knows the password; hang up on one that guesses."""
-        if user == b"default" and self.service.opens(password):
-            self.trusted = True
+        """Give the client its role if it knows the password; hang up on one that guesses."""
+        role = self.service.access.role(user, password, self.host)
+        if role:
+            self.role = role
             self.tries = 0
             return True
         self.tries += 1

@@ -75,6 +75,40 @@ def test_a_browser_that_is_led_here_sends_no_commands() -> None:
     on_loop(test)
 
 
+@pytest.mark.parametrize("word", [b"GET", b"HEAD", b"PUT", b"PATCH", b"OPTIONS", b"DELETE", b"POST"])
+def test_a_word_of_http_from_a_redis_client_is_an_unknown_command_and_the_line_lives(word: bytes) -> None:
+    async def test() -> None:
+        async with serving(Toy()) as server:
+            reply = await ask(server.port, encode([word, b"k"]) + word + b" k\r\n" + encode([b"PING"]))
+
+            assert reply.count(b"-ERR unknown command '%b'" % word) == 2
+            assert reply.endswith(b"+PONG\r\n")
+
+    on_loop(test)
+
+
+def test_inline_requests_each_have_their_reply_however_many_came_before() -> None:
+    async def test() -> None:
+        async with serving(Toy()) as server:
+            read, write = await asyncio.open_connection("127.0.0.1", server.port)
+            for request in (
+                b"ECHO abcdefgh\r\n",
+                b"PING\r\n",
+                b"PING\n",
+                encode([b"PING"]),
+                b"PING x\r\nPING\r\n",
+            ):
+                write.write(request)
+                assert (await read.readline())[:1] in b"+$"
+                if request.startswith((b"ECHO", b"PING x")):
+                    await read.readline()
+                if request.startswith(b"PING x"):
+                    assert await read.readline() == b"+PONG\r\n"
+            write.close()
+
+    on_loop(test)
+
+
 def test_the_server_ticks_its_backend() -> None:
     async def test() -> None:
         toy = Toy()

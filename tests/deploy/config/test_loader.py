@@ -152,6 +152,33 @@ def test_secrets_are_hidden_on_screens_and_in_errors_and_whole_on_the_way_to_a_p
     assert "hunter2" not in str(error.value)
 
 
+def test_a_password_is_read_from_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("hünter2\nmore\n")
+    loaded = load(env={"RIVERWALK_SERVE_PASSWORD_FILE": str(file)})
+
+    assert loaded.config.serve.password == "hünter2"
+    assert loaded.origin["serve.password"] == f"file {file}"
+    assert masked(loaded.config, "serve.password") == MASK
+    with pytest.raises(BadConfig, match="both give the password"):
+        load(env={"RIVERWALK_SERVE_PASSWORD_FILE": str(file), "RIVERWALK_SERVE_PASSWORD": "x"})
+    file.write_text("\n")
+    with pytest.raises(BadConfig, match="its first line is empty"):
+        load(env={"RIVERWALK_SERVE_PASSWORD_FILE": str(file)})
+    with pytest.raises(BadConfig, match=r"gone'?: cannot be read \(No such file"):
+        load(env={"RIVERWALK_SERVE_PASSWORD_FILE": str(tmp_path / "gone")})
+
+
+@pytest.mark.parametrize("name", ["reader", "writer"])
+def test_a_password_of_fewer_rights_is_secret_and_goes_with_the_whole_one(name: str) -> None:
+    env = {f"RIVERWALK_SERVE_{name.upper()}_PASSWORD": "hunter2"}
+    with pytest.raises(BadConfig, match=r"set serve\.password, too"):
+        load(env=env)
+    config = load(env=env | {"RIVERWALK_SERVE_PASSWORD": "p"}).config
+
+    assert masked(config, f"serve.{name}_password") == MASK
+
+
 def test_the_file_that_is_shipped_says_what_the_defaults_are() -> None:
     path = Path(__file__).parents[3] / "deploy" / "riverwalk.toml"
 

@@ -218,7 +218,7 @@ def test_every_input_of_the_ranker_belongs_to_one_group() -> None:
 
 def test_explaining_writes_nothing(pair: Pair) -> None:
     pair.learn(shop())
-    tell(pair, "i3", '{"hidden": true}')
+    tell(pair, "i3", '{"hidden": true, "price": 9}')
     generation, one = pair.writer.generation, pair.reader
     one.items.catch_up()
     tables = [*generation.world.tables, *generation.learned.values(), *generation.metadata.tables]

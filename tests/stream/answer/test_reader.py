@@ -8,8 +8,9 @@ import pytest
 
 from state.record.setting import GraphSettings
 from stream.answer.reader import Reader
-from stream.answer.request import Recommend, Similar
-from stream.error import BadRequest
+from stream.answer.request import Recommend, Similar, Trending
+from stream.catalogue.filter import parse
+from stream.error import BadFilter, BadRequest
 from stream.generation.generation import Generation, current
 from tests.fixture.pair import LIMITS, Pair
 from tgn.inference.layout import TgnSettings
@@ -94,3 +95,21 @@ def test_explain_tells_the_features_of_a_candidate(tmp_path: Path) -> None:
     assert told["reason"] == "because you viewed tea just now: often taken right after it"
     assert told["rank"].isdigit()
     assert float(told["push"]) > 0
+
+
+def test_a_filter_on_a_field_no_item_has_is_refused_whatever_is_asked(tmp_path: Path) -> None:
+    pair = Pair(tmp_path)
+    pair.learn([("ann", "tea", 1), ("bob", "cup", 2)])
+    one, wrong = reader(tmp_path), parse("prise < 5")
+    generation = pair.writer.generation
+    generation.metadata.put(generation.items.row["cup"], b'{"price": 4}', False)
+    for ask in (
+        lambda: one.recommend(Recommend("ann", 3, filter=wrong)),
+        lambda: one.recommend(Recommend("", 3, visited=["tea"], filter=wrong)),
+        lambda: one.similar(Similar("tea", 3, filter=wrong)),
+        lambda: one.trending(Trending(3, filter=wrong)),
+        lambda: one.explain("ann", "cup", wrong),
+    ):
+        with pytest.raises(BadFilter, match='no item has a field "prise"; the nearest is "price"'):
+            ask()
+    assert one.recommend(Recommend("ann", 3, filter=parse("price < 5"))).items == ["cup"]

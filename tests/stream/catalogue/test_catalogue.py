@@ -36,11 +36,19 @@ def holds(node, item):
     if isinstance(node, Group):
         return (all if node.word == "and" else any)([holds(part, item) for part in node.parts])
     assert isinstance(node, Term)
-    found = item.get(node.field)
+    names = ("category", "categories") if node.field.startswith("categor") else (node.field,)
     if node.field == "age":
-        found = NOW - item["created"] if "created" in item else None
+        present = [NOW - item["created"]] if "created" in item else []
+    else:
+        present = [item[name] for name in names if name in item]
     if node.op in ("known", "missing"):
-        return (found is not None) == (node.op == "known")
+        return bool(present) == (node.op == "known")
+    passed = [passes(node, found) for found in present]
+    return any(passed) and (node.op != "!=" or all(passed))
+
+
+def passes(node, found):
+    """A test of one value of an item."""
     if isinstance(found, list):
         if node.op == "!=":
             return isinstance(node.values[0], str) and node.values[0] not in found

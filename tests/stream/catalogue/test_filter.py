@@ -2,13 +2,15 @@
 
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream.catalogue.catalogue import Catalogue
 from stream.catalogue.filter import MAX_CHARACTERS, MAX_NESTING, MAX_TERMS, parse
 from stream.catalogue.syntax import ORDER, Group, Not, Term, moment
-from stream.error import BadRequest
+from stream.error import BadFilter, BadRequest
 from stream.event.duration import UNIT_MS, Duration
 
 _number = st.floats(allow_nan=False, allow_infinity=False).map(lambda x: x + 0.0) | st.integers(-99, 99).map(
@@ -228,3 +230,36 @@ def test_a_filter_has_limits(good, bad, message):
 
 def test_a_time_without_an_offset_is_utc():
     assert moment("2024-05-01") == moment("2024-05-01T02:00:00+02:00") == 1_714_521_600_000
+
+
+def test_a_filter_on_a_field_no_item_has_names_the_nearest() -> None:
+    catalogue = Catalogue()
+    with pytest.raises(BadFilter, match='no item has a field "price"; no item has any field yet'):
+        catalogue.check(parse("price < 5"))
+
+    catalogue.put(1, {"price": 4.5, "title": "Lamp", "categories": ["lamp"]})
+    catalogue.check(parse('price < 5 and (title ~ "a" or category = "lamp") and categories is known'))
+    with pytest.raises(BadFilter, match='no item has a field "prise"; the nearest is "price"'):
+        catalogue.check(parse("price < 5 or not prise < 5"))
+    with pytest.raises(BadFilter, match='no item has age, as that needs a field "created"'):
+        catalogue.check(parse("age < 7d"))
+
+    catalogue.put(1, None)
+    with pytest.raises(BadFilter, match="no item has any field yet"):
+        catalogue.check(parse("price is missing"))
+
+
+def test_category_and_categories_are_one_field() -> None:
+    catalogue = Catalogue()
+    catalogue.put(1, {"category": "cup"})
+    catalogue.put(2, {"categories": ["cup", "blue"]})
+    catalogue.put(3, {"category": "pot", "categories": ["blue"]})
+
+    def kept(text: str) -> list[int]:
+        return np.flatnonzero(catalogue.mask(parse(text), 0, 5)[:5] == 0).tolist()
+
+    for field in ("category", "categories"):
+        assert kept(f'{field} = "cup"') == [1, 2]
+        assert kept(f'{field} has "blue"') == [2, 3]
+        assert kept(f'{field} != "blue"') == [1]
+        assert kept(f"{field} is missing") == [0, 4]

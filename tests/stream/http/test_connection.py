@@ -253,3 +253,21 @@ def test_with_a_password_questions_want_it_and_metrics_do_not() -> None:
             assert (await get(port, "/health/live"))[0] == 200
 
     on_loop(test)
+
+
+def test_a_client_that_waits_for_100_continue_is_told_to_go_on() -> None:
+    async def test() -> None:
+        async with site() as port:
+            read, write = await asyncio.open_connection("127.0.0.1", port)
+            head = f"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nExpect: 100-continue\r\n"
+            write.write(f"{head}Content-Length: 5\r\n\r\n".encode())
+
+            assert (await read.readline()).startswith(b"HTTP/1.1 100 ")
+
+            write.write(b"hello")
+            assert b'{"live":true}' in await read.readuntil(b"}")
+            write.write(f"{head}Content-Length: 70000\r\n\r\n".encode())
+            assert b" 413 " in await read.read()
+            write.close()
+
+    on_loop(test)

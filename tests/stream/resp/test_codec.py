@@ -98,6 +98,42 @@ def test_a_request_written_is_the_request_read_wherever_it_is_cut(
     assert parser.held == 0
 
 
+INLINE = st.lists(st.text("abcXYZ019*$", min_size=1, max_size=9), min_size=1, max_size=4).filter(
+    lambda words: words[0][0] != "*"
+)
+
+
+def line(words: list[str], end: str, blanks: int) -> bytes:
+    """An inline request, perhaps with empty lines before it."""
+    return (end * blanks + " ".join(words) + end).encode()
+
+
+ANY = st.one_of(
+    WORDS.map(lambda words: (words, frame(words))),
+    st.tuples(INLINE, st.sampled_from(["\n", "\r\n"]), st.integers(0, 2)).map(
+        lambda made: ([word.encode() for word in made[0]], line(*made))
+    ),
+)
+
+
+@given(st.lists(ANY, max_size=8), st.data())
+def test_requests_of_both_kinds_are_read_in_order_wherever_they_are_cut_and_awaited(
+    requests: list[tuple[list[bytes], bytes]], data: st.DataObject
+) -> None:
+    parser = Parser()
+    found = []
+    for _, written in requests:
+        cuts = sorted(data.draw(st.lists(st.integers(0, len(written)), max_size=3)))
+        for start, end in zip([0, *cuts], [*cuts, len(written)], strict=True):
+            parser.feed(written[start:end])
+            if data.draw(st.booleans()):
+                found += read(parser)
+    found += read(parser)
+
+    assert found == [words for words, _ in requests]
+    assert parser.held == 0
+
+
 def test_a_request_that_comes_byte_by_byte_is_read() -> None:
     parser = Parser()
     found = []
