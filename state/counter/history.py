@@ -79,3 +79,15 @@ def visit(state: State, rows: np.ndarray, t: int) -> None:
     guest["count"][0, :m] = guest["visits"][0, :m] = guest["dec"][0, :m] = 1
     guest["t"][0, :m] = t
     guest["mask"][0, :m] = 1  # viewed
+
+
+@njit(nogil=True, cache=True)
+def recent_items(state: State, u: int, t: int, hist: np.ndarray, age: np.ndarray) -> None:
+    """Write a user's last items and their ages, newest first."""
+    hist[:] = -1
+    age[:] = 0
+    user = state.users[u] if u >= 0 else state.guest[0]
+    item, times = user.item, user.t
+    for j in range(min(user.slots, hist.shape[0])):
+        hist[j] = item[j]
+        age[j] = max(0, t - times[j])

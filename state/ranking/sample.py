@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from state.counter.history import slot
+from state.counter.history import recent_items, slot
 from state.counter.update import AHEAD, apply, prefetch_rows
 from state.graph.edge import chance
 from state.ranking.column import FEATURES
@@ -116,18 +116,6 @@ def empty(samples: int) -> Sample:
 
 
 NONE = empty(0)
-
-
-@njit(nogil=True, cache=True)
-def recent_items(state: State, u: int, t: int, hist: np.ndarray, age: np.ndarray) -> None:
-    """Write a user's last items and their ages, newest first."""
-    hist[:] = -1
-    age[:] = 0
-    user = state.users[u] if u >= 0 else state.guest[0]
-    item, times = user.item, user.t
-    for j in range(min(user.slots, hist.shape[0])):
-        hist[j] = item[j]
-        age[j] = max(0, t - times[j])
 
 
 @njit(nogil=True, cache=True)

@@ -9,7 +9,7 @@ first of its `categories`.  EXPLAIN replies with names and values, see `stream.a
 from stream.answer.request import Recommend, Similar, Trending
 from stream.resp.codec import Reply
 from stream.resp.option import GRAMMARS
-from stream.resp.reply import shown
+from stream.resp.recommend import shown
 from stream.service.session import Session
 
 

@@ -9,10 +9,9 @@ TIMEOUT the reply is an error that says how far the partition is applied, and th
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from stream.answer.request import Rank, Recommend
+from stream.answer.request import Answer, Rank, Recommend
 from stream.resp.codec import Reply
 from stream.resp.option import GRAMMARS
-from stream.resp.reply import shown
 from stream.service.session import Session
 
 _RECOMMEND: Final = GRAMMARS["RECOMMEND"]
@@ -48,3 +47,15 @@ def rank(session: Session, args: list[bytes]) -> Reply:
     """Reply with the given items in the order this user would want them."""
     request = Rank(**_RANK.read(args))
     return shown(session.service.backend.rank(request), Recommend("", with_scores=request.with_scores))
+
+
+def shown(answer: Answer, request: Recommend) -> Reply:
+    """Return an answer as a flat list: items, each followed by its score and reason where asked for."""
+    if not request.with_scores and not request.with_reasons:
+        return list(answer.items)
+    columns: list[list[str] | list[float]] = [answer.items]
+    if request.with_scores:
+        columns.append(answer.scores)
+    if request.with_reasons:
+        columns.append(answer.reasons)
+    return [value for row in zip(*columns, strict=True) for value in row]

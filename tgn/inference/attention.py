@@ -15,6 +15,8 @@ import math
 import numpy as np
 from numba import njit
 
+from tgn.inference.layout import BUCKETS
+
 ANY_ORDER = {"reassoc", "contract", "nsz"}
 
 
@@ -148,3 +150,11 @@ def back(
                 for e in range(h * each, (h + 1) * each):
                     d_query[e] += weight * key[e]
                     d_key[e] += weight * query[e]
+
+
+@njit(nogil=True, cache=True)
+def bucket(age_ms: np.ndarray) -> np.ndarray:
+    """Return log-age buckets int64 of ages in ms: 1.25 times the log of seconds, floored."""
+    seconds = np.maximum(age_ms, 0) / 1000.0
+    out: np.ndarray = np.minimum((1.25 * np.log1p(seconds)).astype(np.int64), BUCKETS - 1)
+    return out

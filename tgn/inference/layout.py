@@ -12,7 +12,6 @@ from typing import Literal, get_args
 
 import msgspec
 import numpy as np
-from numba import njit
 
 TYPES = 7  # event types, see `stream.event.event.KINDS`
 AGES = 8  # width of the age code in a message
@@ -156,11 +155,3 @@ def layout(s: TgnSettings) -> dict[str, tuple[str, np.dtype, tuple[int, ...]]]:
         "net_moment": ("one", f4, (2 * weights(s) + 1,)),
         **(explicit if s.columns else {}),  # written by the caller, before the first event or between two
     }
-
-
-@njit(nogil=True, cache=True)
-def bucket(age_ms: np.ndarray) -> np.ndarray:
-    """Return log-age buckets int64 of ages in ms: 1.25 times the log of seconds, floored."""
-    seconds = np.maximum(age_ms, 0) / 1000.0
-    out: np.ndarray = np.minimum((1.25 * np.log1p(seconds)).astype(np.int64), BUCKETS - 1)
-    return out

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 from numba import njit
 
-from tgn.inference.attention import ANY_ORDER, look
-from tgn.inference.layout import TgnSettings, bucket, unpack
+from tgn.inference.attention import ANY_ORDER, bucket, look
+from tgn.inference.layout import TgnSettings, unpack
 
 HALF = 10.0  # times an item has been learned when half is known of it
 MOST = 1e9

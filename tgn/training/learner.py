@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tgn.inference.layout import TgnSettings, bucket, used
+from tgn.inference.attention import bucket
+from tgn.inference.layout import TgnSettings, used
 from tgn.inference.user import dots
 from tgn.network.embedding import initial, split, start_vectors, user_vector
 from tgn.network.memory import Memory, gru

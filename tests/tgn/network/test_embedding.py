@@ -5,13 +5,8 @@ import math
 import numpy as np
 import torch
 
-from tgn.inference.layout import (
-    TgnSettings,
-    bucket,
-    net,
-    unpack,
-    weights,
-)
+from tgn.inference.attention import bucket
+from tgn.inference.layout import TgnSettings, net, unpack, weights
 from tgn.network.embedding import initial, split, user_vector
 
 SIZES = TgnSettings(dim=8, heads=2, history=5, memory=6)
