@@ -14,7 +14,7 @@ import typer
 from deploy.cli import evaluate, query, train
 from deploy.cli.configured import configured
 from deploy.cli.example import add_examples
-from deploy.cli.option import File, Json, Set, duration, settings
+from deploy.cli.option import ColumnNames, File, Json, Set, duration, settings
 from deploy.client.client import BadAnswer
 from deploy.config.schema import BadConfig, Config
 from deploy.service import kernel
@@ -87,13 +87,23 @@ def demo(
     ends: Annotated[str | None, typer.Option("--for", help="End by itself after, for example, 60s.")] = None,
     user: Annotated[str | None, typer.Option("--user", help="The user to follow.")] = None,
     items: Described = None,
+    columns: ColumnNames = None,
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines instead of the live screen.")] = False,
 ) -> None:
     """Watch recommendations change as real events arrive."""
     seconds = duration(ends)
     from deploy.demo import demo as body
 
-    body.run(config, data=data, items=items, speed=speed, for_seconds=seconds, user=user, plain=plain)
+    body.run(
+        config,
+        data=data,
+        items=items,
+        columns=columns,
+        speed=speed,
+        for_seconds=seconds,
+        user=user,
+        plain=plain,
+    )
 
 
 @app.command()
@@ -104,9 +114,10 @@ def produce(
     speed: Annotated[str, typer.Option(help=SPEEDS)] = "max",
     limit: Limit = None,
     items: Described = None,
+    columns: ColumnNames = None,
 ) -> None:
     """Send what items are and the events of a file to their topics, events in the order of their time."""
-    _produce(config, data, speed, limit, items)
+    _produce(config, data, speed, limit, items, columns)
 
 
 @app.command()
@@ -117,9 +128,10 @@ def replay(
     speed: Annotated[float, typer.Option(min=0.001, help="So many times faster than it happened.")] = 1.0,
     limit: Limit = None,
     items: Described = None,
+    columns: ColumnNames = None,
 ) -> None:
     """Send what items are, then the events of a file with the pauses they had when they happened."""
-    _produce(config, data, f"{speed:.9g}x", limit, items)
+    _produce(config, data, f"{speed:.9g}x", limit, items, columns)
 
 
 app.command("train")(train.command)
@@ -203,12 +215,19 @@ def kafka_stop(folder: Place = KAFKA_FOLDER) -> None:
 add_examples(app)
 
 
-def _produce(config: Config, data: str | None, speed: str, limit: int | None, items: Path | None) -> None:
+def _produce(
+    config: Config,
+    data: str | None,
+    speed: str,
+    limit: int | None,
+    items: Path | None,
+    columns: str | None,
+) -> None:
     if not config.kafka.address:
         raise BadConfig("no broker is named: --kafka host:port, as `riverwalk serve` prints it")
     from deploy.produce import producer as body
 
-    body.run(config, data=data, items=items, speed=speed, limit=limit)
+    body.run(config, data=data, items=items, columns=columns, speed=speed, limit=limit)
 
 
 def main() -> None:

@@ -19,6 +19,15 @@ Host = Annotated[str | None, typer.Option("--host", help="The address of the soc
 Port = Annotated[int | None, typer.Option("--port", help="The port of the socket; 0 picks a free one.")]
 HttpPort = Annotated[int | None, typer.Option("--http-port", help="The port of HTTP; 0 picks a free one.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Any setting, section.key=value; repeatable.")]
+ColumnNames = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="ROLE=NAME,…",
+        help="Which columns hold user, item, t, type, value and id, as user=visitorid,item=sku,t=ts:s; "
+        "the unit of t is s, ms, us, ns or iso. Default: found by names and values.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON value, for programs.")]
 Number = Annotated[int, typer.Option("-k", "--k", min=1, max=1000, help="How many items.")]
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from deploy.cli.configured import configured
-from deploy.cli.option import Json
+from deploy.cli.option import ColumnNames, Json
 from deploy.config.schema import BadConfig, Config
 
 
@@ -38,6 +38,7 @@ def command(
         bool,
         typer.Option("--strict", help="Stop at the first line that is no event, instead of counting it."),
     ] = False,
+    columns: ColumnNames = None,
     json: Json = False,
 ) -> None:
     """Learn from a file of events as the service does from a topic: one pass, in order, saved as it goes.
@@ -56,4 +57,4 @@ def command(
     from deploy.train.setting import TrainSettings
 
     how = TrainSettings(share, limit, append, fresh_weights, strict)
-    body.run(config, log, how, as_json=json)
+    body.run(config, log, how, columns=columns, as_json=json)

@@ -18,9 +18,11 @@ from deploy.config.schema import BadConfig
 from deploy.data import item, online_retail, synthetic
 from deploy.data.download import BadDownload, fetch
 from deploy.terminal.progress import Step
-from stream.error import BadEvent, BadSource
+from stream.error import BadEvent, BadRequest, BadSource
 from stream.event.event import Event
 from stream.file import event as replay
+from stream.file.column import ANY, Selection, selection
+from stream.file.plan import plan
 
 GENERATED = "generated"
 
@@ -92,19 +94,29 @@ class Dataset(msgspec.Struct, frozen=True):
     items: Path | None = None
     note: str = ""  # how it was found, in one line for the screen
     type: str = "view"
+    chosen: Selection = ANY  # which columns of `path` hold what
 
-    def events(self, on_bad: Callable[[BadEvent], None] | None = None) -> Iterator[Event]:
-        """The events in the order of their times; `on_bad` is told each line that is none."""
+    def events(
+        self, on_bad: Callable[[BadEvent], None] | None = None, *, sort: bool = True
+    ) -> Iterator[Event]:
+        """The events in the order of their times, of the file without `sort`; `on_bad` is told each line that is none."""
         if self.path is None:
             yield from synthetic.events()
             return
-        for event in replay.events(self.path, on_bad=on_bad):
+        for event in replay.events(self.path, chosen=self.chosen, sort=sort, on_bad=on_bad):
             yield event if event.type != "view" else msgspec.structs.replace(event, type=self.type)
 
-    def described(self, on_bad: Callable[[BadEvent], None] = lambda bad: None) -> Iterator[item.Item]:
-        """What is known of the items; `on_bad` is told each row that describes none."""
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is said of how the events are read, a line each; nothing of a known data set."""
+        if self.path is None or self.name in {one.name for one in KNOWN}:
+            return ()
+        return plan(self.path, chosen=self.chosen).remarks
+
+    def described(self, refused: item.Refused | None = None) -> Iterator[item.Item]:
+        """What is known of the items; `refused` is given each row that describes none, and remarks."""
         if self.items is not None or self.path is None:
-            yield from item.read(self.items, self.name, on_bad)
+            yield from item.read(self.items, self.name, item.Refused() if refused is None else refused)
 
 
 def _silent(_: str) -> Step:
@@ -115,6 +127,7 @@ def find(
     data: str | None = None,
     *,
     items: Path | None = None,
+    columns: str | None = None,
     env: Mapping[str, str] | None = None,
     online: bool = True,
     say: Say = lambda line: None,
@@ -125,6 +138,7 @@ def find(
     Args:
         data: A file, a folder, or a name: online-retail, ml-100k, jodie-wikipedia, ciao, generated.
         items: The file that says what the items are; what lies beside the events when left out.
+        columns: Which columns hold what, as `user=visitorid,item=sku,t=ts:s`; found by their names when left out.
         env: The environment; the process's own when left out.
         online: Whether something may be downloaded.
 
@@ -132,9 +146,13 @@ def find(
         BadConfig: what was asked for is nowhere; says where it was looked for and what to do.
     """
     env = os.environ if env is None else env
-    if items is not None:
+    if items is not None or columns is not None:
+        try:
+            chosen = selection(columns)
+        except BadRequest as exc:
+            raise BadConfig(f"--columns {exc}") from exc
         found = find(data, env=env, online=online, say=say, watch=watch)
-        return msgspec.structs.replace(found, items=items)
+        return msgspec.structs.replace(found, items=items or found.items, chosen=chosen)
     if data == GENERATED:
         return _made("generated events, as asked")
     if data is not None and Path(data).expanduser().exists():

@@ -23,7 +23,7 @@ from stream.catalogue.syntax import Term
 from stream.error import BadEvent, BadSource
 from stream.file import item as listing
 from stream.file import movielens
-from stream.file.item import Fields, Reject
+from stream.file.item import Fields
 from stream.kafka.broker import ensure_topic
 from stream.kafka.sink import Sink
 
@@ -44,6 +44,7 @@ class Refused:
     def __init__(self) -> None:
         self.count = 0
         self.first: BadEvent | None = None
+        self.remarks: list[str] = []  # on cells and columns
 
     def __call__(self, bad: BadEvent) -> None:
         self.count += 1
@@ -52,6 +53,11 @@ class Refused:
     def __str__(self) -> str:
         found = f"{self.count:,} rows describe no item and are left out; the first: {self.first}"
         return found if self.count else ""
+
+    @property
+    def lines(self) -> list[str]:
+        """All that is to be said, a line each."""
+        return [*self.remarks, *([str(self)] if self.count else [])]
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -66,12 +72,12 @@ def beside(events: Path) -> Path | None:
     return next((file for name in BESIDE if (file := events.parent / name).is_file()), None)
 
 
-def read(file: Path | None, name: str, reject: Reject) -> Iterator[Item]:
+def read(file: Path | None, name: str, reject: Refused) -> Iterator[Item]:
     """Each item of a file, or of the generated shop for None.
 
     Args:
         name: Of the data set.
-        reject: Told each row that is left out, named file:line.
+        reject: Given each row that is left out, named file:line, and remarks on cells and columns.
 
     Raises:
         BadSource: It is no such file.
@@ -81,7 +87,9 @@ def read(file: Path | None, name: str, reject: Reject) -> Iterator[Item]:
         return
     if not file.is_file():
         raise BadSource(f"{file}: no such file; give one that says what items are, as csv or JSON lines")
-    for row in (movielens if file.name == movielens.FILE else listing).rows(file, reject):
+    films = file.name == movielens.FILE
+    found = movielens.rows(file, reject) if films else listing.rows(file, reject, reject.remarks.append)
+    for row in found:
         fields = _retail(row.item, row.fields) if name == "online-retail" else row.fields
         try:
             yield row.item, fields, listing.payload(row.item, fields)

@@ -1,7 +1,7 @@
 """A log of past events: which one it is, and its events from an offset on.
 
 A log is known by what it holds and not by its name: by a checksum of its first 64 KiB, unpacked, so that a log that
-has grown, moved or been renamed is the same one.  Formats that are sorted by time when they are read are the same only
+has grown, moved or been renamed is the same one.  Files that are sorted by time when they are read are the same only
 whole, because an event added to them may come before others.
 
 The offset of an event is the number of records before it in the order of reading; bad lines count as records.
@@ -26,11 +26,12 @@ from deploy.data.dataset import Dataset
 from stream.error import BadEvent, BadSource
 from stream.event.batch import Batch
 from stream.event.event import CODE, DAY_MS, Event
-from stream.file.format import format_of
+from stream.file.column import ANY, Selection
+from stream.file.plan import plan
 
 HEAD = 65_536
 BLOCK = 1 << 20
-WHOLE = ("movielens", "npz")
+WHOLE = ("movielens", "npz")  # formats that are published in no order of time
 UNREADABLE = (OSError, EOFError, ValueError, csv.Error, zlib.error, zipfile.BadZipFile)
 
 
@@ -53,14 +54,18 @@ class Identity(msgspec.Struct, frozen=True):
         return (size, found) == (self.bytes, self.sha256)
 
 
-def identity(path: Path) -> Identity:
+def identity(path: Path, chosen: Selection = ANY) -> Identity:
     """Return what a log is known by.
+
+    Args:
+        chosen: Which columns hold what.
 
     Raises:
         BadSource: It cannot be read, or is no file of events.
     """
     try:
-        whole = format_of(path) in WHOLE
+        how = plan(path, chosen=chosen)
+        whole = how.form.name in WHOLE or how.late > 0
         size, digest = _digest(path, None if whole else HEAD)
     except UNREADABLE as exc:
         raise _unreadable(path, exc) from exc
@@ -82,6 +87,8 @@ class Past:
         begin: The first offset that is wanted.
         size: Events a batch.
         limit: Events at most.
+        sort: Whether a file that is in no order of time is sorted; one that has grown since it was first read is not, so
+            that offsets stay what they were.
         strict: Whether a bad line ends it; else it is counted in `rejected`, by reason.
         now_ms: The wall clock; later events by more than a day are bad, as they are on a topic.
         stop: Asked while events before `begin` are passed over.
@@ -94,12 +101,13 @@ class Past:
         begin: int = 0,
         size: int,
         limit: int | None = None,
+        sort: bool = True,
         strict: bool = False,
         now_ms: int,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.found, self.begin, self.size, self.limit = found, begin, size, limit
-        self.strict, self.now_ms, self.stop = strict, now_ms, stop
+        self.sort, self.strict, self.now_ms, self.stop = sort, strict, now_ms, stop
         self.next = 0  # offset of the next record
         self.rejected: Counter[str] = Counter()
         self.last_bad = ""
@@ -120,7 +128,7 @@ class Past:
 
     def _batches(self) -> Iterator[Batch]:
         taken, ended, events, offsets = 0, self.begin, list[Event](), list[int]()
-        for event in self.found.events(self._reject):
+        for event in self.found.events(self._reject, sort=self.sort):
             offset, self.next = self.next, self.next + 1
             if offset < self.begin:
                 if self.stop():

@@ -8,7 +8,7 @@ from itertools import islice
 import msgspec
 
 from deploy.data.dataset import Dataset
-from stream.error import BadEvent
+from stream.error import BadEvent, BadSource
 
 SLICES = 60  # parts of the stream a lively user is seen in
 
@@ -22,14 +22,38 @@ class Survey(msgspec.Struct, frozen=True):
 
 
 def survey(found: Dataset, limit: int | None = None) -> Survey:
-    """Look through a data set once; the user seen in the most parts of the stream is the one to follow."""
-    bad: list[BadEvent] = []
-    users = [event.user for event in islice(found.events(bad.append), limit)]
+    """Look through a data set once; the user seen in the most parts of the stream is the one to follow.
+
+    Raises:
+        BadSource: It holds no event.
+    """
+    bad = _Bad()
+    users = [event.user for event in islice(found.events(bad), limit)]
+    if not users:
+        raise BadSource(_nothing(found, bad))
     wide = max(1, len(users) // SLICES)
     parts: Counter[str] = Counter()
     for start in range(0, len(users), wide):
         parts.update(set(users[start : start + wide]))
     # ties go to the name, not to the order of a set
     best = max(parts.items(), key=lambda one: (one[1], one[0]), default=("", 0))
-    left_out = f"{len(bad):,} lines are no events and left out; the first: {bad[0]}" if bad else ""
+    left_out = f"{bad.count:,} lines are no events and left out; the first: {bad.first}" if bad.count else ""
     return Survey(len(users), best[0], left_out)
+
+
+class _Bad:
+    """Counts the lines that are no events, and keeps the first."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first: BadEvent | None = None
+
+    def __call__(self, bad: BadEvent) -> None:
+        self.count += 1
+        self.first = self.first or bad
+
+
+def _nothing(found: Dataset, bad: _Bad) -> str:
+    if not bad.count:
+        return f"{found.path}: holds no event; name a file that does"
+    return f"{found.path}: none of its {bad.count:,} lines is an event; the first: {bad.first}"

@@ -56,6 +56,7 @@ def run(
     *,
     data: str | None = None,
     items: Path | None = None,
+    columns: str | None = None,
     speed: str | float | None = None,
     for_seconds: float | None = None,
     user: str | None = None,
@@ -69,6 +70,7 @@ def run(
             removed at the end, as nothing else survives either.
         data: A path or a name; see `deploy/data/dataset.py`.
         items: The file that says what the items are; what lies beside the events when left out.
+        columns: Which columns hold what; see `deploy/data/dataset.py`.
         speed: See `deploy/produce/speed.py`; the whole set in about a minute when left out.
         for_seconds: End by itself so long after the first event.
         user: The user to follow; the most steadily active one when left out.
@@ -77,7 +79,7 @@ def run(
     """
     console = Console()
     with Bars() as bars:
-        found = dataset.find(data, items=items, say=bars.say, watch=bars.watch)
+        found = dataset.find(data, items=items, columns=columns, say=bars.say, watch=bars.watch)
     console.print(found.note, highlight=False)
     with tempfile.TemporaryDirectory(prefix="riverwalk-demo-") as folder:
         try:
@@ -109,7 +111,7 @@ def _surveyed(found: Dataset, console: Console) -> tuple[Survey, item.Look]:
     """Look through a dataset's events and items; what is bad in them is printed."""
     looked, refused = survey(found), item.Refused()
     shown = item.look(found.described(refused))
-    for bad in filter(None, (looked.bad, str(refused))):
+    for bad in filter(None, (*found.remarks, looked.bad, *refused.lines)):
         console.print(bad, highlight=False, soft_wrap=True)
     return looked, shown
 

@@ -40,6 +40,7 @@ from deploy.evaluate.setting import (
 )
 from deploy.evaluate.split import Split
 from stream.error import BadEvent, BadSource
+from stream.file.column import selection
 from stream.file.event import columns
 from stream.file.feature import BadColumn, read
 from tgn.inference.layout import Loss, Negatives
@@ -60,7 +61,7 @@ def evaluate(asked: EvaluationSettings, *, quiet: bool = False) -> Report:
     """
     names = chosen(asked.models, asked.ablate)
     asked = checked(asked)
-    path, name = _log(asked.data)
+    path, name = _log(asked)
     whole = _splits(path, asked)
     parts = tuple(NUMBER) if asked.part == "both" else (asked.part,)
     until = max(NUMBER[one] for one in parts)
@@ -76,7 +77,7 @@ def evaluate(asked: EvaluationSettings, *, quiet: bool = False) -> Report:
         raise BadConfig(f"{path}: no event of the {asked.part} part counts under --protocol {asked.protocol}")
     rows, pairs = _judged(runs, logs, judged)
     if job.lists:
-        _diversity(runs, rows, logs[0], diversity.categories(path, _names(path), asked.item_columns))
+        _diversity(runs, rows, logs[0], diversity.categories(path, _names(path, asked), asked.item_columns))
     more = {"candidates": {one: _candidates(ran, logs, one) for one in judged}} if asked.details else {}
     counts = {part: int((whole[0].part == k).sum()) for k, part in enumerate(("train", "validation", "test"))}
     return {
@@ -113,20 +114,29 @@ def checked(asked: EvaluationSettings) -> EvaluationSettings:
     return msgspec.structs.replace(asked, visible=visible, learning=learning)
 
 
-def _log(data: str) -> tuple[Path, str]:
+def _log(asked: EvaluationSettings) -> tuple[Path, str]:
     """Return the file of events, and what the data set is called."""
-    found = find(data, online=False)
+    found = find(asked.data, columns=asked.columns, online=False)
     if found.path is None:
-        raise BadConfig(f"{data}: no file of events; give one, or a folder that holds one")
+        raise BadConfig(f"{asked.data}: no file of events; give one, or a folder that holds one")
+    try:
+        for line in found.remarks:
+            print(line, file=sys.stderr)
+    except BadSource as exc:
+        raise BadConfig(str(exc)) from exc
     return found.path, found.name
 
 
 def _splits(path: Path, asked: EvaluationSettings) -> list[Split]:
     """Return the log with its parts: once, or once a seed where parts are drawn."""
     drawn = range(asked.seeds) if asked.protocol == "random" and published(path) is None else range(1)
-    how = {"last": asked.last, "new_only": asked.new_only}
+    how: dict[str, Any] = {
+        "last": asked.last,
+        "new_only": asked.new_only,
+        "chosen": selection(asked.columns),
+    }
     try:
-        return [split(path, asked.protocol, str(asked.visible), seed=k, **how) for k in drawn]  # type: ignore[arg-type]
+        return [split(path, asked.protocol, str(asked.visible), seed=k, **how) for k in drawn]
     except (BadEvent, BadSource) as exc:
         raise BadConfig(str(exc)) from exc
 
@@ -186,8 +196,8 @@ def _diversity(runs: list[Run], rows: list[Report], log: Split, shares: np.ndarr
             one["diversity"] = diversity.figures(own, asked, log, NUMBER[one["part"]], shares)
 
 
-def _names(path: Path) -> list[str]:
-    return list(dict.fromkeys(columns(path).item))
+def _names(path: Path, asked: EvaluationSettings) -> list[str]:
+    return list(dict.fromkeys(columns(path, chosen=selection(asked.columns)).item))
 
 
 def _bars(quiet: bool) -> Progress:

@@ -36,6 +36,7 @@ from deploy.evaluate.split import (
     pair,
     span,
 )
+from stream.file.column import ANY, Selection
 from stream.file.event import Columns, columns, event_file
 
 USUAL = {"tgb": "online", "stream": "strict", "chronological": "strict", "random": "strict"}
@@ -142,6 +143,7 @@ def split(
     last: float = 0.1,
     seed: int = 0,
     new_only: bool = False,
+    chosen: Selection = ANY,
 ) -> Split:
     """Read a log and split it.
 
@@ -150,13 +152,14 @@ def split(
         last: Share of events in the test part of `chronological`.
         seed: Of a random split that is not published.
         new_only: Rank only what the user has not had; chronological and random do so by themselves.
+        chosen: Which columns of the log hold what.
 
     Raises:
         BadConfig: No such protocol or rule, or a log too small to split.
         BadEvent: A line that is no event.
     """
     visible = rule(protocol, visible)
-    found = columns(path)
+    found = columns(path, chosen=chosen)
     n = len(found.user)
     if n < 10:
         raise BadConfig(f"{path}: {n} events are too few to split; wanted at least 10")

@@ -27,6 +27,7 @@ from deploy.evaluate.protocol import split
 from deploy.evaluate.setting import LISTED, PYG, SERVED, WITHOUT, Job
 from deploy.evaluate.split import IMPRESSION, Split
 from deploy.service import memory
+from stream.file.column import selection
 from stream.file.event import columns
 from stream.file.feature import read
 from tgn.baseline.contract import Baseline
@@ -131,7 +132,7 @@ def pyg(log: Split, seed: int, learning: str) -> PygTgn:
 
 def explicit(job: Job) -> tuple[np.ndarray, np.ndarray]:
     """Return the explicit features of the log's items and users, float32 [n, COLUMNS] each."""
-    found = columns(Path(job.path))
+    found = columns(Path(job.path), chosen=selection(job.asked.columns))
     out = []
     for path, names in ((job.asked.item_columns, found.item), (job.asked.user_columns, found.user)):
         rows = read(Path(path), COLUMNS) if path else {}
@@ -194,6 +195,7 @@ def main() -> int:
         last=asked.last,
         seed=job.drawn,
         new_only=asked.new_only,
+        chosen=selection(asked.columns),
     )
     log = whole.until(job.until)
     n = log.users.shape[0]

@@ -81,6 +81,14 @@ class EvaluationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     ] = ""
     user_columns: Annotated[str, Help(description="The same of users.", extra={"metavar": "FILE"})] = ""
 
+    columns: Annotated[
+        str | None,
+        Help(
+            description="Which columns hold what, as user=visitorid,item=sku,t=ts:s; found when left out.",
+            extra={"metavar": "ROLE=NAME,…"},
+        ),
+    ] = None
+
     @property
     def explicit(self) -> bool:
         """Whether explicit features are given."""

@@ -138,6 +138,7 @@ def run(
     *,
     data: str | None,
     items: Path | None = None,
+    columns: str | None = None,
     speed: str | float | None = None,
     limit: int | None = None,
 ) -> None:
@@ -146,38 +147,40 @@ def run(
     Args:
         data: A path or a name; None sends no events, only what `items` says.
         items: The file that says what the items are; what lies beside the events when left out.
+        columns: Which columns hold what; found by their names when left out.
 
     Raises:
         BadConfig: There is nothing to send, or it is nowhere.
-        BadSource: No broker answers, or a file is of another form.
+        BadSource: No broker answers, a file is of another form, or nothing in it can be sent.
     """
     if data is None and items is None:
         raise BadConfig("nothing to send: name a data set, a file of items with --items, or both")
     console = Console(file=sys.stderr)
-    found = _found(data, items, console)
+    found = _found(data, items, columns, console)
     if not ready(config.kafka.address, config.kafka.options):
         raise BadSource(
             f"no broker answers on {config.kafka.address}; start one, or name another with --kafka"
         )
     there = _answers(config.serve)
     if data is None:
-        describe(config, found, console, there)
+        if not describe(config, found, console, there):
+            raise BadSource(f"{items}: none of its rows describes an item; nothing was sent")
         return
     looked = survey(found, limit)
-    if looked.bad:
-        console.print(looked.bad, highlight=False, soft_wrap=True)
+    for line in filter(None, (*found.remarks, looked.bad)):
+        console.print(line, highlight=False, soft_wrap=True)
     where = f"topic {config.kafka.topic} on {config.kafka.address}"
     console.print(f"{found.note}: {looked.count:,} events to {where}", highlight=False)
     describe(config, found, console, there)
     _send(config, islice(found.events(), limit), parse(speed), looked.count, console, there)
 
 
-def _found(data: str | None, items: Path | None, console: Console) -> Dataset:
+def _found(data: str | None, items: Path | None, columns: str | None, console: Console) -> Dataset:
     """Return the data set, or one of only what `items` says."""
     if data is None:
         return Dataset(name="items", path=items, items=items)
     with Bars(console) as bars:
-        return dataset.find(data, items=items, say=bars.say, watch=bars.watch)
+        return dataset.find(data, items=items, columns=columns, say=bars.say, watch=bars.watch)
 
 
 def _send(
@@ -210,8 +213,8 @@ def _send(
     print(f"{producer.delivered:,} events in {took:.1f} s, {producer.delivered / took:,.0f}/s")
 
 
-def describe(config: Config, found: Dataset, console: Console, there: bool) -> None:
-    """Send what the items of a data set are; returns when it is in force, where an instance is there to tell."""
+def describe(config: Config, found: Dataset, console: Console, there: bool) -> int:
+    """Send what the items of a data set are, and return how many; waits until it is in force, where an instance is there."""
     refused = item.Refused()
     told = attrgetter("described")
     applied = Consumed(config.serve, threading.Event(), PATIENCE_S, told) if there else None
@@ -220,10 +223,11 @@ def describe(config: Config, found: Dataset, console: Console, there: bool) -> N
     finally:
         if applied is not None:
             applied.close()
-    if refused.count:
-        console.print(str(refused), highlight=False, soft_wrap=True)
+    for line in refused.lines:
+        console.print(line, highlight=False, soft_wrap=True)
     if count:
         console.print(f"{count:,} items described on topic {config.kafka.items}", highlight=False)
+    return count
 
 
 def _answers(serve: Serve) -> bool:

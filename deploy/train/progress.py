@@ -35,24 +35,29 @@ STDERR = 2
 MARKS = 12  # the rate shown is the mean over so many frames or lines
 
 
-def run(config: Config, log_path: str | None, how: TrainSettings, *, as_json: bool) -> None:
+def run(
+    config: Config, log_path: str | None, how: TrainSettings, *, columns: str | None = None, as_json: bool
+) -> None:
     """`riverwalk train`.
 
     Args:
         log_path: A file, a folder or the name of a data set; None only drops the weights.
+        columns: Which columns hold what; found by their names when left out.
     """
     if log_path is None:
         show(_forgotten(config), as_json)
         return
-    found = find(log_path, online=False)
+    found = find(log_path, columns=columns, online=False)
     if found.path is None:
         raise BadConfig(f"{log_path}: no file of events; give one, or a folder that holds one")
     if not kernel.compiled():
         print("compiling kernels (first start, about 15 s)…", file=sys.stderr)
     with Stop() as stop, Training(config) as training:
-        begin = training.place(found.path, how.append)[1]
+        begin = training.place(found.path, how.append, found.chosen)[1]
         with Course(found.path.name, begin, _total(found.path)) as course:
             logging.setup(config.log.level, config.log.format, "train")
+            for line in found.remarks:
+                course.say(line)
             if how.fresh_weights:
                 course.say("what was learned before is dropped, the state is kept")
             if begin:

@@ -28,6 +28,7 @@ from deploy.train.setting import TrainSettings
 from state.storage.store import Store
 from stream.error import BadSource
 from stream.event.batch import Batch
+from stream.file.column import ANY, Selection
 from stream.generation.generation import Generation
 from stream.generation.status import RANKERS
 from stream.ingest.writer import Writer
@@ -134,7 +135,7 @@ class Training:
         """The logs this folder has learned from."""
         return msgspec.convert(self.store.meta(LOGS) or [], list[Identity])
 
-    def place(self, path: Path, append: bool = False) -> tuple[Identity, int]:
+    def place(self, path: Path, append: bool = False, chosen: Selection = ANY) -> tuple[Identity, int]:
         """Return what a log is known by and the offset to read on from.
 
         Raises:
@@ -149,7 +150,7 @@ class Training:
                 f"{self.folder}: holds {self.events:,} events of {names}, and {path} is another log; --append learns "
                 "it after them, or choose another folder with --state"
             )
-        return identity(path), 0
+        return identity(path, chosen), 0
 
     def run(
         self,
@@ -167,14 +168,14 @@ class Training:
             BadStore: What was learned has another shape; the disk is full or failing.
         """
         assert found.path is not None
-        known, begin = self.place(found.path, how.append)
+        known, begin = self.place(found.path, how.append, found.chosen)
         if how.fresh_weights:
             self.forget()
         if not self.loaded:
             self.store.load(self.generation.learned.values(), [])
             self.loaded = True
         past = Past(
-            found, begin=begin, size=self._size(how.share), limit=how.limit, strict=how.strict,
+            found, begin=begin, size=self._size(how.share), limit=how.limit, sort=known.whole, strict=how.strict,
             now_ms=clock_ms(), stop=stop,
         )  # fmt: skip
         writer, teach = self._learner(known, how.share)

@@ -1,8 +1,4 @@
-"""Stream the events of a file.
-
-A csv or JSON file is streamed in file order.  Two formats are published in no order of time (MovieLens `u.data`, npz):
-they are read whole and sorted by time, earlier lines first among equals.
-"""
+"""Stream the events of a file in the order of their times, earlier lines first among equals."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,10 +9,11 @@ import numpy as np
 
 from stream.error import BadEvent, BadSource
 from stream.event.event import CODE, FORGOTTEN, Event
-from stream.file.format import Reject, Row, format_of, rows
+from stream.file.column import ANY, Selection
+from stream.file.format import rows
+from stream.file.plan import ordered, plan
 
-_UNORDERED = ("movielens", "npz")
-_ENDINGS = (".csv", ".data", ".base", ".test", ".jsonl", ".npz", ".tsv")
+_ENDINGS = (".csv", ".data", ".base", ".test", ".jsonl", ".ndjson", ".npz", ".tsv", ".dat", ".inter")
 _FIRST = (
     "events.csv.gz",
     "events.csv",
@@ -39,20 +36,36 @@ class Columns(NamedTuple):
 
 
 class Replay(Iterator[Event]):
-    """Stream the events of one file, in order.  Bad lines are left out, counted by reason, and handed to `on_bad`."""
+    """Stream the events of one file in the order of their times.  Bad lines are left out, counted by reason, and handed to `on_bad`.
+
+    Args:
+        chosen: Which columns hold what; found by their names when left out.
+        sort: Whether a file that is in another order is sorted.
+    """
 
     def __init__(
-        self, path: str | Path, *, format: str | None = None, on_bad: Callable[[BadEvent], None] | None = None
+        self,
+        path: str | Path,
+        *,
+        format: str | None = None,
+        chosen: Selection = ANY,
+        sort: bool = True,
+        on_bad: Callable[[BadEvent], None] | None = None,
     ) -> None:
         self.path = event_file(path)
-        self.format = format_of(self.path, format)
+        how = plan(self.path, format, chosen)
+        self.format, self.remarks = how.form.name, how.remarks
         self.rejected: Counter[str] = Counter()
         self._on_bad = on_bad
-        self._rows = ordered(self.path, self.format, self._reject)
+        self._rows = (
+            ordered(self.path, how, self._reject)
+            if sort
+            else rows(self.path, how.form, how.unit, how.now_ms, self._reject)
+        )
 
     def __next__(self) -> Event:
-        user, item, t, kind, value = next(self._rows)
-        return Event(user=user, item=item, t=t, type=kind, value=value)
+        user, item, t, kind, value, key = next(self._rows)
+        return Event(user, item, t, kind, value, key)
 
     def _reject(self, bad: BadEvent, line: str) -> None:
         self.rejected[bad.reason] += 1
@@ -61,21 +74,27 @@ class Replay(Iterator[Event]):
 
 
 def events(
-    path: str | Path, *, format: str | None = None, on_bad: Callable[[BadEvent], None] | None = None
+    path: str | Path,
+    *,
+    format: str | None = None,
+    chosen: Selection = ANY,
+    sort: bool = True,
+    on_bad: Callable[[BadEvent], None] | None = None,
 ) -> Replay:
     """The events of a file or folder, streamed; `.rejected` counts the bad lines by reason."""
-    return Replay(path, format=format, on_bad=on_bad)
+    return Replay(path, format=format, chosen=chosen, sort=sort, on_bad=on_bad)
 
 
-def columns(path: str | Path, *, format: str | None = None) -> Columns:
+def columns(path: str | Path, *, format: str | None = None, chosen: Selection = ANY) -> Columns:
     """A whole file as columns, stably sorted by time.
 
     Raises:
         BadEvent: at the first bad line, named file:line, since a measurement must not leave out events silently.
     """
     path = event_file(path)
-    read = [row for row in rows(path, format_of(path, format), _refuse) if row[3] != FORGOTTEN]
-    user, item, t, kind, value = zip(*read, strict=True) if read else ((), (), (), (), ())
+    how = plan(path, format, chosen)
+    read = [row for row in rows(path, how.form, how.unit, how.now_ms, _refuse) if row[3] != FORGOTTEN]
+    user, item, t, kind, value, _ = zip(*read, strict=True) if read else ((),) * 6
     times = np.array(t, np.int64)
     order = np.argsort(times, kind="stable")
     return Columns(
@@ -110,9 +129,3 @@ def _promising(name: str) -> bool:
 
 def _refuse(bad: BadEvent, line: str) -> None:
     raise bad
-
-
-def ordered(path: Path, format: str, reject: Reject) -> Iterator[Row]:
-    """Yield the rows of a file in file order, of an unordered format sorted by time."""
-    read = rows(path, format, reject)
-    return iter(sorted(read, key=lambda row: row[2])) if format in _UNORDERED else read

@@ -17,7 +17,6 @@ Source: Weinberger et al., Feature Hashing for Large Scale Multitask Learning (2
 
 from __future__ import annotations
 
-import csv
 import gzip
 import math
 import re
@@ -28,6 +27,8 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+
+from stream.file.table import rows as table_rows
 
 NAMES = ("id", "item", "user", "item_id", "user_id")
 KINDS = ("category", "categories", "genre", "genres")  # fields that tell categories
@@ -123,21 +124,19 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _csv(path: Path) -> Iterator[tuple[int, Fields]]:
-    table = csv.reader((text for _, text in _lines(path)), strict=True)
+    def refuse(line: int, why: str, text: str) -> None:
+        raise BadColumn(f"{path}:{line}: {why}")
+
     header: list[str] = []
-    try:
-        for cells in table:
-            if not header:
-                header = _header(path, cells)
-            elif cells:
-                if len(cells) != len(header):
-                    raise BadColumn(
-                        f"{path}:{table.line_num}: {len(cells)} fields, the header names {len(header)}; "
-                        "put text with commas in quotes"
-                    )
-                yield table.line_num, {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
-    except csv.Error as exc:
-        raise BadColumn(f"{path}:{table.line_num}: not CSV: {exc}") from exc
+    for line, _, cells in table_rows((text for _, text in _lines(path)), ",", refuse):
+        if not header:
+            header = _header(path, cells)
+        elif len(cells) != len(header):
+            raise BadColumn(
+                f"{path}:{line}: {len(cells)} fields, the header names {len(header)}; put text with commas in quotes"
+            )
+        else:
+            yield line, {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
 
 
 def _header(path: Path, cells: list[str]) -> list[str]:

@@ -1,188 +1,195 @@
-"""File formats of events, and the parser of one line of each.
-
-    jodie       u,i,ts,label…   or   user_id,item_id,timestamp,state_label,…      times in seconds
-    movielens   user <tab> item <tab> rating <tab> timestamp                      seconds; the rating is the value
-    csv         a header with user, item and timestamp (seconds) or t (milliseconds), optional type and value
-    json        one event a line, as on the topic
-    npz         arrays user, item, ts (seconds), optional user_ids, item_ids, rating
+"""Rows of the events in a file of any form, in file order.
 
 Text is streamed, never loaded whole.  A bad line goes to `reject` as a BadEvent that names file:line.
 """
 
-import csv
-import gzip
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from stream.error import BadEvent, BadSource
-from stream.event.event import FORGOTTEN, KINDS, decode
+from stream.event.event import CODE, FORGOTTEN, KINDS, decode
+from stream.file.column import ROLES
+from stream.file.form import Form
+from stream.file.table import rows as table_rows
+from stream.file.text import text_lines
+from stream.file.unit import FACTOR, Clock, Times, clock
 
-FORMATS = ("jodie", "movielens", "csv", "json", "npz")
-
-Row = tuple[str, str, int, str, float]
-"""user, item, t in milliseconds, type, value."""
+Row = tuple[str, str, int, str, float, str | None]
+"""user, item, t in milliseconds, type, value, id."""
 
 Reject = Callable[[BadEvent, str], None]
 """What to do with a bad line: the error and the line itself."""
 
-_FAR = 2**62  # a file may hold any time: nothing in it is "future"
+SAME = {
+    "pageview": "view", "detail": "view", "buy": "purchase", "order": "purchase", "transaction": "purchase",
+    "play": "watch", "listen": "watch",
+}  # fmt: skip
+"""Types of events under other names."""
+
 _LARGE = 3.4028234663852886e38  # the largest finite 32-bit float
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_KIND = {name: name for name in CODE} | SAME
 
 
-def format_of(path: Path, wanted: str | None = None) -> str:
-    """The format of a file: the one asked for, else detected from its name or its first line."""
-    if wanted is not None and wanted not in FORMATS:
-        raise BadSource(f"format {wanted!r} is not known; expected one of {', '.join(FORMATS)}")
-    if wanted is not None or path.name.endswith(".npz"):
-        return wanted or "npz"
-    head = next(text_lines(path), "").lstrip("\ufeff").strip()
-    if not head:
-        raise BadSource(f"{path}: the file is empty; expected events")
-    found = _headed(head)
-    if found is None:
-        raise BadSource(
-            f"{path}: unknown format, first line {head[:80]!r}; expected a header user,item,timestamp[,type][,value], "
-            "JODIE csv, MovieLens u.data, or JSON lines"
-        )
+def rows(path: Path, form: Form, unit: str, now_ms: int, reject: Reject) -> Iterator[Row]:
+    """The rows of a file in file order.
+
+    Args:
+        unit: Of its times.
+        now_ms: The wall clock; later times by more than a day are bad.
+    """
+    if form.name == "npz":
+        return _npz(path, unit)
+    if form.name == "json":
+        return _objects(path, form, unit, now_ms, reject)
+    return _table(path, form, clock(unit, now_ms), reject)
+
+
+def times(path: Path, form: Form) -> Times:
+    """The times of a file of text, as they are written."""
+    found = Times()
+    add = found.add
+    if form.name == "json":
+        key = dict(form.keys).get("t", "t")
+        read = msgspec.json.Decoder(
+            msgspec.defstruct("Time", [("t", int | float | str, "")], rename={"t": key})
+        ).decode
+        for line in text_lines(path):
+            try:
+                add(read(line.encode("utf-8", "surrogateescape")).t)  # type: ignore[attr-defined]
+            except (msgspec.DecodeError, UnicodeError):
+                continue  # reading the events tells what is wrong
+        return found
+    at, width = form.layout.t, form.layout.width
+    for _, _, cells in _cells(path, form, lambda number, why, line: None):
+        if len(cells) == width or (not width and len(cells) > at):
+            add(cells[at])
     return found
 
 
-def _headed(head: str) -> str | None:
-    """The format of a file that begins with this line."""
-    if head.startswith("{"):
-        return "json"
-    if head.startswith(("u,i,ts", "user_id,item_id,timestamp,state_label")):
-        return "jodie"
-    names = [name.strip().lower() for name in head.split(",")]
-    if "user" in names and "item" in names:
-        return "csv"
-    return "movielens" if head.count("\t") == 3 else None
+def _cells(
+    path: Path, form: Form, reject: Callable[[int, str, str], None]
+) -> Iterator[tuple[int, str, list[str]]]:
+    layout = form.layout
+    most = -1 if layout.width else 1 + max(layout.user, layout.item, layout.t)
+    found = table_rows(text_lines(path), layout.delimiter, reject, width=layout.width, most=most)
+    if form.headed:
+        next(found, None)
+    return found
 
 
-def rows(path: Path, format: str, reject: Reject) -> Iterator[Row]:
-    """The rows of a file in file order."""
-    if format == "npz":
-        yield from _npz(path)
-        return
-    lines = text_lines(path)
-    headed = format in ("jodie", "csv")
-    header = next(lines, "").lstrip("\ufeff") if headed else ""
-    read = _csv(path, header) if format == "csv" else _READERS[format]
-    for number, line in enumerate(lines, 2 if headed else 1):
-        if line.isspace():
-            continue
+def _table(path: Path, form: Form, time: Clock, reject: Reject) -> Iterator[Row]:
+    layout = form.layout
+    user, item, when, kind, value, key = (
+        layout.user,
+        layout.item,
+        layout.t,
+        layout.type,
+        layout.value,
+        layout.id,
+    )
+    usual, width, least = layout.kind, layout.width, 1 + max(layout.user, layout.item, layout.t)
+
+    def refuse(number: int, why: str, line: str) -> None:
+        reject(BadEvent("missing", f"{path}:{number}: {why}"), line.rstrip("\r\n"))
+
+    for number, line, cells in _cells(path, form, refuse):
         try:
-            row = read(line)
+            if len(cells) != width and (width or len(cells) < least):
+                raise BadEvent("missing", _narrow(layout.names, width or least, len(cells)))
+            name = usual
+            if kind is not None and (word := cells[kind].strip()):
+                name = _kind(word)
+            weight = 1.0
+            if value is not None and (word := cells[value].strip()):
+                weight = _number(word, "value")
+            what = "" if name == FORGOTTEN else _id(cells[item].strip(" "), "item")
+            row = (
+                _id(cells[user].strip(" "), "user"),
+                what,
+                time(cells[when].strip()),
+                name,
+                weight,
+                None if key is None else cells[key].strip() or None,
+            )
         except BadEvent as exc:
             reject(BadEvent(exc.reason, f"{path}:{number}: {exc}"), line.rstrip("\r\n"))
         else:
             yield row
 
 
-def text_lines(path: Path) -> Iterator[str]:
-    """The lines of a file in UTF-8, gz when its name says so; bytes that are not UTF-8 stay apart as surrogates.
+def _narrow(names: tuple[str, ...], width: int, found: int) -> str:
+    told = f" ({','.join(names)[:200]})" if names else ""
+    return f"expected {width} columns{told}, got {found}"
 
-    Raises:
-        BadSource: The gz file is damaged.
-    """
+
+def _kind(word: str) -> str:
+    name = _KIND.get(word) or _KIND.get(word.lower())
+    if not name:
+        raise BadEvent("type", f"type {word[:40]!r} is not known; expected one of {', '.join(KINDS)}")
+    return name
+
+
+def _objects(path: Path, form: Form, unit: str, now_ms: int, reject: Reject) -> Iterator[Row]:
+    usual, factor = not form.keys and unit in ("ms", "iso"), FACTOR.get(unit, 1.0)
+    for number, line in enumerate(text_lines(path), 1):
+        if line.isspace():
+            continue
+        data = line.rstrip("\r\n").encode("utf-8", "surrogateescape")
+        try:
+            event = decode(data if usual else _usual(data, form, factor), now_ms)
+        except BadEvent as exc:
+            try:
+                event = decode(_usual(data, form, factor), now_ms)
+            except BadEvent:
+                reject(BadEvent(exc.reason, f"{path}:{number}: {exc}"), line.rstrip("\r\n"))
+                continue
+        yield event.user, event.item, event.t, event.type, event.value, event.id
+
+
+def _usual(data: bytes, form: Form, factor: float) -> bytes:
+    """The record of an event whose fields have other names, or whose time is in another unit or a number as text."""
     try:
-        with _opened(path) as file:
-            yield from file
-    except (EOFError, gzip.BadGzipFile) as exc:
-        raise BadSource(f"{path}: the gz file is damaged or ends early ({exc}); fetch it again") from exc
+        fields = msgspec.json.decode(data, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeError):
+        return data  # reading it as an event tells what is wrong
+    names = form.keys or tuple((role, role) for role in ROLES)
+    told = {role: fields[name] for role, name in names if name in fields}
+    with suppress(KeyError, TypeError, ValueError, OverflowError):  # ISO 8601, or no time
+        told["t"] = round(float(told["t"]) * factor)
+    if isinstance(kind := told.get("type"), str):
+        told["type"] = _KIND.get(kind.lower(), kind) or kind
+    return msgspec.json.encode(told)
 
 
-def _opened(path: Path) -> IO[str]:
-    # surrogateescape keeps bad bytes apart until the id check names them
-    if path.name.endswith(".gz"):
-        return gzip.open(path, "rt", encoding="utf-8", errors="surrogateescape", newline="")
-    return path.open(encoding="utf-8", errors="surrogateescape", newline="")
-
-
-def _json(line: str) -> Row:
-    event = decode(line.rstrip("\r\n").encode("utf-8", "surrogateescape"), _FAR)
-    return event.user, event.item, event.t, event.type, event.value
-
-
-def _movielens(line: str) -> Row:
-    parts = line.rstrip("\r\n").split("\t")
-    if len(parts) != 4:
-        raise BadEvent(
-            "missing", f"expected user, item, rating and timestamp with tabs, got {len(parts)} columns"
-        )
-    return (
-        _id(parts[0], "user"),
-        _id(parts[1], "item"),
-        _seconds(parts[3]),
-        "watch",
-        _number(parts[2], "rating"),
-    )
-
-
-def _jodie(line: str) -> Row:
-    parts = line.split(",", 3)
-    if len(parts) < 3:
-        raise BadEvent("missing", f"expected user, item and time in seconds, got {len(parts)} columns")
-    return _id(parts[0], "user"), _id(parts[1], "item"), _seconds(parts[2].rstrip()), "view", 1.0
-
-
-_READERS: dict[str, Callable[[str], Row]] = {"json": _json, "movielens": _movielens, "jodie": _jodie}
-
-
-def _csv(path: Path, header: str) -> Callable[[str], Row]:
-    """A reader of lines under this header."""
-    names = [name.strip().lower() for name in header.split(",")]
-    position, clock = _positions(path, header, names)
-    user, item, when = position["user"], position["item"], position[clock]
-    kind, value, width = position.get("type"), position.get("value"), len(names)
-    time = _CLOCKS[clock]
-
-    def read(line: str) -> Row:
-        parts = next(csv.reader([line])) if '"' in line else line.rstrip("\r\n").split(",")
-        if len(parts) != width:
-            raise BadEvent("missing", f"expected {width} columns ({','.join(names)}), got {len(parts)}")
-        name = (parts[kind] or "view") if kind is not None else "view"
-        if name not in KINDS and name != FORGOTTEN:
-            raise BadEvent("type", f"type {name!r} is not known; expected one of {', '.join(KINDS)}")
-        weight = _number(parts[value] or "1", "value") if value is not None else 1.0
-        what = "" if name == FORGOTTEN else _id(parts[item], "item")
-        return _id(parts[user], "user"), what, time(parts[when]), name, weight
-
-    return read
-
-
-def _positions(path: Path, header: str, names: list[str]) -> tuple[dict[str, int], str]:
-    """The position of each column, and which of them is the time."""
-    position = {name: n for n, name in enumerate(names)}
-    clock = "t" if "t" in position else "timestamp"
-    for name in ("user", "item", clock):
-        if name not in position:
-            raise BadSource(
-                f"{path}:1: no column {name!r} in the header {header.strip()!r}; "
-                "expected user,item,timestamp (seconds) or user,item,t (milliseconds)"
-            )
-    return position, clock
-
-
-def _npz(path: Path) -> Iterator[Row]:
+def npz_times(path: Path) -> np.ndarray:
+    """The times in an npz file as they are, float64 [n]."""
     with np.load(path, allow_pickle=False) as arrays:
         lacking = {"user", "item", "ts"} - set(arrays.files)
         if lacking:
             raise BadSource(
                 f"{path}: no array {', '.join(sorted(lacking))}; expected user, item and ts (seconds)"
             )
-        user, item, ts = arrays["user"], arrays["item"], arrays["ts"]
+        return np.asarray(arrays["ts"], np.float64)
+
+
+def _npz(path: Path, unit: str) -> Iterator[Row]:
+    t = np.round(npz_times(path) * FACTOR.get(unit, 1000.0)).astype(np.int64)
+    with np.load(path, allow_pickle=False) as arrays:
+        user, item = arrays["user"], arrays["item"]
         user = arrays["user_ids"][user] if "user_ids" in arrays else user
         item = arrays["item_ids"][item] if "item_ids" in arrays else item
-        value = arrays["rating"] if "rating" in arrays else np.ones(len(ts), np.float32)
-    t = np.round(ts.astype(np.float64) * 1000).astype(np.int64)
+        value = arrays["rating"] if "rating" in arrays else np.ones(len(t), np.float32)
     for one in zip(user.tolist(), item.tolist(), t.tolist(), value.tolist(), strict=True):
-        yield str(one[0]), str(one[1]), one[2], "view", float(one[3])
+        yield str(one[0]), str(one[1]), one[2], "view", float(one[3]), None
 
 
 def _id(text: str, what: str) -> str:
@@ -205,20 +212,3 @@ def _number(text: str, what: str) -> float:
     if not -_LARGE <= number <= _LARGE:
         raise BadEvent("nan", f"the {what} is {text}, expected a finite 32-bit number")
     return number
-
-
-def _seconds(text: str) -> int:
-    return _time(_number(text, "timestamp") * 1000)
-
-
-def _milliseconds(text: str) -> int:
-    return _time(int(text) if text.isdecimal() and len(text) < 20 else _number(text, "t"))
-
-
-_CLOCKS: dict[str, Callable[[str], int]] = {"t": _milliseconds, "timestamp": _seconds}
-
-
-def _time(t: float) -> int:
-    if not 0 <= t < _FAR:
-        raise BadEvent("time", f"the time {t / 1000:.0f} s is not possible; expected seconds since 1970")
-    return round(t)

@@ -5,15 +5,15 @@
 
 The id stands in the column or the field named item, item_id or id; in a csv without such a column, in the first one.
 Other columns are fields (`stream/catalogue/catalogue.py` says which there can be); an empty cell says nothing.  A csv is read
-twice, as a column has one kind: numbers if all its cells are numbers, true and false if all are, lists if some cell
-has a `|`, which parts the members, and text otherwise.  Whatever they hold, title and category are text, tags and
+twice, as a column has one kind: numbers if nearly all its cells are numbers, true and false if all are, lists if some
+cell has a `|`, which parts the members, and text otherwise.  The odd cells of a column of numbers, such as N/A or -, are
+left out, and `remark` is given a line about them.  Whatever they hold, title and category are text, tags and
 categories lists, hidden and available true or false (also 1, 0, yes, no).  A number is written as in JSON, so codes
 such as 007 stay text.
 """
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -25,12 +25,37 @@ from stream.catalogue.record import Value, decode
 from stream.catalogue.syntax import FIELD
 from stream.error import BadEvent, BadRequest, BadSource
 from stream.event.identifier import name
-from stream.file.format import text_lines
+from stream.file.table import rows as table_rows
+from stream.file.text import text_lines
 from stream.generation.metadata import MOST
 
 Fields = Mapping[str, Any]
 Reject = Callable[[BadEvent], None]
+Remark = Callable[[str], None]
 IDS = ("item", "item_id", "id")
+
+NOTHING = frozenset(
+    [
+        "n/a",
+        "na",
+        "n.a.",
+        "#n/a",
+        "nan",
+        "null",
+        "none",
+        "nil",
+        "-",
+        "--",
+        "–",
+        "—",
+        "?",
+        ".",
+        "unknown",
+        "missing",
+    ]
+)
+"""Words for an empty cell, in lower case; they say so only in columns of numbers, or of true and false."""
+MOSTLY = 0.9  # of the cells that say something are numbers in a column of numbers
 
 _SWITCH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _PLAIN = ("true", "false")
@@ -45,19 +70,22 @@ class Row(NamedTuple):
     fields: Fields
 
 
-def rows(path: Path, reject: Reject) -> Iterator[Row]:
+def rows(path: Path, reject: Reject, remark: Remark = lambda line: None) -> Iterator[Row]:
     """The rows of a file in file order; each bad one is reported to `reject`, named file:line.
+
+    Args:
+        remark: Given a line about each column with odd cells.
 
     Raises:
         BadSource: It is no such file.
     """
     try:
-        head = next(text_lines(path), "").lstrip("\ufeff").lstrip()
+        head = next((line for line in text_lines(path) if not line.isspace()), "").lstrip()
     except OSError as exc:
         raise BadSource(f"{path}: cannot be read ({exc.strerror or exc})") from exc
     if not head:
         raise BadSource(f"{path}: the file is empty; expected items, a header such as item,title,price first")
-    return _objects(path, reject) if head.startswith("{") else _table(path, reject)
+    return _objects(path, reject) if head.startswith("{") else _table(path, reject, remark)
 
 
 def payload(item: str, fields: Fields) -> bytes:
@@ -76,7 +104,7 @@ def payload(item: str, fields: Fields) -> bytes:
 
 def _objects(path: Path, reject: Reject) -> Iterator[Row]:
     for line, text in enumerate(text_lines(path), 1):
-        data = text.lstrip("\ufeff").encode("utf-8", "surrogateescape")
+        data = text.encode("utf-8", "surrogateescape")
         if text.isspace():
             continue
         try:
@@ -95,35 +123,32 @@ def _objects(path: Path, reject: Reject) -> Iterator[Row]:
             yield Row(line, str(item), fields)
 
 
-def _cells(path: Path, reject: Reject) -> Iterator[tuple[int, list[str]]]:
+def _cells(path: Path, delimiter: str, reject: Reject) -> Iterator[tuple[int, list[str]]]:
     """The line and the cells of each row, stripped, the header first; all as wide as that."""
     width = 0
-    table = csv.reader(text_lines(path), strict=True)
-    while True:
-        line = table.line_num + 1
-        try:
-            cells = [cell.strip() for cell in next(table)]
-        except StopIteration:
-            return
-        except csv.Error as exc:
-            reject(BadEvent("csv", f"{path}:{line}: not CSV: {exc}"))
-            continue
-        if cells and not width:
-            cells[0] = cells[0].lstrip("\ufeff")
+
+    def refuse(line: int, why: str, text: str) -> None:
+        reject(BadEvent("csv", f"{path}:{line}: {why}"))
+
+    for line, _, found in table_rows(text_lines(path), delimiter, refuse):
+        cells = [cell.strip() for cell in found]
+        if not width:
             width = len(cells)
         if len(cells) == width:
             yield line, cells
-        elif cells:
+        else:
             why = f"{len(cells)} columns, the header names {width}; put text with commas in quotes"
             reject(BadEvent("missing", f"{path}:{line}: {why}"))
 
 
-def _table(path: Path, reject: Reject) -> Iterator[Row]:
-    first = _cells(path, lambda bad: None)
+def _table(path: Path, reject: Reject, remark: Remark) -> Iterator[Row]:
+    head = next(line for line in text_lines(path) if not line.isspace())
+    delimiter = max((",", "\t", ";"), key=head.count)
+    first = _cells(path, delimiter, lambda bad: None)
     names = _header(path, next(first, (1, []))[1])
     key = next((names.index(one) for one in IDS if one in names), 0)
-    reads = _reads(names, first)
-    second = _cells(path, reject)
+    reads = _reads(path, names, key, first, remark)
+    second = _cells(path, delimiter, reject)
     next(second)
     for line, cells in second:
         columns = zip(names, cells, reads, strict=True)
@@ -132,7 +157,7 @@ def _table(path: Path, reject: Reject) -> Iterator[Row]:
         except ValueError as exc:
             reject(BadEvent("type", f"{path}:{line}: {exc}"))
         else:
-            yield Row(line, cells[key], fields)
+            yield Row(line, cells[key], {one: value for one, value in fields.items() if value is not None})
 
 
 def _header(path: Path, cells: list[str]) -> list[str]:
@@ -150,18 +175,77 @@ def _header(path: Path, cells: list[str]) -> list[str]:
     return names
 
 
-def _reads(names: list[str], table: Iterator[tuple[int, list[str]]]) -> list[Callable[[str], Value]]:
+class _Column:
+    """What the cells of one column are, from a look at all of them."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.cells = self.numbers = self.switches = self.nothing = self.parted = self.codes = 0
+        self.odd: tuple[int, str] | None = None  # the first that is no number: its line, and it
+
+    def add(self, line: int, cell: str) -> None:
+        """Look at the next cell that is not empty."""
+        self.cells += 1
+        self.parted += "|" in cell
+        if _NUMBER.fullmatch(cell):
+            self.numbers += 1
+            return
+        self.switches += cell.lower() in _PLAIN
+        self.nothing += cell.lower() in NOTHING
+        self.codes += cell.isdecimal()
+        self.odd = self.odd or (line, cell)
+
+    def read(self) -> Callable[[str], Value | None]:
+        """How its cells are read."""
+        if self.name in FIXED:
+            return FIXED[self.name]
+        told = self.cells - self.nothing
+        if self.numbers and not self.codes and self.numbers >= MOSTLY * told:
+            return _number_or_nothing
+        if self.switches and self.switches == told:
+            return _switch_or_nothing
+        return _members if self.parted else str
+
+    def remark(self, path: Path) -> str:
+        """A line about its odd cells; empty where nothing is to be said."""
+        if self.odd is None or self.name in FIXED or not self.numbers:
+            return ""
+        line, cell = self.odd
+        odd, read = self.cells - self.numbers, self.read()
+        if read is _number_or_nothing:
+            return (
+                f"{path}: the column {self.name} is numbers; {odd:,} of its {self.cells:,} cells are none and are left "
+                f"out, the first: {cell[:40]!r} on line {line}"
+            )
+        if read is str and not self.codes and 2 * self.numbers > self.cells:
+            return (
+                f"{path}: the column {self.name} is text, as {odd:,} of its {self.cells:,} cells are no numbers, the "
+                f"first: {cell[:40]!r} on line {line}"
+            )
+        return ""
+
+
+def _reads(
+    path: Path, names: list[str], key: int, table: Iterator[tuple[int, list[str]]], remark: Remark
+) -> list[Callable[[str], Value | None]]:
     """Choose the reader of each column from all its cells."""
-    number = {k for k, name in enumerate(names) if name not in FIXED}
-    switch, parted = set(number), set[int]()
-    for _, cells in table:
-        number -= {k for k in number if cells[k] and not _NUMBER.fullmatch(cells[k])}
-        switch -= {k for k in switch if cells[k] and cells[k].lower() not in _PLAIN}
-        parted |= {k for k, cell in enumerate(cells) if "|" in cell}
-    found: dict[int, Callable[[str], Value]] = (
-        dict.fromkeys(parted, _members) | dict.fromkeys(switch, _switch) | dict.fromkeys(number, _number)
-    )
-    return [FIXED.get(name) or found.get(k, str) for k, name in enumerate(names)]
+    columns = [_Column(one) for one in names]
+    for line, cells in table:
+        for column, cell in zip(columns, cells, strict=True):
+            if cell:
+                column.add(line, cell)
+    for place, column in enumerate(columns):
+        if place != key and (said := column.remark(path)):
+            remark(said)
+    return [column.read() for column in columns]
+
+
+def _number_or_nothing(cell: str) -> float | None:
+    return _number(cell) if _NUMBER.fullmatch(cell) else None
+
+
+def _switch_or_nothing(cell: str) -> bool | None:
+    return None if cell.lower() in NOTHING else _switch(cell)
 
 
 def _number(cell: str) -> float:

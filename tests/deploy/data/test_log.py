@@ -15,7 +15,7 @@ from stream.error import BadSource
 from stream.generation.generation import Generation
 from stream.ingest.writer import Writer
 from tests.fixture.pair import batch
-from tests.fixture.trained import LINES, N, config, train, write
+from tests.fixture.trained import LINES, N, config, rows, train, write
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +73,41 @@ def test_a_log_that_is_sorted_when_read_is_the_same_only_whole(tmp_path: Path) -
 
     with pytest.raises(BadConfig, match="another log"):
         train(tmp_path / "state", tmp_path / "u.data")
+
+
+def test_a_log_that_is_out_of_order_is_learned_in_the_order_of_time_and_is_the_same_only_whole(
+    tmp_path: Path,
+) -> None:
+    log = write(tmp_path / "events.csv", [*LINES[50:100], *LINES[:50]])
+    assert train(tmp_path / "state", log, limit=70, share=0.0).events == 70
+    assert train(tmp_path / "state", log, share=0.0).begin == 70
+    sorted_log = write(tmp_path / "sorted.csv", LINES[:100])
+    train(tmp_path / "same", sorted_log, share=0.0)
+
+    kept = [
+        {
+            key: row
+            for key, row in rows(tmp_path / one, learned=False).items()
+            if key.startswith((b"edge", b"user"))
+        }
+        for one in ("state", "same")
+    ]
+    assert kept[0] == kept[1]
+    write(log, [*LINES[50:100], *LINES[:50], LINES[100]])
+    with pytest.raises(BadConfig, match="another log"):
+        train(tmp_path / "state", log)
+
+
+def test_late_lines_at_the_end_of_a_log_that_has_grown_are_learned_once(tmp_path: Path) -> None:
+    log = write(tmp_path / "events.csv", LINES[10:N])
+    train(tmp_path / "state", log, share=0.0)
+    write(log, [*LINES[10:N], *LINES[:10]])
+
+    first = train(tmp_path / "state", log, share=0.0, limit=4)
+    second = train(tmp_path / "state", log, share=0.0)
+
+    assert (first.begin, first.events, second.begin, second.events) == (N - 10, 4, N - 6, 6)
+    assert second.events_remembered == N
 
 
 def test_the_state_of_a_topic_is_not_mixed_with_a_log_by_mistake(tmp_path: Path, log: Path) -> None:

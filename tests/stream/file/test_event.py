@@ -69,10 +69,13 @@ def test_columns_are_sorted_by_time_and_keep_the_file_order_of_equal_times(tmp_p
     assert event_file.columns(path).user == ["b", "a", "late"]
 
 
-def test_events_of_a_csv_come_in_file_order(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", "user,item,timestamp\nlate,x,9\nb,x,5\n")
+def test_events_come_in_the_order_of_their_times_and_of_lines_where_those_are_equal(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "user,item,timestamp\nlate,x,9\nb,x,5\na,x,5\n")
+    events = event_file.events(path)
 
-    assert [event.user for event in event_file.events(path)] == ["late", "b"]
+    assert [event.user for event in events] == ["b", "a", "late"]
+    assert "a.csv: 2 lines are out of order; events are taken in the order of their time" in events.remarks
+    assert [event.user for event in event_file.events(path, sort=False)] == ["late", "b", "a"]
 
 
 BAD = {

@@ -158,3 +158,39 @@ def test_a_film_has_its_title_year_genres_and_the_day_it_was_released(tmp_path: 
     assert found == {"7": told, "8": {"title": "Old One", "year": 1931}, "267": {"title": "unknown"}}
     assert decode(listing.payload("7", told)) == {**told, "year": 2001.0, "created": 34_473_600_000.0}
     assert str(bad[0]).startswith(f"{tmp_path}/u.item:5: 'broken' is no film")
+
+
+@pytest.mark.parametrize("cell", ["N/A", "-", "", "null", "?"])
+def test_a_column_of_numbers_stays_numbers_beside_a_cell_that_says_there_is_none(
+    tmp_path: Path, cell: str
+) -> None:
+    path, remarks = tmp_path / "i.csv", list[str]()
+    path.write_text(f"item,title,price\nq1,Mug,3\nq2,Cup,4.5\nq3,{cell},{cell}\n")
+
+    found = {row.item: row.fields for row in listing.rows(path, print, remarks.append)}
+
+    assert [found[one].get("price") for one in ("q1", "q2", "q3")] == [3, 4.5, None]
+    assert remarks == (
+        [
+            f"{path}: the column price is numbers; 1 of its 3 cells are none and are left out, the first: '{cell}' on line 4"
+        ]
+        if cell
+        else []
+    )
+
+
+def test_a_few_odd_cells_among_many_numbers_are_left_out_and_more_make_it_text_which_is_said(
+    tmp_path: Path,
+) -> None:
+    path, remarks = tmp_path / "i.csv", list[str]()
+    lines = "".join(f"q{n},{n},{n if n % 3 else 'free'},00{n}\n" for n in range(30))
+    path.write_text(f"item;price;stock;code\nodd;on request;5;7\n{lines.replace(',', ';')}")
+
+    found = {row.item: row.fields for row in listing.rows(path, print, remarks.append)}
+
+    assert found["odd"] == {"stock": "5", "code": "7"}
+    assert found["q3"] == {"price": 3, "stock": "free", "code": "003"}
+    assert [line.removeprefix(f"{path}: the column ") for line in remarks] == [
+        "price is numbers; 1 of its 31 cells are none and are left out, the first: 'on request' on line 2",
+        "stock is text, as 10 of its 31 cells are no numbers, the first: 'free' on line 3",
+    ]
