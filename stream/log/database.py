@@ -86,7 +86,9 @@ class Database:
         """Close the file; the last process to do so moves the WAL into it."""
         with suppress(sqlite3.Error):
             self.connection.close()
-        os.close(self._bell)
+        if self._bell >= 0:
+            os.close(self._bell)
+        self._bell = -1
 
     @contextmanager
     def named(self) -> Iterator[None]:

@@ -242,3 +242,34 @@ def test_a_flipped_byte_is_a_named_error_or_changes_nothing(folder: Path, tmp_pa
         shutil.rmtree(copy)
 
     assert found > 100
+
+
+def test_a_flipped_byte_in_the_wal_of_a_killed_writer_leaves_an_exact_beginning(
+    folder: Path, tmp_path: Path
+) -> None:
+    child = writer(folder, "a", 100_000)
+    assert child.stdout is not None
+    told = [child.stdout.readline() for _ in range(300)]
+    child.kill()
+    child.wait()
+    child.stdout.close()
+    original = {name: (folder / name).read_bytes() for name in ("log.db", "log.db-wal")}
+    whole = everything(folder)
+    assert len(whole) >= len(told)
+    chance, shorter = random.Random(7), 0
+    copy = tmp_path / "copy"
+    for number in range(100):
+        copy.mkdir()
+        damaged = bytearray(original["log.db-wal"])
+        damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
+        (copy / "log.db").write_bytes(original["log.db"])
+        (copy / "log.db-wal").write_bytes(damaged)
+        try:
+            found = everything(copy)
+        except BadSource:
+            found = []
+        assert found == whole[: len(found)], number
+        shorter += len(found) < len(whole)
+        shutil.rmtree(copy)
+
+    assert shorter > 10
