@@ -57,7 +57,8 @@ class Source:
         self.places = Places(topic, offsets, on_gap=on_gap, start=start)
         try:
             self._topic = existing(self._database, topic)
-            self._version = self._database.version()
+            with self._database.named():
+                self._version = self._database.version()
             with self._database.reading():
                 ends = bounds(self._database, self._topic)
                 check(self._database, self._topic, ends)
