@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from stream.error import BadSource
 from stream.event.batch import Record
@@ -151,7 +151,26 @@ class Source:
 
     def _piece(self, partition: int, limit: int, high: int) -> list[Record]:
         """Return the next rows of a partition, checked, and go on behind them."""
-        place, connection = self.places.next[partition], self._database.connection
+        place, records = self.places.next[partition], list[Record]()
+        rows = self._rows(partition, place, limit, high)
+        for offset, ms, *texts, mark in rows:
+            key, value, headers = map(bytes.fromhex, texts)
+            if not isinstance(ms, int) or checksum(offset, ms, key, value, headers) != mark:
+                raise self._damage(partition, offset, "its bytes are not those that were written")
+            if offset != place and not self._topic.compact:
+                raise self._damage(partition, place, "it is missing")
+            place = offset + 1
+            records.append(Record(partition, offset, value, ms, key))
+        if not rows and place < high:
+            if not self._topic.compact:
+                raise self._damage(partition, place, "it is missing")
+            place = high
+        self.places.reach(partition, place)
+        return records
+
+    def _rows(self, partition: int, place: int, limit: int, high: int) -> list[list[Any]]:
+        """Return the next rows, key, value and headers as hexadecimal text; fewer than `limit` where they are large."""
+        connection = self._database.connection
         rows = (
             f"FROM (SELECT * FROM {table(self._topic.number, partition)} "
             "WHERE offset >= ? AND offset < ? ORDER BY offset LIMIT ?)"
@@ -168,21 +187,7 @@ class Source:
             f"SELECT json_group_array(json_array(offset, ms, hex(key), hex(value), hex(headers), checksum)) {rows}",
             (place, high, limit),
         ).fetchone()
-        records = list[Record]()
-        for offset, ms, *texts, mark in json.loads(text):
-            key, value, headers = map(bytes.fromhex, texts)
-            if not isinstance(ms, int) or checksum(offset, ms, key, value, headers) != mark:
-                raise self._damage(partition, offset, "its bytes are not those that were written")
-            if offset != place and not self._topic.compact:
-                raise self._damage(partition, place, "it is missing")
-            place = offset + 1
-            records.append(Record(partition, offset, value, ms, key))
-        if len(records) < limit:
-            if place < high and not self._topic.compact:
-                raise self._damage(partition, place, "it is missing")
-            place = high
-        self.places.reach(partition, place)
-        return records
+        return json.loads(text)
 
     def _damage(self, partition: int, offset: int, what: str) -> BadSource:
         return BadSource(

@@ -263,3 +263,11 @@ def test_a_caller_that_gave_up_waiting_harms_nobody(folder: Path) -> None:
 
     assert asyncio.run(publish()) == (0, 1)
     sink.close()
+
+
+def test_large_records_come_in_pieces(folder: Path) -> None:
+    ensure_topic(folder, "events")
+    values = [b"%d" % number * 900_000 for number in range(9)] * 3
+    append(folder, "events", *((b"u", value) for value in values))
+
+    assert [value for _, _, value in everything(folder, "events")] == values
