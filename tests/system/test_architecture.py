@@ -44,6 +44,7 @@ TABLE = {
     "stream/event": Rule("error", "", "numpy msgspec"),
     "stream/catalogue": Rule("event error", "", "numpy msgspec"),
     "stream/kafka": Rule("event error", "", "confluent_kafka"),
+    "stream/log": Rule("kafka event error"),
     "stream/generation": Rule("", "state/storage state/record state/ranking tgn/inference", "numpy msgspec"),
     "stream/file": Rule("event catalogue generation error", "", "numpy msgspec"),
     "stream/learning": Rule(
@@ -82,6 +83,7 @@ ONE_FILE = {  # a package that a room keeps behind a single file
     "prometheus_client": {"stream/metric.py"},
     "uvloop": {"stream/server.py"},
     "h11": {"stream/http/connection.py"},
+    "sqlite3": {"stream/log/database.py"},
 }
 
 
