@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stream.error import BadSource
-from stream.kafka.backpressure import Pace
+from stream.kafka.backpressure import Backpressure
 from stream.log.group import Entry
 from stream.log.record import Headers, pack
 from stream.log.writer import Writer
@@ -38,7 +38,7 @@ class Sink:
         partition: int = -1, timeout_s: float = 30.0,
     ) -> None:  # fmt: skip
         self._folder, self._partition = Path(folder), partition
-        self._pace = Pace(ahead, applied) if applied is not None else None
+        self._backpressure = Backpressure(ahead, applied) if applied is not None else None
         self._ends: dict[int, int] = {}
         self._failure = ""
         self._open = 0  # records sent whose outcome the sender has not been given
@@ -50,10 +50,10 @@ class Sink:
     ) -> None:
         """Queue a record, and wait only while the queue is full or the reader is too far behind.
 
-        `on_done` is called with partition and offset once the record is on disk, inside a later call; `flush` tells failures.
+        `on_done` is called with partition and offset once the record is on disk, inside a later call; `flush` raises failures.
         """
-        if self._pace is not None:
-            self._pace.wait(self._ends, lambda: self._open, self._serve)
+        if self._backpressure is not None:
+            self._backpressure.wait(self._ends, lambda: self._open, self._serve)
         entry = Entry(self._partition, time.time_ns() // 1_000_000, key, payload, pack(headers))
         while not self._writer.put(entry, on_done):
             self._serve(0.05)

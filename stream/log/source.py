@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from stream.error import BadSource
 from stream.event.batch import Record
-from stream.kafka.offset import Places
+from stream.kafka.offset import Offsets
 from stream.log.database import ANEW, Database
 from stream.log.record import checksum
 from stream.log.topic import bounds, check, existing, table
@@ -54,7 +54,7 @@ class Source:
         self._noted_at = self._came_at = -COMMIT_S
         self._bell, self._look_at = b"", 0.0
         self._first = 0  # the partition the next poll begins with
-        self.places = Places(topic, offsets, on_gap=on_gap, start=start)
+        self.offsets = Offsets(topic, offsets, on_gap=on_gap, start=start)
         try:
             self._topic = existing(self._database, topic)
             with self._database.named():
@@ -62,8 +62,8 @@ class Source:
             with self._database.reading():
                 ends = bounds(self._database, self._topic)
                 check(self._database, self._topic, ends)
-            self.places.begin(dict(ends))
-            self._behind = self.places.lag() > 0
+            self.offsets.begin(dict(ends))
+            self._behind = self.offsets.lag() > 0
         except BadSource:
             self._database.close()
             raise
@@ -92,12 +92,12 @@ class Source:
     def highs(self) -> dict[int, int]:
         """Partition -> the end of it."""
         self._look()
-        return dict(self.places.high)
+        return dict(self.offsets.high)
 
     def lag(self) -> int:
         """How many records wait to be polled."""
         self._look()
-        return self.places.lag()
+        return self.offsets.lag()
 
     def close(self) -> None:
         """Close the log."""
@@ -121,10 +121,10 @@ class Source:
             ends = bounds(self._database, self._topic)
         self._version = version
         for partition, (low, high) in ends.items():
-            if partition not in self.places.next:
-                self.places.add(partition, low, high)
-            self.places.high[partition] = high
-        self._behind = self.places.lag() > 0
+            if partition not in self.offsets.next:
+                self.offsets.add(partition, low, high)
+            self.offsets.high[partition] = high
+        self._behind = self.offsets.lag() > 0
 
     def _read(self, limit: int) -> list[Record]:
         """Return what is there, from each partition in turn."""
@@ -135,23 +135,23 @@ class Source:
             partitions = sorted(ends)
             self._first = (self._first + 1) % len(partitions)
             for partition in partitions[self._first :] + partitions[: self._first]:
-                if partition not in self.places.next:
+                if partition not in self.offsets.next:
                     continue
-                self.places.mend(partition, *ends[partition])
+                self.offsets.close_gap(partition, *ends[partition])
                 while (
-                    self.places.next[partition] < ends[partition].high
+                    self.offsets.next[partition] < ends[partition].high
                     and len(records) < limit
                     and size < POLL_BYTES
                 ):
                     piece = self._piece(partition, min(limit - len(records), CHUNK), ends[partition].high)
                     records += piece
                     size += sum(len(record.payload) for record in piece)
-        self._behind = self.places.lag() > 0
+        self._behind = self.offsets.lag() > 0
         return records
 
     def _piece(self, partition: int, limit: int, high: int) -> list[Record]:
         """Return the next rows of a partition, checked, and go on behind them."""
-        place, records = self.places.next[partition], list[Record]()
+        place, records = self.offsets.next[partition], list[Record]()
         rows = self._rows(partition, place, limit, high)
         for offset, ms, *texts, mark in rows:
             key, value, headers = map(bytes.fromhex, texts)
@@ -165,7 +165,7 @@ class Source:
             if not self._topic.compact:
                 raise self._damage(partition, place, "it is missing")
             place = high
-        self.places.reach(partition, place)
+        self.offsets.reach(partition, place)
         return records
 
     def _rows(self, partition: int, place: int, limit: int, high: int) -> list[list[Any]]:

@@ -116,7 +116,7 @@ def test_no_broker_is_a_bad_source(nobody, monkeypatch):
 
 
 def test_a_dead_letter_that_cannot_be_written_stops_the_stream(nobody):
-    dead = DeadLetter(nobody, "events.dead", extra={"message.timeout.ms": 300})
+    dead = DeadLetter(Sink(nobody, "events.dead", timeout_s=0.3))
     dead.put(Record(0, 0, b"x", 0), "json", "no JSON")
 
     with pytest.raises(BadSource, match=rf"{nobody}: topic events.dead cannot be written"):
@@ -125,7 +125,7 @@ def test_a_dead_letter_that_cannot_be_written_stops_the_stream(nobody):
 
 
 def test_a_dead_letter_with_nothing_to_write_asks_nobody(nobody):
-    dead = DeadLetter(nobody, "events.dead")
+    dead = DeadLetter(Sink(nobody, "events.dead"))
     began = time.monotonic()
     dead.flush()
     dead.close()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stream.error import BadSource
-from stream.kafka.dead_letter import Letters
+from stream.kafka.dead_letter import DeadLetter
 from stream.log.database import Database
 from stream.log.record import unpack
 from stream.log.retention import trim
@@ -48,8 +48,8 @@ class TestLog(TopicSuite):
         options.pop("extra", None)
         return Sink(address, topic, **options)
 
-    def dead_letter(self, address: str, topic: str, origin: str = "") -> Letters:
-        return Letters(Sink(address, topic), origin)
+    def dead_letter(self, address: str, topic: str, origin: str = "") -> DeadLetter:
+        return DeadLetter(Sink(address, topic), origin=origin)
 
     def letters(self, address: str, topic: str, count: int) -> list[tuple[bytes, dict[str, str]]]:
         database = Database(Path(address))
@@ -82,7 +82,7 @@ class TestLog(TopicSuite):
         self.fill(address, topic, 1, first=20)
 
         assert read(source, 1)[0].payload == b"20"
-        assert source.places.gaps == 18
+        assert source.offsets.gaps == 18
         source.close()
 
     def test_added_partitions_are_read_from_their_first_record(self, address: str, topic: str) -> None:
