@@ -97,7 +97,7 @@ def demo(
 
 
 @app.command()
-@configured("kafka.address", "kafka.topic")
+@configured(*SERVED[:3])
 def produce(
     config: Config,
     data: Data = None,
@@ -110,7 +110,7 @@ def produce(
 
 
 @app.command()
-@configured("kafka.address", "kafka.topic")
+@configured(*SERVED[:3])
 def replay(
     config: Config,
     data: Data = None,
@@ -204,8 +204,6 @@ add_examples(app)
 
 
 def _produce(config: Config, data: str | None, speed: str, limit: int | None, items: Path | None) -> None:
-    if not config.kafka.address:
-        raise BadConfig("no broker is named: --kafka host:port, as `riverwalk serve` prints it")
     from deploy.produce import producer as body
 
     body.run(config, data=data, items=items, speed=speed, limit=limit)

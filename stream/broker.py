@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from stream.event.batch import Record
-from stream.kafka.dead_letter import WAIT_S, DeadLetter
-from stream.kafka.offset import Offsets
+if TYPE_CHECKING:
+    from stream.event.batch import Record
+    from stream.kafka.dead_letter import DeadLetter
+    from stream.kafka.offset import Offsets
 
 SCHEME: Final = "log:"
 
@@ -103,16 +104,14 @@ def ensure_topic(address: str, topic: str, extra: Extra | None = None, *, compac
     return kafka.ensure_topic(address, topic, extra=extra, compact=compact)
 
 
-def identity(address: str, topic: str, extra: Extra | None = None) -> str:
+def identity(address: str, topic: str) -> str:
     """Return the name a topic's offsets are kept under."""
     folder = log_folder(address)
-    if folder is not None:
-        from stream.log import topic as log
+    if folder is None:
+        return topic
+    from stream.log import topic as log
 
-        return log.identity(folder, topic)
-    from stream.kafka import broker as kafka
-
-    return kafka.identity(address, topic, extra)
+    return log.identity(folder, topic)
 
 
 def open_source(
@@ -171,4 +170,6 @@ def open_sink(
 
 def open_dead_letter(address: str, topic: str, *, origin: str, extra: Extra | None = None) -> DeadLetter:
     """Write rejected records of the topic `origin` to a topic of their own."""
+    from stream.kafka.dead_letter import WAIT_S, DeadLetter
+
     return DeadLetter(open_sink(address, topic, timeout_s=WAIT_S, extra=extra), origin=origin)

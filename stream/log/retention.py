@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +22,9 @@ def trim(
     keep_ms: int | None = None,
     keep_bytes: int | None = None,
     now_ms: int | None = None,
+    until: Mapping[int, int] | None = None,
 ) -> int:
-    """Remove a topic's oldest records, read or not; return how many.
+    """Remove a topic's oldest records; return how many.
 
     The space is used again by what is appended later.  A compacted topic keeps what it has.
 
@@ -29,6 +32,7 @@ def trim(
         keep_ms: Records older than this go.
         keep_bytes: The oldest go until a partition's keys, values, headers and rows take no more.
         now_ms: The wall clock, left out, now.
+        until: Partition -> the offset before which records may go, none of a partition left out; without it read or not.
     """
     database = Database(Path(folder))
     cutoff = (
@@ -40,7 +44,8 @@ def trim(
         if found is None or found.compact:
             return 0
         for partition in range(found.partitions):
-            while count := _trim(database, found, partition, cutoff, keep_bytes):
+            limit = sys.maxsize if until is None else until.get(partition, 0)
+            while count := _trim(database, found, partition, limit, cutoff, keep_bytes):
                 removed += count
     finally:
         database.close()
@@ -48,15 +53,16 @@ def trim(
 
 
 def _trim(
-    database: Database, topic: Topic, partition: int, cutoff: int | None, keep_bytes: int | None
+    database: Database, topic: Topic, partition: int, limit: int, cutoff: int | None, keep_bytes: int | None
 ) -> int:
     """Remove up to `CHUNK` records of a partition."""
     with database.reading():
-        if not _count(database, topic, partition, bounds(database, topic)[partition], cutoff, keep_bytes)[0]:
+        end = bounds(database, topic)[partition]
+        if not _count(database, topic, partition, end._replace(high=limit), cutoff, keep_bytes)[0]:
             return 0  # nothing to write: no writer waits
     with database.writing(WAIT_S) as connection:
         end = bounds(database, topic)[partition]
-        count, size = _count(database, topic, partition, end, cutoff, keep_bytes)
+        count, size = _count(database, topic, partition, end._replace(high=limit), cutoff, keep_bytes)
         if count:
             low = end.low + count
             connection.execute(f"DELETE FROM {table(topic.number, partition)} WHERE offset < ?", (low,))
@@ -70,14 +76,14 @@ def _trim(
 def _count(
     database: Database, topic: Topic, partition: int, end: Bound, cutoff: int | None, keep_bytes: int | None
 ) -> tuple[int, int]:
-    """Return how many of a partition's first records are to go, and their bytes."""
+    """Return how many of a partition's first records, of those inside of `end`, are to go, and their bytes."""
     (total,) = database.connection.execute(
         "SELECT bytes FROM partition WHERE topic = ? AND partition = ?", (topic.number, partition)
     ).fetchone()
     rows = database.connection.execute(
         f"SELECT ms, coalesce(length(key), 0) + length(value) + length(headers) + {OVERHEAD_BYTES} "
-        f"FROM {table(topic.number, partition)} WHERE offset >= ? ORDER BY offset LIMIT {CHUNK}",
-        (end.low,),
+        f"FROM {table(topic.number, partition)} WHERE offset >= ? AND offset < ? ORDER BY offset LIMIT {CHUNK}",
+        end,
     ).fetchall()
     count = size = 0
     for ms, bytes_ in rows:

@@ -16,7 +16,7 @@ from stream.log.retention import trim
 from stream.log.sink import Sink
 from stream.log.source import Source
 from stream.log.topic import add_partitions, committed, ensure_topic, existing, identity, ready, table
-from tests.fixture.broker import TopicSuite, read
+from tests.fixture.broker.topic import TopicSuite, read
 
 
 class TestLog(TopicSuite):
