@@ -142,12 +142,13 @@ def bench(
     config: Config,
     name: Annotated[str, typer.Argument(help="What to measure, for example ingest or serve.")],
     plot: Annotated[str | None, typer.Option(metavar="FILE.svg", help="Draw the figures (aging).")] = None,
+    large: Annotated[bool, typer.Option("--large", help="Also what takes minutes (log).")] = False,
     json: Json = False,
 ) -> None:
     """Measure this machine: a figure with its unit, and a peer measured in the same run."""
     from deploy.bench import bench as body
 
-    show(body.run(name, config, plot), json)
+    show(body.run(name, config, plot, large), json)
 
 
 @app.command()

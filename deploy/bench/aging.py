@@ -7,14 +7,13 @@ every list: how many days ago the first event of its middle item was, and whethe
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from msgspec.structs import replace
 
 from deploy.chart import line
-from deploy.chart.svg import check
+from deploy.chart.figure import check, save
 from deploy.config.room import graph_settings
 from deploy.config.schema import Config
 from deploy.data import drift
@@ -26,6 +25,9 @@ from state.record.setting import GraphSettings
 from state.record.world import World
 from state.retrieval.candidate import CANDIDATES
 from stream.file.event import Columns
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 EVENTS, USERS, ITEMS, MONTHS = 400_000, 6_000, 6_000, 15
 LISTS = 100  # a week
@@ -54,7 +56,7 @@ def run(config: Config, picture: str | None = None) -> dict[str, Any]:
     stream = drift.columns(EVENTS, users=USERS, items=ITEMS, months=MONTHS)
     courses = {name: follow(stream, graph) for name, graph in settings(graph_settings(config)).items()}
     if picture is not None:
-        Path(picture).write_text(drawn(courses), encoding="utf-8")
+        save(drawn(courses), picture)
     later = slice(MONTHS * drift.MONTH // 14, None)  # the second half, when there is something to forget
     return {
         "events": EVENTS, "users": USERS, "items": ITEMS, "days": MONTHS * drift.MONTH, "lists_a_week": LISTS,
@@ -114,14 +116,14 @@ def _numbered(names: list[str]) -> np.ndarray:
     return np.fromiter((rows.setdefault(name, len(rows)) for name in names), np.int32, len(names))
 
 
-def drawn(courses: dict[str, Course]) -> str:
+def drawn(courses: dict[str, Course]) -> Figure:
     """Return the picture: a panel a measure, a line a state, over the weeks."""
     panels = [
         line.Panel("Days since the first event of a list's middle item", {name: one.age_days for name, one in courses.items()}),
         line.Panel("Lists that hold the item taken next", {name: _smooth(one.hit_rate) for name, one in courses.items()}),
         line.Panel("Edges held", {name: one.edges for name, one in courses.items()}),
     ]  # fmt: skip
-    return line.svg(
+    return line.draw(
         "Edge aging and decay on a stream whose taste shifts",
         f"{EVENTS:,} events of {USERS:,} users on {ITEMS:,} items; {LISTS} lists of {K} a week, by the fixed blend; "
         "hit rate over five weeks",

@@ -14,19 +14,19 @@ from typing import IO, Any
 
 from msgspec.structs import replace
 
-from deploy.bench import harness
 from deploy.client.client import Client
 from deploy.client.gauge import fields
 from deploy.config.schema import BadConfig, Config
 from deploy.data.synthetic import columns
 from deploy.service.supervisor import Supervisor
+from stream.broker import Sink, open_sink
 from stream.event.event import Event, encode
 from stream.file.event import Columns
-from stream.kafka.sink import Sink
 
 EVENTS = 500_000
 USERS, ITEMS = 50_000, 10_000
 Figures = dict[str, Any]
+AHEAD = 20_000  # records a producer may be ahead of the reader
 
 
 @contextmanager
@@ -89,27 +89,6 @@ def payloads(found: Columns) -> Iterator[tuple[bytes, bytes]]:
         yield name.encode(), encode(Event(user=name, item=item, t=t))
 
 
-def resident_mib(pid: int) -> float:
-    """Return the memory a process holds, its share of what several map included, in MiB."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
-
-
-def anonymous_mib(pid: int) -> float:
-    """Return the memory a process holds for itself, without what is mapped from files, in MiB."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:")) / 1024
-
-
-def rss_mib(pid: int) -> float:
-    """Return a process's resident set in MiB."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
-
-
-AHEAD = 20_000  # records the producer may be ahead of the embedded broker's reader
-
-
 def steps(config: Config) -> dict[str, float]:
     """Return the seconds ingest has spent in each step, from its metrics."""
     page = (
@@ -122,12 +101,12 @@ def steps(config: Config) -> dict[str, float]:
 
 
 def paced(service: Supervisor, client: Client) -> Sink:
-    """Return a producer to an instance's embedded broker that is not further ahead than the broker keeps."""
+    """Return a producer to an instance that is never far ahead of it."""
     kafka = service.config.kafka
-    return Sink(
+    return open_sink(
         kafka.address,
         kafka.topic,
         ahead=AHEAD,
-        applied=lambda _: harness.number(harness.info(client), "offset_0"),
+        applied=lambda _: number(info(client), "offset_0"),
         partition=0,
     )

@@ -15,6 +15,7 @@ from deploy.bench import harness
 from deploy.bench.harness import paced, steps
 from deploy.client.client import Client
 from deploy.config.schema import Config
+from deploy.service.memory import anonymous_mib, proportional_mib, rss_mib
 from stream.event.event import Event, encode
 
 BUDGET, USERS = 100_000, 50_000
@@ -72,8 +73,8 @@ def budget(config: Config) -> harness.Figures:
                         "distinct_items": mark,
                         "events": count,
                         "events_per_s": round((count - before) / seconds),
-                        "ingest_rss_mib": round(harness.rss_mib(pid), 1),
-                        "ingest_anonymous_mib": round(harness.anonymous_mib(pid), 1),
+                        "ingest_rss_mib": round(rss_mib(pid), 1),
+                        "ingest_anonymous_mib": round(anonymous_mib(pid), 1),
                         "shared_mib": round(_bytes(Path(service.config.state.live)) / 2**20, 1),
                         "store_mib": round(_bytes(Path(ready.state.folder)) / 2**20, 1),
                         "items": harness.number(known, "items"),
@@ -87,7 +88,7 @@ def budget(config: Config) -> harness.Figures:
                 )  # what was learned is saved, so that the end is quick
         return {
             "unit": "MiB", "budget": BUDGET, "users": USERS, "marks": found,
-            "measured": "a whole instance, learning on, the embedded broker; at each mark VmRSS and RssAnon of ingest, blocks of the shared tables and of the store; sweep_share is of ingest's time in batches so far",
+            "measured": "a whole instance, learning on, events in the log of the state folder; at each mark VmRSS and RssAnon of ingest, blocks of the shared tables and of the store; sweep_share is of ingest's time in batches so far",
         }  # fmt: skip
 
 
@@ -117,8 +118,8 @@ def memory(config: Config) -> harness.Figures:
                 for k in range(200):
                     client.ask("RECOMMEND", str(k), 20)
                 pids = {role: child.pid for role, child in service.children.items()}
-                figures = {role: round(harness.rss_mib(pid), 1) for role, pid in pids.items() if pid}
-                own = {role: round(harness.resident_mib(pid), 1) for role, pid in pids.items() if pid}
+                figures = {role: round(rss_mib(pid), 1) for role, pid in pids.items() if pid}
+                own = {role: round(proportional_mib(pid), 1) for role, pid in pids.items() if pid}
                 known = harness.info(client)
                 size = sum(
                     file.stat().st_size for file in Path(ready.state.folder).rglob("*") if file.is_file()

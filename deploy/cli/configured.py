@@ -25,7 +25,7 @@ def configured(*names: str) -> Callable[[Callable[..., None]], Callable[..., Non
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
         def run(**given: Any) -> None:
-            taken = {name: given.pop(name) for name in shared}
+            taken = {name: given.pop(name, None) for name in shared}
             flags = {name.replace(".", "__"): taken[FLAGS[name][0]] for name in names}
             command(settings(taken["config"], taken["set"], **flags).config, **given)
 

@@ -1,77 +1,73 @@
-"""The `evaluate` command: its options."""
+"""The `evaluate` command: its options are the fields of `EvaluationSettings`."""
 
-from typing import Annotated
+from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from inspect import Parameter
+from typing import Annotated, Any, get_args, get_type_hints
+
+import msgspec
 import typer
 
 from deploy.cli.option import Json
+from deploy.evaluate.setting import EvaluationSettings
+
+Plot = Annotated[
+    str | None,
+    typer.Option("--plot", metavar="FILE.svg", help="Draw the figures, as SVG or PNG (extra `plot`)."),
+]
 
 
-def evaluate(
-    data: Annotated[str, typer.Argument(help="A file, a folder, or the name of a data set.")],
-    protocol: Annotated[
-        str, typer.Option(help="How to split and rank: tgb, stream, chronological or random.")
-    ] = "tgb",
-    visible: Annotated[
-        str | None,
-        typer.Option(help="What a model has seen: online, lag=200, strict; else the protocol's rule."),
-    ] = None,
-    learning: Annotated[
-        str | None,
-        typer.Option(help="Weights stay frozen after training, or learn online; else the protocol's rule."),
-    ] = None,
-    new_only: Annotated[
-        bool, typer.Option("--new-only", help="Rank only what the user has not had (tgb and stream).")
-    ] = False,
-    models: Annotated[
-        str | None, typer.Option(help="Names, with commas; the usual ones when left out.")
-    ] = None,
-    ablate: Annotated[
-        bool, typer.Option("--ablate", help="Also Riverwalk without each of its parts.")
-    ] = False,
-    seeds: Annotated[int, typer.Option(min=1, max=100, help="Runs of each model that learns weights.")] = 1,
-    last: Annotated[
-        float, typer.Option(min=0.01, max=0.4, help="Share of events in the chronological test.")
-    ] = 0.1,
-    part: Annotated[str, typer.Option(help="What is judged: validation, test or both.")] = "both",
-    details: Annotated[
-        bool,
-        typer.Option(
-            "--details", help="Also candidates, newcomers, diversity, kinds of event and intervals."
-        ),
-    ] = False,
-    loss: Annotated[
-        str, typer.Option(help="What the item vectors learn by: softmax, bpr or nce.")
-    ] = "softmax",
-    negatives: Annotated[
-        str, typer.Option(help="What they learn against: mixed, uniform, popularity or hard.")
-    ] = "mixed",
-    item_columns: Annotated[
-        str, typer.Option(metavar="FILE", help="Explicit features of items, CSV or JSON lines, the id first.")
-    ] = "",
-    user_columns: Annotated[str, typer.Option(metavar="FILE", help="The same of users.")] = "",
-    plot: Annotated[str | None, typer.Option(metavar="FILE.svg", help="Draw the figures.")] = None,
-    json: Json = False,
-) -> None:
-    """Measure the ranking quality of models on a file, every figure with the trivial baselines beside it."""
+def options(settings: type[msgspec.Struct]) -> list[Parameter]:
+    """Return a command's parameters for the fields of a struct: one without a default is an argument."""
+    hints = get_type_hints(settings, include_extras=True)
+    made = []
+    for field in msgspec.structs.fields(settings):
+        kind, *metas = get_args(hints[field.name])
+        meta = next(one for one in metas if isinstance(one, msgspec.Meta))
+        bounds: dict[str, Any] = {"min": meta.ge, "max": meta.le, **(meta.extra or {})}
+        told = {name: value for name, value in bounds.items() if value is not None}
+        if field.required:
+            info: Any = typer.Argument(metavar=field.name.upper(), help=meta.description)
+            default: Any = Parameter.empty
+        else:
+            flag = "--" + field.name.replace("_", "-")
+            info, default = typer.Option(flag, help=meta.description, **told), field.default
+        made.append(
+            Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])
+        )
+    return made
+
+
+def taking(
+    settings: type[msgspec.Struct], **more: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of a struct, which it gets as its first argument, and these others by name."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        names = settings.__struct_fields__
+
+        def run(**given: Any) -> None:
+            command(settings(**{name: given.pop(name) for name in names}), **given)
+
+        own = inspect.signature(command).parameters
+        others = [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=own[name].default, annotation=kind)
+            for name, kind in more.items()
+        ]
+        run.__name__, run.__doc__ = command.__name__, command.__doc__
+        every = [*options(settings), *others]
+        run.__dict__["__signature__"] = inspect.Signature(every)
+        run.__annotations__ = {one.name: one.annotation for one in every}
+        return run
+
+    return decorate
+
+
+@taking(EvaluationSettings, plot=Plot, json=Json)
+def evaluate(asked: EvaluationSettings, plot: str | None = None, json: bool = False) -> None:
+    """Measure the ranking quality of models on a log, every figure with the trivial baselines beside it."""
     from deploy.evaluate import evaluation as body
 
-    body.run(
-        data,
-        protocol=protocol,
-        visible=visible,
-        models=models,
-        last=last,
-        learning=learning,
-        new_only=new_only,
-        seeds=seeds,
-        ablate=ablate,
-        part=part,
-        details=details,
-        picture=plot,
-        as_json=json,
-        loss=loss,
-        negatives=negatives,
-        item_columns=item_columns,
-        user_columns=user_columns,
-    )
+    body.run(asked, picture=plot, as_json=json)

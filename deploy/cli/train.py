@@ -5,21 +5,18 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.option import (
-    File,
-    Folder,
-    Json,
-    Set,
-    settings,
-)
-from deploy.config.schema import BadConfig
+from deploy.cli.configured import configured
+from deploy.cli.option import Json
+from deploy.config.schema import BadConfig, Config
 
 
+@configured("state.folder")
 def command(
+    config: Config,
     log: Annotated[
-        str | None, typer.Argument(metavar="LOG", help="A file of events, or a folder that holds one.")
+        str | None,
+        typer.Argument(metavar="LOG", help="A file of events, a folder that holds one, or a data set."),
     ] = None,
-    state: Folder = None,
     share: Annotated[
         float,
         typer.Option(min=0, max=1, help="Of the events that are learned from; all of them change the state."),
@@ -42,8 +39,6 @@ def command(
         typer.Option("--strict", help="Stop at the first line that is no event, instead of counting it."),
     ] = False,
     json: Json = False,
-    config: File = None,
-    set: Set = None,
 ) -> None:
     """Learn from a file of events as the service does from a topic: one pass, in order, saved as it goes.
 
@@ -51,7 +46,6 @@ def command(
 
     `riverwalk serve --state FOLDER` takes over what it leaves.
     """
-    loaded = settings(config, set, state__folder=state)
     if log is None and not fresh_weights:
         raise BadConfig("train what? name a file of events: riverwalk train LOG --state FOLDER")
     from deploy.service.child import ENVIRONMENT
@@ -59,14 +53,7 @@ def command(
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from deploy.train import progress as body
+    from deploy.train.setting import TrainSettings
 
-    body.run(
-        loaded.config,
-        log,
-        share=share,
-        limit=limit,
-        append=append,
-        fresh_weights=fresh_weights,
-        strict=strict,
-        as_json=json,
-    )
+    how = TrainSettings(share, limit, append, fresh_weights, strict)
+    body.run(config, log, how, as_json=json)

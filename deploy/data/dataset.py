@@ -23,7 +23,6 @@ from stream.event.event import Event
 from stream.file import event as replay
 
 GENERATED = "generated"
-DEFAULT = "online-retail"
 
 Say = Callable[[str], None]
 Watch = Callable[[str], Step]

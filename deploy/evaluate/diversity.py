@@ -20,21 +20,21 @@ from typing import Any
 import numpy as np
 
 from deploy.evaluate.split import IMPRESSION, Split
-from stream.file.feature import categories as told
+from stream.file.feature import categories as known_categories
 
 DAY_MS = 86_400_000
 GENRES = 5  # the first column of a genre in u.item, after number, title, two dates and an address
 
 
 def categories(path: Path, names: list[str], columns: str = "") -> np.ndarray | None:
-    """Return the share of each category in each item, float64 [items, categories]; None where nothing tells it.
+    """Return the share of each category in each item, float64 [items, categories]; None where unknown.
 
     Args:
-        path: The log; a MovieLens `u.item` beside it tells genres.
+        path: The log; a MovieLens `u.item` beside it has genres.
         names: Of the items, in the order of their numbers.
-        columns: A file of explicit features, whose field category, categories, genre or genres tells it.
+        columns: A file of explicit features, whose field category, categories, genre or genres has it.
     """
-    found = told(Path(columns)) if columns else {}
+    found = known_categories(Path(columns)) if columns else {}
     found = found if any(found.values()) else _genres(path.parent / "u.item")
     kinds = {kind: k for k, kind in enumerate(sorted({kind for own in found.values() for kind in own}))}
     if not kinds:
@@ -60,7 +60,7 @@ def _genres(file: Path) -> dict[str, list[str]]:
 def figures(
     lists: np.ndarray, asked: np.ndarray, log: Split, part: int, shares: np.ndarray | None
 ) -> dict[str, Any]:
-    """Return the measures of the lists of one part, None where there is nothing to tell one from.
+    """Return the measures of the lists of one part, None where nothing defines one.
 
     Shapes:
         - lists: int32 [m, K], -1 where a list is shorter; asked: int64 [m], the events they were drawn for

@@ -9,6 +9,7 @@ import contextlib
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,32 +18,26 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from deploy.chart import figure
 from deploy.config.schema import BadConfig
 from deploy.data.dataset import find
 from deploy.evaluate import diversity, plot, recall
 from deploy.evaluate import list as answer
-from deploy.evaluate.protocol import (
-    LEARNINGS,
-    LEARNS,
-    PARTS,
-    known,
-    published,
-    rule,
-    split,
-)
+from deploy.evaluate.protocol import LEARNS, known, published, rule, split
 from deploy.evaluate.report import show
-from deploy.evaluate.runner import (
+from deploy.evaluate.runner import CANDIDATES, COLUMNS, Done
+from deploy.evaluate.score import NUMBER, Run, compare, row
+from deploy.evaluate.setting import (
     ABLATIONS,
-    CANDIDATES,
-    COLUMNS,
     KNOWN,
+    LEARNINGS,
     MODELS,
+    PARTS,
     SEEDED,
     SERVED,
-    Done,
+    EvaluationSettings,
     Job,
 )
-from deploy.evaluate.score import NUMBER, Run, compare, row
 from deploy.evaluate.split import Split
 from stream.error import BadEvent, BadSource
 from stream.file.event import columns
@@ -54,95 +49,86 @@ Report = dict[str, Any]
 POPULAR = ("popularity", "decayed-popularity")  # what candidates are held against
 
 
-def evaluate(
-    data: str,
-    *,
-    protocol: str = "tgb",
-    visible: str | None = None,
-    models: str | None = None,
-    last: float = 0.1,
-    learning: str | None = None,
-    new_only: bool = False,
-    seeds: int = 1,
-    ablate: bool = False,
-    part: str = "both",
-    loss: str = "softmax",
-    negatives: str = "mixed",
-    item_columns: str = "",
-    user_columns: str = "",
-    details: bool = False,
-    quiet: bool = False,
-) -> Report:
+def evaluate(asked: EvaluationSettings, *, quiet: bool = False) -> Report:
     """Return the report: the data, the protocol, a row a model and part, and comparisons in pairs.
 
     Args:
-        models: Names with commas; the usual ones when left out.
-        learning: What Riverwalk's weights learn from; the protocol's usual rule when left out.
-        new_only: Rank only what the user has not had.
-        seeds: How often models run that a seed changes, from seed 0 on.
-        ablate: Also run Riverwalk without each of its parts.
-        loss, negatives: What the item vectors learn by, and against.
-        item_columns, user_columns: Files of explicit features.
-        details: Also measure the candidates' recall and the diversity of lists (`candidates`, `diversity`).
-        part: Without `test`, nothing after the validation part is read.
+        quiet: Without progress bars.
 
     Raises:
         BadConfig: An unknown model, protocol, rule or file.
     """
-    names = chosen(models, ablate)
-    known("--loss", "loss", loss, get_args(Loss))
-    known("--negatives", "kind of negatives", negatives, get_args(Negatives))
-    for option, file in (("--item-columns", item_columns), ("--user-columns", user_columns)):
-        _readable(option, file, protocol)
-    visible = rule(protocol, visible)
-    learning = known("--learning", "rule", learning or LEARNS[protocol], LEARNINGS)
-    parts = tuple(NUMBER) if known("--part", "part", part, PARTS) == "both" else (part,)
-    if new_only and protocol not in ("tgb", "stream"):
-        raise BadConfig(f"--new-only: {protocol} ranks only what is new by itself; leave it out")
-    if part == "validation" and protocol == "random":
-        raise BadConfig("--part validation: random has a training and a test part alone")
-    found = find(data, online=False)
-    if found.path is None:
-        raise BadConfig(f"{data}: no file of events; give one, or a folder that holds one")
-    path = found.path
-    drawn = range(seeds) if protocol == "random" and published(path) is None else range(1)
-    try:
-        whole = [split(path, protocol, visible, last=last, seed=k, new_only=new_only) for k in drawn]
-    except (BadEvent, BadSource) as exc:
-        raise BadConfig(str(exc)) from exc
-    until = max(NUMBER[name] for name in parts)
+    names = chosen(asked.models, asked.ablate)
+    asked = checked(asked)
+    path, name = _log(asked.data)
+    whole = _splits(path, asked)
+    parts = tuple(NUMBER) if asked.part == "both" else (asked.part,)
+    until = max(NUMBER[one] for one in parts)
     logs = [log.until(until) for log in whole]
-    job = Job(
-        str(path), protocol, visible, "", "", last=last, new_only=new_only, learning=learning, until=until,
-        loss=loss, negatives=negatives, item_columns=item_columns, user_columns=user_columns,
-        lists=details and protocol != "random",
-    )  # fmt: skip
-    beside = [name for name in (CANDIDATES, *POPULAR) if name not in names] if details else []
+    job = Job(asked, str(path), until=until, lists=asked.details and asked.protocol != "random")
+    beside = [one for one in (CANDIDATES, *POPULAR) if one not in names] if asked.details else []
     with _bars(quiet) as bars:
-        ran = _runs([*names, *beside], job, seeds, len(logs) > 1, bars)
+        ran = _runs([*names, *beside], job, len(logs) > 1, bars)
     runs = [run for run in ran if run.model in names]
-    logs *= seeds // len(logs)
-    judged = [name for name in parts if _counts(logs, name)]
+    logs *= asked.seeds // len(logs)
+    judged = [one for one in parts if _counts(logs, one)]
+    if not judged:
+        raise BadConfig(f"{path}: no event of the {asked.part} part counts under --protocol {asked.protocol}")
     rows, pairs = _judged(runs, logs, judged)
-    more = {"candidates": {name: _candidates(ran, logs, name) for name in judged}} if details else {}
     if job.lists:
-        _diversity(runs, rows, logs[0], diversity.categories(path, _names(path), item_columns))
-    if not rows:
-        raise BadConfig(f"{path}: no event of the {part} part counts under --protocol {protocol}")
+        _diversity(runs, rows, logs[0], diversity.categories(path, _names(path), asked.item_columns))
+    more = {"candidates": {one: _candidates(ran, logs, one) for one in judged}} if asked.details else {}
+    counts = {part: int((whole[0].part == k).sum()) for k, part in enumerate(("train", "validation", "test"))}
     return {
-        "data": found.name,
-        "protocol": protocol,
-        "visible": visible,
-        "learning": learning,
+        "data": name,
+        "protocol": asked.protocol,
+        "visible": asked.visible,
+        "learning": asked.learning,
         "new_only": logs[0].exclude_seen,
-        "seeds": seeds,
-        "events": {
-            name: int((whole[0].part == k).sum()) for k, name in enumerate(("train", "validation", "test"))
-        },
+        "seeds": asked.seeds,
+        "events": counts,
         "rows": rows,
         "compare": pairs,
         **more,
     }
+
+
+def checked(asked: EvaluationSettings) -> EvaluationSettings:
+    """Return the settings with the protocol's rules where none were given.
+
+    Raises:
+        BadConfig: A name nobody knows, or a rule that does not go with the protocol.
+    """
+    known("--loss", "loss", asked.loss, get_args(Loss))
+    known("--negatives", "kind of negatives", asked.negatives, get_args(Negatives))
+    known("--part", "part", asked.part, PARTS)
+    for option, file in (("--item-columns", asked.item_columns), ("--user-columns", asked.user_columns)):
+        _readable(option, file, asked.protocol)
+    visible = rule(asked.protocol, asked.visible)
+    learning = known("--learning", "rule", asked.learning or LEARNS[asked.protocol], LEARNINGS)
+    if asked.new_only and asked.protocol not in ("tgb", "stream"):
+        raise BadConfig(f"--new-only: {asked.protocol} ranks only what is new by itself; leave it out")
+    if asked.part == "validation" and asked.protocol == "random":
+        raise BadConfig("--part validation: random has a training and a test part alone")
+    return msgspec.structs.replace(asked, visible=visible, learning=learning)
+
+
+def _log(data: str) -> tuple[Path, str]:
+    """Return the file of events, and what the data set is called."""
+    found = find(data, online=False)
+    if found.path is None:
+        raise BadConfig(f"{data}: no file of events; give one, or a folder that holds one")
+    return found.path, found.name
+
+
+def _splits(path: Path, asked: EvaluationSettings) -> list[Split]:
+    """Return the log with its parts: once, or once a seed where parts are drawn."""
+    drawn = range(asked.seeds) if asked.protocol == "random" and published(path) is None else range(1)
+    how = {"last": asked.last, "new_only": asked.new_only}
+    try:
+        return [split(path, asked.protocol, str(asked.visible), seed=k, **how) for k in drawn]  # type: ignore[arg-type]
+    except (BadEvent, BadSource) as exc:
+        raise BadConfig(str(exc)) from exc
 
 
 def _readable(option: str, file: str, protocol: str) -> None:
@@ -211,35 +197,46 @@ def _bars(quiet: bool) -> Progress:
     )  # fmt: skip
 
 
-def _runs(names: list[str], job: Job, seeds: int, drawn: bool, bars: Progress) -> list[Run]:
+def _runs(names: list[str], job: Job, drawn: bool, bars: Progress) -> list[Run]:
     """Return the runs of the named models, in that order."""
     found: dict[str, tuple[list[np.ndarray], list[Done]]] = {name: ([], []) for name in names}
     lists: dict[str, np.ndarray] = {}
+    seeds = job.asked.seeds
     ran = dict.fromkeys("riverwalk" if name == SERVED else name for name in names)
     with tempfile.TemporaryDirectory() as folder:
+        out = str(Path(folder, "ranks.npz"))
         for model in ran:
             for seed in range(seeds if drawn or model in SEEDED else 1):
-                out = str(Path(folder, "ranks.npz"))
-                task = bars.add_task(f"{model}, seed {seed}" if seeds > 1 else model, total=None)
+                title = f"{model}, seed {seed}" if seeds > 1 else model
                 one = msgspec.structs.replace(
                     job, model=model, out=out, seed=seed, drawn=seed if drawn else 0
                 )
-                done = _run(one, bars, task)
-                bars.remove_task(task)
+                done = _run(one, bars, title)
                 with np.load(out, allow_pickle=False) as ranks:
-                    for name in ranks.files:
-                        if name.endswith(".lists"):
-                            lists.setdefault(name.removesuffix(".lists"), ranks[name])
-                        elif name in found:
-                            found[name][0].append(ranks[name])
-                            found[name][1].append(done)
+                    _take(ranks, done, found, lists)
     return [
         Run(name, ranks * (seeds // len(ranks)), done, lists.get(name))
         for name, (ranks, done) in found.items()
     ]
 
 
-def _run(job: Job, bars: Progress, task: Any) -> Done:
+def _take(
+    ranks: Mapping[str, np.ndarray],
+    done: Done,
+    found: dict[str, tuple[list[np.ndarray], list[Done]]],
+    lists: dict[str, np.ndarray],
+) -> None:
+    """Add the ranks and lists of one process."""
+    for name in ranks:
+        if name.endswith(".lists"):
+            lists.setdefault(name.removesuffix(".lists"), ranks[name])
+        elif name in found:
+            found[name][0].append(ranks[name])
+            found[name][1].append(done)
+
+
+def _run(job: Job, bars: Progress, title: str) -> Done:
+    task = bars.add_task(title, total=None)
     command = [sys.executable, "-P", "-m", "deploy.evaluate.runner"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
@@ -257,6 +254,7 @@ def _run(job: Job, bars: Progress, task: Any) -> Done:
             else:
                 said = line.decode(errors="replace").strip() or said
         out = process.stdout.read()
+    bars.remove_task(task)
     if process.returncode < 0:
         said = f"ended by signal {-process.returncode}; was there enough memory?"
     if process.returncode != 0:
@@ -264,21 +262,14 @@ def _run(job: Job, bars: Progress, task: Any) -> Done:
     return msgspec.json.decode(out, type=Done)
 
 
-def run(
-    data: str,
-    *,
-    as_json: bool = False,
-    details: bool = False,
-    picture: str | None = None,
-    **asked: Any,
-) -> None:
+def run(asked: EvaluationSettings, *, picture: str | None = None, as_json: bool = False) -> None:
     """Print the report as a table, or as one JSON object, and draw it where a picture is asked for."""
     if picture is not None:
-        plot.check(picture)
-    report = evaluate(data, details=details, quiet=as_json, **asked)
+        figure.check(picture)
+    report = evaluate(asked, quiet=as_json)
     if picture is not None:
-        Path(picture).write_text(plot.svg(report), encoding="utf-8")
+        figure.save(plot.draw(report), picture)
     if as_json:
         print(msgspec.json.encode(report).decode())
     else:
-        show(report, details)
+        show(report, asked.details)

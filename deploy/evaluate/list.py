@@ -1,7 +1,7 @@
-"""Answers in the midst of an evaluation: the lists that some of the judged events' users would have been given.
+"""Lists of items that users would have been recommended just before some of the judged events.
 
-Which events is drawn with a seed, the same ones for every model.  Riverwalk's lists are the engine's own answers,
-rules and all, as of the begin of the step the event stands in, which is at most a step's events earlier; a
+The events are drawn with a seed, the same for every model.  Riverwalk's lists are the engine's own answers,
+rules and all, as of the start of the step the event stands in, which is at most a step's events earlier; a
 baseline's are its best items that may compete.
 """
 

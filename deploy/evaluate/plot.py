@@ -1,4 +1,4 @@
-"""The report of `riverwalk evaluate` as a picture: one SVG, drawn without any library.
+"""The report of `riverwalk evaluate` as a picture.
 
 Above, the MRR of each model as a bar a part, whiskers one standard deviation over seeds to either side; below, the
 MRR by kind of event, for Riverwalk's models and the best of the others.
@@ -6,44 +6,41 @@ MRR by kind of event, for Riverwalk's models and the best of the others.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deploy.chart.svg import (
-    COLOURS,
-    FAINT,
-    GRID,
-    INK,
-    check,
-    line,
-    page,
-    rect,
-    text,
-    ticks,
-)
+import numpy as np
+
+from deploy.chart.figure import COLOURS, FAINT, INK, new
 from deploy.evaluate.report import KINDS, best_first, heading
 
-__all__ = ["check", "svg"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Report = dict[str, Any]
-WIDTH, LABEL, PLOT = 900, 200, 560  # of the picture, of the names at the left, of the longest bar; pixels
-BAR, GAP = 13, 8
-GROUP = 190  # height of the bars by kind
+WIDTH, BAR, HEAD, GROUP = (
+    900,
+    21,
+    130,
+    300,
+)  # of the picture, a model and part, the words, the bars by kind; pixels
 OWN, OTHER = "#1f6feb", "#8a94a0"
 SHOWN = len(COLOURS)  # models in the picture by kind
 
 
-def svg(report: Report) -> str:
+def draw(report: Report) -> Figure:
     """Return the picture."""
     parts = list(dict.fromkeys(row["part"] for row in report["rows"]))
-    last = parts[-1]
-    rows = best_first(report, last)
-    bars, below = _bars(report, [row["model"] for row in rows], parts, 76)
-    kinds, end = _kinds(_chosen(rows), last, below + 50)
-    head = [
-        text(24, 32, heading(report), size=17, weight=600),
-        text(24, 52, _subtitle(report, parts), FAINT),
-    ]
-    return page(WIDTH, end, [*head, *bars, *kinds])
+    rows = best_first(report, parts[-1])
+    bars = len(rows) * len(parts) * BAR + 40
+    figure = new(WIDTH, HEAD + bars + GROUP)
+    above, below = figure.subplots(2, 1, height_ratios=[bars, GROUP])
+    _bars(above, report, [row["model"] for row in rows], parts)
+    _kinds(below, _chosen(rows), parts[-1])
+    figure.suptitle(f"{heading(report)}\n", x=0.01, ha="left", fontsize=13, fontweight="bold")
+    y = 1 - 34 / (figure.get_figheight() * 96)
+    figure.text(0.01, y, _subtitle(report, parts), color=FAINT, va="top")
+    return figure
 
 
 def _subtitle(report: Report, parts: list[str]) -> str:
@@ -51,40 +48,35 @@ def _subtitle(report: Report, parts: list[str]) -> str:
     return f"MRR; {counts}" + ("; whiskers: one standard deviation over seeds" if report["seeds"] > 1 else "")
 
 
-def _bars(report: Report, models: list[str], parts: list[str], top: float) -> tuple[list[str], float]:
-    """Return a bar a model and part, and where they end."""
+def _bars(axes: Axes, report: Report, models: list[str], parts: list[str]) -> None:
+    """Draw a bar a model and part, the best model on top."""
     found = {(row["model"], row["part"]): row for row in report["rows"]}
-    most = max(row["mrr"] + row["mrr_std"] for row in report["rows"])
-    marks = [tick for tick in ticks(most) if tick <= max(most, 1e-9)]
-    scale = PLOT / max(most, 1e-9)
-    step = len(parts) * BAR + GAP
-    end = top + 22 + len(models) * step
-    out = []
-    for tick in marks:
-        x = LABEL + tick * scale
-        out.append(line(x, top + 16, x, end, GRID))
-        out.append(text(x, top + 8, f"{tick:g}", FAINT, anchor="middle", size=11))
-    for k, model in enumerate(models):
-        y = top + 24 + k * step
-        bold = 600 if model == "riverwalk" else 400
-        middle = y + len(parts) * BAR / 2
-        out.append(text(LABEL - 10, middle + 4, model, anchor="end", weight=bold))
-        for j, part in enumerate(parts):
-            row = found[model, part]
-            fill = OWN if model.startswith("riverwalk") else OTHER
-            faint = 0.45 if part != parts[-1] else 1.0
-            out.append(rect(LABEL, y + j * BAR, row["mrr"] * scale, BAR - 1.5, fill, faint))
-            right = row["mrr"] * scale
-            if row["mrr_std"] > 0:
-                at, reach = y + j * BAR + (BAR - 1.5) / 2, row["mrr_std"] * scale
-                low, right = LABEL + right - reach, right + reach
-                out.append(line(low, at, LABEL + right, at, INK))
-                out += [line(x, at - 3, x, at + 3, INK) for x in (low, LABEL + right)]
-            named = f" {part}" if len(parts) > 1 and k == 0 else ""
-            out.append(
-                text(LABEL + right + 6, y + (j + 0.5) * BAR + 3, f"{row['mrr']:.4f}{named}", FAINT, size=11)
-            )
-    return out, end
+    high = 0.8 / len(parts)
+    for j, part in enumerate(parts):
+        rows = [found[model, part] for model in models]
+        at = np.arange(len(models)) + (j - (len(parts) - 1) / 2) * high
+        colours = [OWN if model.startswith("riverwalk") else OTHER for model in models]
+        spread = [row["mrr_std"] or np.nan for row in rows]  # no whisker where nothing spreads
+        drawn = axes.barh(
+            at, [row["mrr"] for row in rows], height=high * 0.9, color=colours,
+            alpha=1.0 if part == parts[-1] else 0.45, xerr=None if np.isnan(spread).all() else spread,
+            error_kw={"ecolor": INK, "elinewidth": 1, "capsize": 2},
+        )  # fmt: skip
+        labels = [f"{row['mrr']:.4f}" for row in rows]
+        if len(parts) > 1:
+            labels[0] += f" {part}"
+        axes.bar_label(drawn, labels, padding=4, color=FAINT, fontsize=8.5)
+    axes.set_yticks(range(len(models)), [_plain(model) for model in models], color=INK)
+    axes.margins(x=0.12, y=0.5 / max(1, len(models)))
+    axes.set_xlim(left=0)
+    axes.invert_yaxis()
+    axes.grid(axis="x")
+    axes.tick_params(left=False, top=True, labeltop=True, bottom=False, labelbottom=False)
+
+
+def _plain(words: str) -> str:
+    """Return words that matplotlib takes as they are, without formulas."""
+    return words.replace("$", r"\$")
 
 
 def _chosen(rows: list[Report]) -> list[Report]:
@@ -97,32 +89,18 @@ def _chosen(rows: list[Report]) -> list[Report]:
     return sorted(kept, key=lambda row: -row["mrr"])
 
 
-def _kinds(rows: list[Report], part: str, top: float) -> tuple[list[str], float]:
-    """Return a group of bars a kind of event, a bar a model, and where they end."""
+def _kinds(axes: Axes, rows: list[Report], part: str) -> None:
+    """Draw a group of bars a kind of event, a bar a model."""
     kinds = [name for name in KINDS if rows[0]["by_kind"][name]["n"]]
-    marks = ticks(max((row["by_kind"][name]["mrr"] for row in rows for name in kinds), default=0.0))
-    scale = GROUP / marks[-1]
-    left, right = 60, WIDTH - 24
-    out = [text(24, top, f"MRR by kind of event, {part} part", size=14, weight=600)]
-    x = 24.0
-    for row, colour in zip(rows, COLOURS, strict=False):
-        out.append(rect(x, top + 16, 11, 11, colour))
-        out.append(text(x + 16, top + 26, row["model"], size=12))
-        x += 34 + 6.6 * len(row["model"])
-    floor = top + 48 + GROUP
-    for tick in marks:
-        out.append(line(left, floor - tick * scale, right, floor - tick * scale, GRID))
-        out.append(text(left - 8, floor - tick * scale + 4, f"{tick:g}", FAINT, anchor="end", size=11))
-    width = (right - left) / max(1, len(kinds))
-    bar = min(24.0, (width - 24) / len(rows))
-    for k, name in enumerate(kinds):
-        middle = left + (k + 0.5) * width
-        start = middle - bar * len(rows) / 2
-        for j, (row, colour) in enumerate(zip(rows, COLOURS, strict=False)):
-            height = row["by_kind"][name]["mrr"] * scale
-            out.append(rect(start + j * bar, floor - height, bar - 2, height, colour))
-        out.append(text(middle, floor + 18, KINDS[name], anchor="middle"))
-        count = f"{rows[0]['by_kind'][name]['n']:,} events"
-        out.append(text(middle, floor + 33, count, FAINT, anchor="middle", size=11))
-    out.append(line(left, floor, right, floor, FAINT))
-    return out, floor + 52
+    wide = 0.8 / len(rows)
+    for j, (row, colour) in enumerate(zip(rows, COLOURS, strict=False)):
+        at = np.arange(len(kinds)) + (j - (len(rows) - 1) / 2) * wide
+        heights = [row["by_kind"][name]["mrr"] for name in kinds]
+        axes.bar(at, heights, width=wide * 0.92, color=colour, label=_plain(row["model"]))
+    counts = [f"{KINDS[name]}\n{rows[0]['by_kind'][name]['n']:,} events" for name in kinds]
+    axes.set_xticks(range(len(kinds)), counts, color=INK)
+    axes.tick_params(bottom=False)
+    axes.set_ylim(bottom=0)
+    axes.grid(axis="y")
+    axes.set_title(f"MRR by kind of event, {part} part", pad=26)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(rows), handlelength=1, columnspacing=1.2)

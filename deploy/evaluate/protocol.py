@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from deploy.config.schema import BadConfig
+from deploy.evaluate.setting import PROTOCOLS
 from deploy.evaluate.split import (
     IMPRESSION,
     Split,
@@ -37,9 +38,6 @@ from deploy.evaluate.split import (
 )
 from stream.file.event import Columns, columns, event_file
 
-PROTOCOLS = ("tgb", "stream", "chronological", "random")
-LEARNINGS = ("frozen", "online")
-PARTS = ("validation", "test", "both")
 USUAL = {"tgb": "online", "stream": "strict", "chronological": "strict", "random": "strict"}
 LEARNS = {"tgb": "frozen", "stream": "online", "chronological": "frozen", "random": "frozen"}
 

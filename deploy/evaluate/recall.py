@@ -1,4 +1,4 @@
-"""Candidates' recall: how often the item a user takes next is among the first items that are found for them.
+"""Recall of candidates: how often the next item of a user is among the candidates found before.
 
 Finding needs no learned weights, so this is one pass over the counted state, under the protocol's own visibility
 and with the protocol's own items left out.
@@ -20,7 +20,7 @@ LIMIT = 100  # candidates of a request
 
 
 def places(log: Split, limit: int = LIMIT, progress: Callable[[int], object] = lambda n: None) -> np.ndarray:
-    """Return the place of each judged event's item in a list of at most `limit` candidates, in the order found.
+    """Return the rank of each judged event's item in a list of at most `limit` candidates, in the order found.
 
     Shapes:
         - output: float64 [n], from 1, inf where it is not among them, NaN for events that are not judged

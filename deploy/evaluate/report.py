@@ -51,18 +51,13 @@ def table(report: Report) -> Table:
     for name in (*heads, "seconds", "events/s", "MiB"):
         made.add_column(name, justify="right")
 
-    def figures(row: Report) -> list[float]:
-        precision = [row["precision"]["20"]] if random else []
-        recall, ndcg = row["recall"], row["ndcg"]
-        return [row["mrr"], recall["10"], recall["20"], *precision, ndcg["10"], ndcg["20"]]
-
     for part in ("validation", "test"):
         rows = best_first(report, part)
-        best = [max(column) for column in zip(*(figures(row) for row in rows), strict=True)]
-        for row in rows:
+        figures = [_figures(row, random) for row in rows]
+        best = [max(column) for column in zip(*figures, strict=True)]
+        for row, own in zip(rows, figures, strict=True):
             shown = [
-                f"[bold]{x:.4f}[/bold]" if x == top else f"{x:.4f}"
-                for x, top in zip(figures(row), best, strict=True)
+                f"[bold]{x:.4f}[/bold]" if x == top else f"{x:.4f}" for x, top in zip(own, best, strict=True)
             ]
             if row["seeds"] > 1:
                 shown[0] += f" ±{row['mrr_std']:.4f}"
@@ -71,6 +66,13 @@ def table(report: Report) -> Table:
             made.add_row(row["model"], part, *shown, *cost)
         made.add_section()
     return made
+
+
+def _figures(row: Report, random: bool) -> list[float]:
+    """Return the figures of a row in the order of the table's columns."""
+    precision = [row["precision"]["20"]] if random else []
+    recall, ndcg = row["recall"], row["ndcg"]
+    return [row["mrr"], recall["10"], recall["20"], *precision, ndcg["10"], ndcg["20"]]
 
 
 def best_first(report: Report, part: str) -> list[dict[str, Any]]:

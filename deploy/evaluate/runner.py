@@ -5,7 +5,6 @@ Reads a job from stdin, leaves the ranks in the job's file and prints one JSON l
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -25,7 +24,9 @@ from deploy.evaluate.list import (
     table,
 )
 from deploy.evaluate.protocol import split
+from deploy.evaluate.setting import LISTED, PYG, SERVED, WITHOUT, Job
 from deploy.evaluate.split import IMPRESSION, Split
+from deploy.service import memory
 from stream.file.event import columns
 from stream.file.feature import read
 from tgn.baseline.contract import Baseline
@@ -46,29 +47,8 @@ Progress = Callable[[int], object]
 EPOCHS = 20  # passes over the training part that PyG's recipe needs to converge
 
 
-class Job(msgspec.Struct, frozen=True):
-    """What one process is asked for."""
-
-    path: str
-    protocol: str
-    visible: str
-    model: str
-    out: str  # a file for the ranks: an npz with one float64 [n] a model, NaN where nothing is judged; `NAME.lists`
-    last: float = 0.1
-    seed: int = 0  # of the model
-    drawn: int = 0  # seed of the split
-    new_only: bool = False
-    learning: str = "frozen"
-    until: int = 2  # the last part that is run
-    loss: str = "softmax"
-    negatives: str = "mixed"
-    item_columns: str = ""  # files of explicit features
-    user_columns: str = ""
-    lists: bool = False  # whether lists are wanted of models that give them
-
-
 class Done(msgspec.Struct):
-    """What one process tells when it has ended."""
+    """What one process reports when it has ended."""
 
     seconds: float
     peak_rss_mib: float
@@ -88,7 +68,7 @@ def _window_ms(log: Split) -> float:
     return float(t.max() - np.quantile(t, 0.85))
 
 
-BASELINES: dict[str, Callable[[Split], Baseline]] = {
+MAKERS: dict[str, Callable[[Split], Baseline]] = {
     "popularity": lambda log: Popularity(log.n_items),
     "decayed-popularity": lambda log: Decayed(log.n_items, 5 * _pace_ms(log)),
     "own-recency": lambda log: OwnRecency(log.n_items),
@@ -99,24 +79,7 @@ BASELINES: dict[str, Callable[[Split], Baseline]] = {
     "transitions": lambda log: Transition(log.n_items),
     "ease": lambda log: Ease(log.n_items),
 }
-PYG = "pyg-tgn"  # slow: it runs when it is named
 CANDIDATES = "candidates"  # no model: the place of the true item among the candidates, in the order found
-SERVED = "riverwalk-served"  # what the guard would have served, out of the run of `riverwalk`
-WITHOUT: dict[str, tuple[str, ...]] = {  # what each of Riverwalk's own models lacks
-    "riverwalk": (),
-    "riverwalk-counted": ("memory", "slow"),
-    "riverwalk-minus-memory": ("memory",),
-    "riverwalk-minus-cowatch": ("cowatch",),
-    "riverwalk-minus-history": ("history",),
-    "riverwalk-memory-alone": ("counted",),
-    "riverwalk-minus-gru": ("gru",),
-    "riverwalk-minus-slow": ("slow",),
-}
-ABLATIONS = tuple(name for name in WITHOUT if name not in ("riverwalk", "riverwalk-counted"))
-SEEDED = (*WITHOUT, SERVED, PYG)  # models that a seed changes
-MODELS = ("riverwalk", SERVED, "riverwalk-counted", "blend", *BASELINES)  # when none are named
-LISTED = ("riverwalk", *BASELINES)  # models whose lists can be had
-KNOWN = (*MODELS, *ABLATIONS, PYG)
 
 
 def baseline(
@@ -170,7 +133,7 @@ def explicit(job: Job) -> tuple[np.ndarray, np.ndarray]:
     """Return the explicit features of the log's items and users, float32 [n, COLUMNS] each."""
     found = columns(Path(job.path))
     out = []
-    for path, names in ((job.item_columns, found.item), (job.user_columns, found.user)):
+    for path, names in ((job.asked.item_columns, found.item), (job.asked.user_columns, found.user)):
         rows = read(Path(path), COLUMNS) if path else {}
         none = np.zeros(COLUMNS, np.float32)
         out.append(np.array([rows.get(name, none) for name in dict.fromkeys(names)], np.float32))
@@ -192,11 +155,12 @@ def engine(log: Split, job: Job, progress: Progress, lists: Lists | None = None)
     if name == "blend":
         settings = BacktestSettings(without=("memory", "slow"), learn_until=-1, seed=seed)
         return {"blend": Backtest(log, settings).run(progress).blend}
-    told = bool(job.item_columns or job.user_columns)
-    tgn = TgnSettings(loss=job.loss, negatives=job.negatives, columns=COLUMNS if told else 0)  # type: ignore[arg-type]
-    until = 2 if job.learning == "online" else 0
+    asked = job.asked
+    width = COLUMNS if asked.explicit else 0
+    tgn = TgnSettings(loss=asked.loss, negatives=asked.negatives, columns=width)  # type: ignore[arg-type]
+    until = 2 if asked.learning == "online" else 0
     settings = BacktestSettings(tgn=tgn, without=WITHOUT[name], learn_until=until, seed=seed)
-    run = Backtest(log, settings, explicit(job) if told else None)
+    run = Backtest(log, settings, explicit(job) if asked.explicit else None)
     judged = run.run(progress, asker(run, log, lists) if lists is not None else None)
     return {name: judged.riverwalk} | ({SERVED: judged.served} if name == "riverwalk" else {})
 
@@ -211,28 +175,25 @@ def ranked(log: Split, job: Job, progress: Progress) -> dict[str, np.ndarray]:
 
 
 def _ranked(log: Split, job: Job, progress: Progress, lists: Lists | None) -> dict[str, np.ndarray]:
-    if job.model in BASELINES:
-        return {job.model: baseline(log, BASELINES[job.model](log), progress, lists)}
+    if job.model in MAKERS:
+        return {job.model: baseline(log, MAKERS[job.model](log), progress, lists)}
     if job.model == PYG:
-        return {PYG: baseline(log, pyg(log, job.seed, job.learning), progress)}
+        return {PYG: baseline(log, pyg(log, job.seed, str(job.asked.learning)), progress)}
     return engine(log, job, progress, lists)
-
-
-def _peak_mib() -> float:
-    """Return the most memory this process has held; `getrusage` would count that of the process it was started by."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
-        return int(lines["VmHWM"].split()[0]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> int:
     """Read a job from stdin; progress goes to stderr."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
+    asked = job.asked
     whole = split(
-        Path(job.path), job.protocol, job.visible, last=job.last, seed=job.drawn, new_only=job.new_only
+        Path(job.path),
+        asked.protocol,
+        str(asked.visible),
+        last=asked.last,
+        seed=job.drawn,
+        new_only=asked.new_only,
     )
     log = whole.until(job.until)
     n = log.users.shape[0]
@@ -252,7 +213,7 @@ def main() -> int:
         if not name.endswith(".lists"):
             one[~log.judged] = np.nan
     np.savez(job.out, **ranks)  # type: ignore[arg-type]
-    print(msgspec.json.encode(Done(seconds, _peak_mib())).decode(), flush=True)
+    print(msgspec.json.encode(Done(seconds, memory.peak_mib())).decode(), flush=True)
     return 0
 
 

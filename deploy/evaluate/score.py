@@ -6,13 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from deploy.evaluate.runner import (
-    ABLATIONS,
-    BASELINES,
-    PYG,
-    SERVED,
-    Done,
-)
+from deploy.evaluate.runner import Done
+from deploy.evaluate.setting import ABLATIONS, BASELINES, PYG, SERVED
 from deploy.evaluate.split import BANDS, Split
 from tgn.metric import ranking
 from tgn.metric.bootstrap import interval

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-IMPRESSION = 6  # event type code: shown, which is not had
+IMPRESSION = 6  # event type code: shown, which is no interaction
 COLD = 10  # an item seen fewer times is cold
 BANDS = {
     "0": 0,

@@ -34,7 +34,7 @@ PATIENCE_S = 20.0
 
 
 class Stopped(Exception):
-    """The producer was asked to end while it waited: nothing is wrong."""
+    """The producer was asked to end while it waited; no error."""
 
 
 class Consumed:
@@ -154,12 +154,7 @@ def run(
     if data is None and items is None:
         raise BadConfig("nothing to send: name a data set, a file of items with --items, or both")
     console = Console(file=sys.stderr)
-    with Bars(console) as bars:
-        found = (
-            Dataset(name="items", path=items, items=items)
-            if data is None
-            else dataset.find(data, items=items, say=bars.say, watch=bars.watch)
-        )
+    found = _found(data, items, console)
     config = with_address(config)
     if log_folder(config.kafka.address) is not None:
         ensure_topic(config.kafka.address, config.kafka.topic)
@@ -174,12 +169,30 @@ def run(
     looked = survey(found, limit)
     if looked.bad:
         console.print(looked.bad, highlight=False, soft_wrap=True)
-    total = looked.count
     where = f"topic {config.kafka.topic} on {describe_broker(config)}"
-    console.print(f"{found.note}: {total:,} events to {where}", highlight=False)
+    console.print(f"{found.note}: {looked.count:,} events to {where}", highlight=False)
     describe(config, found, console, there)
-    stop = threading.Event()
-    consumed = Consumed(config.serve, stop, patience_s=PATIENCE_S) if there else None
+    _send(config, islice(found.events(), limit), parse(speed), looked.count, console, there)
+
+
+def _found(data: str | None, items: Path | None, console: Console) -> Dataset:
+    """Return the data set, or one of only what `items` says."""
+    if data is None:
+        return Dataset(name="items", path=items, items=items)
+    with Bars(console) as bars:
+        return dataset.find(data, items=items, say=bars.say, watch=bars.watch)
+
+
+def _send(
+    config: Config, events: Iterable[Event], speed: Speed, total: int, console: Console, there: bool
+) -> None:
+    """Send events with a progress bar, and print how many and how fast.
+
+    Args:
+        there: Whether an instance answers, which is then waited for, unless the log keeps whatever comes.
+    """
+    waits = there and log_folder(config.kafka.address) is None
+    consumed = Consumed(config.serve, threading.Event(), patience_s=PATIENCE_S) if waits else None
     if consumed is not None:
         console.print(
             f"never more than {AHEAD:,} ahead of the instance on port {config.serve.port}", highlight=False
@@ -190,9 +203,9 @@ def run(
     columns = TextColumn("produced"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not lively(console)) as progress:
         task = progress.add_task("", total=total)
-        producer = Producer(sink, parse(speed), total=total, on_event=lambda _: progress.advance(task))
+        producer = Producer(sink, speed, total=total, on_event=lambda _: progress.advance(task))
         try:
-            producer.run(islice(found.events(), limit))
+            producer.run(events)
         finally:
             sink.close()
             if consumed is not None:

@@ -5,6 +5,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
 
 def show(value: Sequence[Mapping[str, Any]] | Mapping[str, Any], as_json: bool) -> None:
     """Print rows, or one thing by name, on stdout."""
@@ -19,20 +23,21 @@ def show(value: Sequence[Mapping[str, Any]] | Mapping[str, Any], as_json: bool) 
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print rows under their column names; numbers stand on the right."""
+    """Print rows under their column names; numbers stand on the right, and no cell is cut."""
     if not rows:
         print("nothing")
         return
-    names = list(rows[0])
-    cells = [[_text(row.get(name)) for name in names] for row in rows]
-    widths = [max(len(line[i]) for line in [names, *cells]) for i in range(len(names))]
-    right = [all(isinstance(row.get(name), int | float) for row in rows) for name in names]
-    for line in [names, *cells]:
-        parts = (
-            text.rjust(width) if on_right else text.ljust(width)
-            for text, width, on_right in zip(line, widths, right, strict=True)
-        )
-        print("  ".join(parts).rstrip())
+    made = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in rows[0]:
+        right = all(isinstance(row.get(name), int | float) for row in rows)
+        made.add_column(Text(name), justify="right" if right else "left", no_wrap=True)
+    for row in rows:
+        made.add_row(*(Text(_text(row.get(name))) for name in rows[0]))
+    console = Console(highlight=False)
+    console.width = max(console.width, console.measure(made).maximum)
+    with console.capture() as drawn:
+        console.print(made)
+    print("\n".join(line.rstrip() for line in drawn.get().splitlines()))
 
 
 def complain(message: object) -> None:

@@ -24,6 +24,7 @@ from deploy.data.log import UNREADABLE, records
 from deploy.service import kernel, logging
 from deploy.terminal.output import show, table
 from deploy.terminal.progress import lively
+from deploy.train.setting import TrainSettings
 from deploy.train.training import Report, Training
 from stream.generation.generation import Generation
 from stream.generation.status import RANKERS
@@ -34,17 +35,7 @@ STDERR = 2
 MARKS = 12  # the rate shown is the mean over so many frames or lines
 
 
-def run(
-    config: Config,
-    log_path: str | None,
-    *,
-    share: float,
-    limit: int | None,
-    append: bool,
-    fresh_weights: bool,
-    strict: bool,
-    as_json: bool,
-) -> None:
+def run(config: Config, log_path: str | None, how: TrainSettings, *, as_json: bool) -> None:
     """`riverwalk train`.
 
     Args:
@@ -59,23 +50,14 @@ def run(
     if not kernel.compiled():
         print("compiling kernels (first start, about 15 s)…", file=sys.stderr)
     with Stop() as stop, Training(config) as training:
-        begin = training.place(found.path, append)[1]
+        begin = training.place(found.path, how.append)[1]
         with Course(found.path.name, begin, _total(found.path)) as course:
             logging.setup(config.log.level, config.log.format, "train")
-            if fresh_weights:
+            if how.fresh_weights:
                 course.say("what was learned before is dropped, the state is kept")
             if begin:
                 course.say(f"{found.path.name}: {begin:,} records were learned before; going on there")
-            report = training.run(
-                found,
-                share=share,
-                limit=limit,
-                append=append,
-                fresh_weights=fresh_weights,
-                strict=strict,
-                stop=stop,
-                progress=course.step,
-            )
+            report = training.run(found, how, stop=stop, progress=course.step)
     if as_json:
         show({**msgspec.to_builtins(report), "next": _serve(report)}, True)
     else:

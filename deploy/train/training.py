@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import torch
@@ -23,8 +24,10 @@ from deploy.data.dataset import Dataset
 from deploy.data.log import Identity, Past, identity
 from deploy.service.folder import Lock
 from deploy.service.ingest import clock_ms, explicit
+from deploy.train.setting import TrainSettings
 from state.storage.store import Store
 from stream.error import BadSource
+from stream.event.batch import Batch
 from stream.generation.generation import Generation
 from stream.generation.status import RANKERS
 from stream.ingest.writer import Writer
@@ -61,6 +64,21 @@ class Report(msgspec.Struct, frozen=True):
     users: int
     items: int
     events_remembered: int
+
+
+DEFAULT = TrainSettings()
+
+
+class Pass(NamedTuple):
+    """One pass over a log, or a part of it: offsets, counts, seconds, and why it ended."""
+
+    log: str
+    begin: int
+    end: int
+    events: int
+    learned: int
+    seconds: float
+    ended: str
 
 
 class Training:
@@ -136,21 +154,12 @@ class Training:
     def run(
         self,
         found: Dataset,
+        how: TrainSettings = DEFAULT,
         *,
-        share: float = 1.0,
-        limit: int | None = None,
-        append: bool = False,
-        fresh_weights: bool = False,
-        strict: bool = False,
         stop: Callable[[], bool] = lambda: False,
         progress: Callable[[int, Generation], object] = lambda offset, generation: None,
     ) -> Report:
         """Learn from a log until its end, the limit, or `stop`; save everything.
-
-        Args:
-            share: Of the events that are learned from; all of them change the state.
-            append: Whether the log may be another one than before.
-            fresh_weights: Whether to drop first what was learned before.
 
         Raises:
             BadConfig: It is another log than before.
@@ -158,15 +167,37 @@ class Training:
             BadStore: What was learned has another shape; the disk is full or failing.
         """
         assert found.path is not None
-        known, begin = self.place(found.path, append)
-        if fresh_weights:
+        known, begin = self.place(found.path, how.append)
+        if how.fresh_weights:
             self.forget()
-        learn, generation = self.config.learn, self.generation
         if not self.loaded:
-            self.store.load(generation.learned.values(), [])
+            self.store.load(self.generation.learned.values(), [])
             self.loaded = True
-        size = self._size(share)
-        past = Past(found, begin=begin, size=size, limit=limit, strict=strict, now_ms=clock_ms(), stop=stop)
+        past = Past(
+            found, begin=begin, size=self._size(how.share), limit=how.limit, strict=how.strict,
+            now_ms=clock_ms(), stop=stop,
+        )  # fmt: skip
+        writer, teach = self._learner(known, how.share)
+        before, since = int(self.generation.status["learned"]), time.monotonic()
+        events, end, ended = 0, begin, "stopped"
+        for batch in self._batches(past, writer, known, stop):
+            writer.learn(batch, teach)
+            events, end = events + batch.size, batch.ends[0]
+            progress(end, self.generation)
+            self._save_now_and_then(writer, end)
+        if not stop():
+            ended = "limit" if events == how.limit else "end"
+        if events:
+            writer.hand(teach)
+            self._save(writer, end)
+        elif ended == "end" and not self.events:
+            raise BadSource(_empty(found.path, past))
+        seconds, learned = time.monotonic() - since, int(self.generation.status["learned"]) - before
+        return self._report(past, Pass(str(found.path), begin, end, events, learned, seconds, ended))
+
+    def _learner(self, known: Identity, share: float) -> tuple[Writer, Callable[[Job], object]]:
+        """Return what applies batches, and what learns from them."""
+        learn, generation = self.config.learn, self.generation
         writer = Writer(
             generation,
             store=self.store,
@@ -175,41 +206,39 @@ class Training:
             explicit=explicit(self.config, generation),
         )
         writer.share = share
-        learning = Learning(generation, seed=learn.seed) if learn.enabled else None
         writer.warm()
+        if learn.enabled:
+            return writer, Learning(generation, seed=learn.seed).take
 
-        def teach(job: Job) -> None:
-            if learning is not None:
-                learning.take(job)
-            else:
-                for kind, rows in job.gone.items():
-                    generation.clear(kind, rows)
+        def clear(job: Job) -> None:
+            for kind, rows in job.gone.items():
+                generation.clear(kind, rows)
 
-        events, end, bad, ended, before = 0, begin, 0, "stopped", int(generation.status["learned"])
-        since = saved = time.monotonic()
-        batches = past.batches()
-        while not stop():
-            batch = next(batches, None)
-            if batch is None or not (batch.size or self.events):
-                ended = "stopped" if stop() else "limit" if events == limit else "end"
-                break
-            if end == 0:
+        return writer, clear
+
+    def _batches(
+        self, past: Past, writer: Writer, known: Identity, stop: Callable[[], bool]
+    ) -> Iterator[Batch]:
+        """Yield the batches of a log until `stop`; rejected records are counted as they are met."""
+        bad, first = 0, past.begin == 0
+        self.saved = time.monotonic()
+        for batch in past.batches():
+            if stop() or not (batch.size or self.events):
+                return
+            if first:
                 self._enter(known)
+            first = False
             writer.state.world[0]["rejected"] += past.rejected.total() - bad
             bad = past.rejected.total()
-            writer.learn(batch, teach)
-            events, end = events + batch.size, batch.ends[0]
-            progress(end, generation)
-            if time.monotonic() - saved > learn.save_seconds:
-                self._save(writer, end)
-                saved = time.monotonic()
-        if events:
-            writer.hand(teach)
+            yield batch
+            if stop():
+                return
+
+    def _save_now_and_then(self, writer: Writer, end: int) -> None:
+        """Save learned rows when the last time is `learn.save_seconds` ago."""
+        if time.monotonic() - self.saved > self.config.learn.save_seconds:
             self._save(writer, end)
-        elif ended == "end" and not self.events:
-            raise BadSource(_empty(found.path, past))
-        seconds, learned = time.monotonic() - since, int(generation.status["learned"]) - before
-        return self._report(found.path, past, begin, end, events, learned, seconds, ended)
+            self.saved = time.monotonic()
 
     def _size(self, share: float) -> int:
         """Return how many events a batch holds: about as many as give one step, and never more than may be sampled."""
@@ -229,17 +258,7 @@ class Training:
             self.store.save_slowly(self.generation.learned.values(), writer.topic, {0: end})
         writer.flush()
 
-    def _report(
-        self,
-        path: Path,
-        past: Past,
-        begin: int,
-        end: int,
-        events: int,
-        learned: int,
-        seconds: float,
-        ended: str,
-    ) -> Report:
+    def _report(self, past: Past, done: Pass) -> Report:
         status = self.generation.status
         live = {
             name: Live(round(float(status["mrr"][k]), 5), round(float(status["recall10"][k]), 5))
@@ -247,16 +266,16 @@ class Training:
             if status["judged"]
         }
         return Report(
-            log=str(path),
+            log=done.log,
             state=str(self.folder),
-            begin=begin,
-            end=end,
-            events=events,
-            seconds=round(seconds, 3),
-            events_per_second=round(events / max(seconds, 1e-9), 1) if events else 0.0,
-            ended=ended,
-            learned=learned,
-            share_learned=round(learned / events, 4) if events else 0.0,
+            begin=done.begin,
+            end=done.end,
+            events=done.events,
+            seconds=round(done.seconds, 3),
+            events_per_second=round(done.events / max(done.seconds, 1e-9), 1),
+            ended=done.ended,
+            learned=done.learned,
+            share_learned=round(done.learned / max(done.events, 1), 4),
             rejected=dict(past.rejected),
             last_bad=past.last_bad,
             live=live,

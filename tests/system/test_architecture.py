@@ -69,14 +69,14 @@ TABLE = {
     "deploy/doctor": Rule("service config terminal", "state/storage state/error", "msgspec"),
     "deploy/produce": Rule("client data config terminal", "stream/broker stream/event stream/error", "rich msgspec"),
     "deploy/train": Rule("service data config terminal", "stream state/storage", "torch msgspec rich"),
-    "deploy/evaluate": Rule("chart data config terminal", "stream state tgn", "torch numpy msgspec rich structlog"),
+    "deploy/evaluate": Rule("service chart data config terminal", "stream state tgn", "torch numpy msgspec rich structlog matplotlib"),
     "deploy/demo": Rule("produce service client data config terminal", "stream/broker stream/event stream/answer", "rich msgspec"),
     "deploy/bench": Rule(
         "evaluate service data client chart config terminal kafka",
         "stream state tgn",
-        "torch torch_geometric numba numpy msgspec",
+        "torch torch_geometric numba numpy msgspec matplotlib",
     ),
-    "deploy/cli": Rule("*", "stream/error stream/event stream/service state/error", "typer"),
+    "deploy/cli": Rule("*", "stream/error stream/event stream/service state/error", "typer msgspec"),
     "deploy/main": Rule("*", "stream/error state/error", "typer"),
 }  # fmt: skip
 ONE_FILE = {  # a package that a room keeps behind a single file

@@ -9,7 +9,6 @@ import pytest
 
 from deploy.evaluate import (
     diversity,
-    evaluation,
     recall,
     report,
     runner,
@@ -20,6 +19,7 @@ from deploy.evaluate import (
 from deploy.evaluate.backtest import Backtest, BacktestSettings, _chunks
 from deploy.evaluate.protocol import split
 from deploy.evaluate.split import BANDS, Split
+from tests.fixture.ring import evaluate
 from tgn.inference.layout import TgnSettings
 
 DAY = 86_400
@@ -91,7 +91,7 @@ def test_what_is_drawn_is_judged_and_the_same_every_time(log: Split) -> None:
 
 def test_a_baselines_list_is_its_best_that_may_compete(log: Split) -> None:
     lists = answer.drawn(log, 10)
-    runner.baseline(log, runner.BASELINES["popularity"](log), lists=lists)
+    runner.baseline(log, runner.MAKERS["popularity"](log), lists=lists)
 
     for i, items in lists.items():
         begin = int(log.begins()[i])
@@ -149,12 +149,10 @@ def test_details_tell_of_candidates_newcomers_and_lists(
     monkeypatch.setenv("COLUMNS", "80")
     path = written(tmp_path / "e.csv")
     log = split(path, "stream", "strict").until(1)
-    found = evaluation.evaluate(
-        str(path), protocol="stream", part="validation", models="popularity", details=True, quiet=True
-    )
+    found = evaluate(str(path), protocol="stream", part="validation", models="popularity", details=True)
     report.show(found, True)
     text = capsys.readouterr().out
-    row, ranks = found["rows"][0], runner.baseline(log, runner.BASELINES["popularity"](log))
+    row, ranks = found["rows"][0], runner.baseline(log, runner.MAKERS["popularity"](log))
 
     places = recall.places(log)[log.judged]
     told = {"limit": 100, "recall": round(float(np.isfinite(places).mean()), 5)}

@@ -167,14 +167,14 @@ def test_the_command_says_what_it_did_and_what_to_do_next(
     tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str], plain_logs: None
 ) -> None:
     words: dict[str, Any] = {"state": str(tmp_path), "set": ["state.max_users=500", "state.max_items=300"]}
-    command(str(log), limit=300, json=True, **words)
+    command(log=str(log), limit=300, json=True, **words)
     out = capsys.readouterr().out
     told = json.loads(out)
-    command(str(log), **words)
+    command(log=str(log), **words)
     second = capsys.readouterr()
-    command(str(log), **words)
+    command(log=str(log), **words)
     third = capsys.readouterr().out
-    command(None, fresh_weights=True, json=True, **words)
+    command(log=None, fresh_weights=True, json=True, **words)
 
     assert out.count("\n") == 1
     assert (told["events"], told["end"], told["ended"]) == (300, 300, "limit")
@@ -189,11 +189,11 @@ def test_the_command_says_what_it_did_and_what_to_do_next(
 
 def test_a_command_without_a_log_or_without_a_state_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match="name a file of events"):
-        command(None)
+        command(log=None)
     with pytest.raises(BadConfig, match="holds no state"):
-        command(None, state=str(tmp_path / "none"), fresh_weights=True)
+        command(log=None, state=str(tmp_path / "none"), fresh_weights=True)
     with pytest.raises(BadConfig, match="no such file or folder"):
-        command(str(tmp_path / "gone.csv"), state=str(tmp_path))
+        command(log=str(tmp_path / "gone.csv"), state=str(tmp_path))
 
 
 @pytest.mark.parametrize(("terminal", "term"), [(True, "xterm"), (True, "dumb"), (False, "xterm")])

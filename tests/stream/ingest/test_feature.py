@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from deploy.config.schema import BadConfig
-from deploy.evaluate import evaluation
 from deploy.evaluate.backtest import Backtest, BacktestSettings
 from state.record.setting import GraphSettings
 from stream.generation.generation import Generation, Limits
 from stream.ingest.feature import Explicit
 from stream.ingest.writer import Writer
 from tests.fixture.pair import batch
-from tests.fixture.ring import ring
+from tests.fixture.ring import evaluate, ring
 from tgn.inference.layout import TgnSettings
 
 
@@ -64,4 +63,4 @@ def test_what_cannot_be_used_is_said_before_anything_runs(
     log = ring(tmp_path / "chain.csv", 200)
 
     with pytest.raises(BadConfig, match=wanted.replace("?", r"\?")):
-        evaluation.evaluate(str(log), models="riverwalk", quiet=True, **options)  # type: ignore[arg-type]
+        evaluate(str(log), models="riverwalk", **options)  # type: ignore[arg-type]

@@ -1,0 +1,108 @@
+"""What `riverwalk evaluate` is asked for: one struct, from the command line to the process that runs a model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+PROTOCOLS = ("tgb", "stream", "chronological", "random")
+LEARNINGS = ("frozen", "online")
+PARTS = ("validation", "test", "both")
+BASELINES = (
+    "popularity", "decayed-popularity", "own-recency", "local-global", "edgebank", "edgebank-tw", "co-occurrence",
+    "transitions", "ease",
+)  # fmt: skip
+PYG = "pyg-tgn"  # slow: it runs when it is named
+SERVED = "riverwalk-served"  # what the guard would have served, out of the run of `riverwalk`
+WITHOUT: dict[str, tuple[str, ...]] = {  # what each of Riverwalk's own models lacks
+    "riverwalk": (),
+    "riverwalk-counted": ("memory", "slow"),
+    "riverwalk-minus-memory": ("memory",),
+    "riverwalk-minus-cowatch": ("cowatch",),
+    "riverwalk-minus-history": ("history",),
+    "riverwalk-memory-alone": ("counted",),
+    "riverwalk-minus-gru": ("gru",),
+    "riverwalk-minus-slow": ("slow",),
+}
+ABLATIONS = tuple(name for name in WITHOUT if name not in ("riverwalk", "riverwalk-counted"))
+SEEDED = (*WITHOUT, SERVED, PYG)  # models that a seed changes
+MODELS = ("riverwalk", SERVED, "riverwalk-counted", "blend", *BASELINES)  # when none are named
+LISTED = ("riverwalk", *BASELINES)  # models whose lists can be had
+KNOWN = (*MODELS, *ABLATIONS, PYG)
+
+Help = msgspec.Meta
+
+
+class EvaluationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which log, split and ranked how, by which models.  The descriptions are the command's help."""
+
+    data: Annotated[
+        str,
+        Help(description="A file, a folder, or a data set: wikipedia, ml-100k, online-retail, generated."),
+    ]
+    protocol: Annotated[
+        str, Help(description="How to split and rank: tgb, stream, chronological or random.")
+    ] = "tgb"
+    visible: Annotated[
+        str | None,
+        Help(description="What a model has seen: online, lag=200, strict; else the protocol's rule."),
+    ] = None
+    learning: Annotated[
+        str | None,
+        Help(description="Weights stay frozen after training, or learn online; else the protocol's rule."),
+    ] = None
+    new_only: Annotated[
+        bool, Help(description="Rank only items that are new to the user (tgb and stream).")
+    ] = False
+    models: Annotated[
+        str | None,
+        Help(description=f"Names, with commas; the usual ones when left out. Known: {', '.join(KNOWN)}."),
+    ] = None
+    ablate: Annotated[bool, Help(description="Also Riverwalk without each of its parts.")] = False
+    seeds: Annotated[int, Help(ge=1, le=100, description="Runs of each model that learns weights.")] = 1
+    last: Annotated[
+        float, Help(ge=0.01, le=0.4, description="Share of events in the chronological test.")
+    ] = 0.1
+    part: Annotated[str, Help(description="What is judged: validation, test or both.")] = "both"
+    details: Annotated[
+        bool, Help(description="Also candidates, newcomers, diversity, kinds of event and intervals.")
+    ] = False
+    loss: Annotated[str, Help(description="What the item vectors learn by: softmax, bpr or nce.")] = "softmax"
+    negatives: Annotated[
+        str, Help(description="What they learn against: mixed, uniform, popularity or hard.")
+    ] = "mixed"
+    item_columns: Annotated[
+        str,
+        Help(
+            description="Explicit features of items, CSV or JSON lines, the id first.",
+            extra={"metavar": "FILE"},
+        ),
+    ] = ""
+    user_columns: Annotated[str, Help(description="The same of users.", extra={"metavar": "FILE"})] = ""
+
+    @property
+    def explicit(self) -> bool:
+        """Whether explicit features are given."""
+        return bool(self.item_columns or self.user_columns)
+
+
+class Job(msgspec.Struct, frozen=True):
+    """What one process is asked for: a model, a seed, and where its ranks go.
+
+    Fields:
+        asked: With the protocol's rules filled in.
+        out: An npz with one float64 [n] a model, NaN where nothing is judged; `NAME.lists` beside it.
+        drawn: Seed of the split.
+        until: The last part that is run.
+        lists: Whether lists are wanted of models that give them.
+    """
+
+    asked: EvaluationSettings
+    path: str
+    model: str = ""
+    out: str = ""
+    seed: int = 0
+    drawn: int = 0
+    until: int = 2
+    lists: bool = False
