@@ -66,7 +66,7 @@ TABLE = {
     "deploy/data": Rule("config terminal", "stream/file stream/event stream/catalogue stream/broker stream/error", "numpy msgspec"),
     "deploy/service": Rule("config", "stream state/storage state/error", "msgspec structlog torch"),
     "deploy/kafka": Rule("config", "stream/kafka"),
-    "deploy/doctor": Rule("service config terminal", "state/storage state/error", "msgspec"),
+    "deploy/doctor": Rule("service config terminal", "state/storage state/error stream/broker", "msgspec"),
     "deploy/produce": Rule("client data config terminal", "stream/broker stream/event stream/error", "rich msgspec"),
     "deploy/train": Rule("service data config terminal", "stream state/storage", "torch msgspec rich"),
     "deploy/evaluate": Rule("service chart data config terminal", "stream state tgn", "torch numpy msgspec rich structlog matplotlib"),
