@@ -19,6 +19,7 @@ from deploy.config.schema import BadConfig, Config, State
 from deploy.service import folder, port
 from deploy.terminal.output import show
 from state.error import BadStore
+from stream.broker import log_address, log_folder, ready
 
 PACKAGES = (
     "confluent-kafka",
@@ -63,7 +64,7 @@ def examine(config: Config) -> list[Finding]:
         _live(config.state),
         *_state_folder(root),
         *_ports(config),
-        _kafka(config.kafka.address),
+        _kafka(config),
         *_real_broker(),
     ]
 
@@ -209,10 +210,16 @@ def _ports(config: Config) -> Iterator[Finding]:
             yield Finding(setting, "ok", f"{serve.host}:{number} is free" if number else "picks a free one")
 
 
-def _kafka(address: str) -> Finding:
-    """Whether each named broker takes a connection; a real exchange is left to the start."""
+def _kafka(config: Config) -> Finding:
+    """Whether each named broker takes a connection, or the log can be read; a real exchange is left to the start."""
+    address = config.kafka.address
     if not address:
-        return Finding("kafka", "ok", "the embedded broker")
+        log = log_address(config.state.folder)
+        if (log_folder(log) or Path()).exists() and not ready(log):
+            return Finding(
+                "kafka", "broken", f"{log_folder(log)}: the log cannot be read", "`riverwalk serve` says why"
+            )
+        return Finding("kafka", "ok", f"none is named: events are kept in {log_folder(log)}")
     for one in address.split(","):
         host, _, number = one.strip().rpartition(":")
         try:

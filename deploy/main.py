@@ -107,7 +107,7 @@ def demo(
 
 
 @app.command()
-@configured("kafka.address", "kafka.topic")
+@configured(*SERVED[:3])
 def produce(
     config: Config,
     data: Data = None,
@@ -121,7 +121,7 @@ def produce(
 
 
 @app.command()
-@configured("kafka.address", "kafka.topic")
+@configured(*SERVED[:3])
 def replay(
     config: Config,
     data: Data = None,
@@ -154,12 +154,13 @@ def bench(
     config: Config,
     name: Annotated[str, typer.Argument(help="What to measure, for example ingest or serve.")],
     plot: Annotated[str | None, typer.Option(metavar="FILE.svg", help="Draw the figures (aging).")] = None,
+    large: Annotated[bool, typer.Option("--large", help="Also what takes minutes (log).")] = False,
     json: Json = False,
 ) -> None:
     """Measure this machine: a figure with its unit, and a peer measured in the same run."""
     from deploy.bench import bench as body
 
-    show(body.run(name, config, plot), json)
+    show(body.run(name, config, plot, large), json)
 
 
 @app.command()
@@ -223,8 +224,6 @@ def _produce(
     items: Path | None,
     columns: str | None,
 ) -> None:
-    if not config.kafka.address:
-        raise BadConfig("no broker is named: --kafka host:port, as `riverwalk serve` prints it")
     from deploy.produce import producer as body
 
     body.run(config, data=data, items=items, columns=columns, speed=speed, limit=limit)

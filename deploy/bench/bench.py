@@ -1,7 +1,8 @@
 """Benchmarks: each measures a whole instance from outside, and a peer in the same run, and says what it did.
 
 ingest            a backlog to synced RocksDB, learning on, a real Kafka beside it; PyG's TGNMemory as peer
-ingest-embedded   the same through the embedded broker, the producer paced
+ingest-embedded   the same through the log of the state folder
+log               that log alone: appends in groups, publishing at 1 000 a second; --large: the same after 10 million
 serve             RECOMMEND over the socket, 16 connections; a real Redis GET as peer
 freshness         produced → in a reply, at 1 000 events a second
 start             from the command to the first answer, kernels compiled anew and not; empty state
@@ -22,11 +23,12 @@ from deploy.bench.harness import Figures
 from deploy.config.schema import BadConfig, Config
 
 
-def run(name: str, config: Config, picture: str | None = None) -> Figures:
+def run(name: str, config: Config, picture: str | None = None, large: bool = False) -> Figures:
     """Run the benchmark `name`; return its figures by name and unit.
 
     Args:
         picture: A file to draw them in, for `aging`.
+        large: Measure also what takes long, for `log`.
 
     Raises:
         BadConfig: There is no such benchmark, or a program it needs is missing.
@@ -36,6 +38,7 @@ def run(name: str, config: Config, picture: str | None = None) -> Figures:
         graph,
         latency,
         learning,
+        log,
         memory,
         ranking,
         throughput,
@@ -44,6 +47,7 @@ def run(name: str, config: Config, picture: str | None = None) -> Figures:
     known: dict[str, Callable[[Config], Figures]] = {
         "ingest": throughput.ingest,
         "ingest-embedded": throughput.embedded,
+        "log": lambda config: log.run(config, large),
         "serve": latency.serve,
         "freshness": latency.freshness,
         "start": latency.start,
@@ -59,4 +63,6 @@ def run(name: str, config: Config, picture: str | None = None) -> Figures:
         raise BadConfig(f"bench {name}: no such benchmark; known: {', '.join(known)}")
     if picture is not None and name != "aging":
         raise BadConfig(f"bench {name} --plot: only aging is drawn; leave it out")
+    if large and name != "log":
+        raise BadConfig(f"bench {name} --large: only log has a large part; leave it out")
     return {"bench": name, **known[name](config)}

@@ -19,14 +19,14 @@ from deploy.client.gauge import fields
 from deploy.config.schema import BadConfig, Config
 from deploy.data.synthetic import columns
 from deploy.service.supervisor import Supervisor
+from stream.broker import Sink, open_sink
 from stream.event.event import Event, encode
 from stream.file.event import Columns
-from stream.kafka.sink import Sink
 
 EVENTS = 500_000
 USERS, ITEMS = 50_000, 10_000
 Figures = dict[str, Any]
-AHEAD = 20_000  # records a producer may be ahead of the embedded broker's reader
+AHEAD = 20_000  # records a producer may be ahead of the reader
 
 
 @contextmanager
@@ -101,9 +101,9 @@ def steps(config: Config) -> dict[str, float]:
 
 
 def paced(service: Supervisor, client: Client) -> Sink:
-    """Return a producer to an instance's embedded broker that is not further ahead than the broker keeps."""
+    """Return a producer to an instance that is never far ahead of it."""
     kafka = service.config.kafka
-    return Sink(
+    return open_sink(
         kafka.address,
         kafka.topic,
         ahead=AHEAD,

@@ -20,7 +20,7 @@ from deploy.bench import harness
 from deploy.client.client import Client
 from deploy.config.schema import BadConfig, Config
 from deploy.service import port
-from stream.kafka.sink import Sink
+from stream.broker import open_sink
 
 REQUESTS, CLIENTS = 50_000, 16
 RATE, SECONDS = 1_000, 20
@@ -56,7 +56,7 @@ def serve(config: Config) -> harness.Figures:
         stream = harness.events(100_000, users=20_000, items=5_000)
         with open(place / "log", "wb") as log, harness.instance(ready, log) as service:
             with Client(service.config.serve) as client:
-                sink = Sink(
+                sink = open_sink(
                     service.config.kafka.address,
                     ready.kafka.topic,
                     ahead=20_000,
@@ -114,7 +114,7 @@ def freshness(config: Config) -> harness.Figures:
             harness.instance(ready, log) as service,
             Client(service.config.serve) as client,
         ):
-            sink = Sink(service.config.kafka.address, ready.kafka.topic, partition=0)
+            sink = open_sink(service.config.kafka.address, ready.kafka.topic, partition=0)
             for key, payload in made[:warm]:
                 sink.send(key, payload)
             sink.flush(60)

@@ -88,7 +88,7 @@ def budget(config: Config) -> harness.Figures:
                 )  # what was learned is saved, so that the end is quick
         return {
             "unit": "MiB", "budget": BUDGET, "users": USERS, "marks": found,
-            "measured": "a whole instance, learning on, the embedded broker; at each mark VmRSS and RssAnon of ingest, blocks of the shared tables and of the store; sweep_share is of ingest's time in batches so far",
+            "measured": "a whole instance, learning on, events in the log of the state folder; at each mark VmRSS and RssAnon of ingest, blocks of the shared tables and of the store; sweep_share is of ingest's time in batches so far",
         }  # fmt: skip
 
 

@@ -17,10 +17,10 @@ EXAMPLES: Final = {  # by the words of the command
         "riverwalk demo --data generated --for 60s --plain",
     ),
     "produce": (
-        "riverwalk produce events.csv --kafka host:9092",
+        "riverwalk produce events.csv",
         "riverwalk produce online-retail --kafka host:9092 --speed 60s",
     ),
-    "replay": ("riverwalk replay events.csv --kafka host:9092 --speed 100",),
+    "replay": ("riverwalk replay events.csv --speed 100",),
     "train": (
         "riverwalk train events.csv --state trained",
         "riverwalk train ml-100k --state trained --share 0.1 --limit 50000",

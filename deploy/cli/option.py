@@ -12,7 +12,9 @@ from stream.event.duration import duration as read_duration
 from stream.event.duration import wanted
 
 File = Annotated[Path | None, typer.Option("--config", help="A TOML file; else riverwalk.toml here, if any.")]
-Kafka = Annotated[str | None, typer.Option("--kafka", help="host:port; without it the embedded broker runs.")]
+Kafka = Annotated[
+    str | None, typer.Option("--kafka", help="host:port; without it events are kept in the state folder.")
+]
 Topic = Annotated[str | None, typer.Option("--topic", help="The topic of events.")]
 Folder = Annotated[str | None, typer.Option("--state", help="The folder where state is kept.")]
 Host = Annotated[str | None, typer.Option("--host", help="The address of the socket.")]

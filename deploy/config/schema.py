@@ -27,7 +27,7 @@ class BadConfig(Exception):
 
 
 class Kafka(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where events come from. An empty address means the broker built into Riverwalk."""
+    """Where events come from. An empty address means the log in the state folder."""
 
     address: str = ""
     topic: Name = "events"
@@ -101,10 +101,12 @@ class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the processes report: `auto` is text for a terminal and JSON otherwise."""
+    """How the processes report (`auto` is text for a terminal and JSON otherwise), and what the log of events keeps."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "json", "console"] = "auto"
+    retention_hours: Above = 672.0
+    retention_mib: Positive = 10_240
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

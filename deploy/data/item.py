@@ -19,19 +19,16 @@ import msgspec
 
 from deploy.config.schema import Kafka
 from deploy.data import synthetic
+from stream.broker import ensure_topic, open_sink
 from stream.catalogue.syntax import Term
 from stream.error import BadEvent, BadSource
 from stream.file import item as listing
 from stream.file import movielens
 from stream.file.item import Fields
-from stream.kafka.broker import ensure_topic
-from stream.kafka.sink import Sink
 
 BESIDE = ("items.csv", "items.csv.gz", "items.jsonl", "items.jsonl.gz", movielens.FILE)
 CHARGES = frozenset(("BANK CHARGES", "C2", "DOT", "M", "POST"))
-AHEAD = (
-    4_000  # records in flight; a partition of the embedded broker keeps 5 MiB, and a record has up to 1 KiB
-)
+AHEAD = 4_000  # records in flight
 LOOK_S = 0.01  # how often one looks whether they are in force
 
 Item = tuple[str, Fields, bytes]
@@ -146,7 +143,7 @@ def publish(items: Iterable[Item], kafka: Kafka, applied: Callable[[int], int] |
         ends[partition] = offset + 1
 
     count = 0
-    sink = Sink(kafka.address, kafka.items, ahead=AHEAD, applied=applied, extra=kafka.options)
+    sink = open_sink(kafka.address, kafka.items, ahead=AHEAD, applied=applied, extra=kafka.options)
     try:
         for item, _, record in chain([first], left):
             sink.send(item.encode(), record, done)

@@ -1,6 +1,6 @@
 """`riverwalk demo`: a whole instance starts, events arrive, recommendations change on the screen.
 
-    find events → start broker, ingest, serve → produce in the background, what items are first → show → keep serving
+    find events → start ingest, serve → produce in the background, what items are first → show → keep serving
 
 What is shown is read as any user could read it: INFO and RECOMMEND over the socket, /metrics over HTTP.
 """
@@ -41,8 +41,7 @@ from deploy.produce.producer import (
 from deploy.produce.speed import Speed, parse
 from deploy.service.supervisor import BadService, Supervisor
 from deploy.terminal.progress import Bars, lively
-from stream.kafka.broker import ensure_topic
-from stream.kafka.sink import Sink
+from stream.broker import ensure_topic, open_sink
 
 FRAME_S = 0.25
 ASK_S = 0.5
@@ -66,8 +65,8 @@ def run(
     """`riverwalk demo`.
 
     Args:
-        config: As for `riverwalk serve`. With the embedded broker the state lives in a folder of its own that is
-            removed at the end, as nothing else survives either.
+        config: As for `riverwalk serve`. Unless a folder is named, the state lives in one of its own that is removed
+            at the end, the log of events too.
         data: A path or a name; see `deploy/data/dataset.py`.
         items: The file that says what the items are; what lies beside the events when left out.
         columns: Which columns hold what; see `deploy/data/dataset.py`.
@@ -124,7 +123,7 @@ class Show:
         total: How many events it has.
         follow: The followed user.
         speed: Of production.
-        ahead: How many events production may be ahead of consumption; 0 when the broker keeps everything.
+        ahead: How many events production may be ahead of consumption; 0 does not wait.
     """
 
     def __init__(
@@ -143,7 +142,7 @@ class Show:
         self._described = Consumed(config.serve, stop, PATIENCE_S, attrgetter("described"))
         self._kafka = kafka = config.kafka
         applied = self._consumed if ahead else None
-        self._sink = Sink(
+        self._sink = open_sink(
             kafka.address,
             kafka.topic,
             ahead=ahead,

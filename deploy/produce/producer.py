@@ -1,7 +1,7 @@
 """Produces events to the topic, in their order and with their own times, at a chosen speed.
 
-The embedded broker keeps some 31 000 small messages a partition and forgets older ones, read or not. So production
-watches how far consumption has come and never runs more than a window ahead.
+Beside a running instance production watches how far consumption has come and never runs more than a window ahead, so
+that what is shown meanwhile is the events as they come.
 """
 
 import sys
@@ -16,18 +16,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from deploy.client.gauge import Gauge, Reading
+from deploy.config.broker import describe_broker, with_address
 from deploy.config.schema import BadConfig, Config, Serve
 from deploy.data import dataset, item
 from deploy.data.dataset import Dataset
 from deploy.data.survey import survey
 from deploy.produce.speed import Speed, parse
 from deploy.terminal.progress import Bars, lively
+from stream.broker import Sink, ensure_topic, log_folder, open_sink, ready
 from stream.error import BadSource
 from stream.event.event import Event, encode
-from stream.kafka.broker import ready
-from stream.kafka.sink import Sink
 
-AHEAD = 20_000  # events in flight; a partition of the embedded broker keeps about 31 000
+AHEAD = 20_000  # events in flight
 EARLY_S = 0.005  # waiting for each event by itself would cost more than the event
 LOOK_S = 0.01  # how often consumption is looked at
 PATIENCE_S = 20.0
@@ -157,7 +157,10 @@ def run(
         raise BadConfig("nothing to send: name a data set, a file of items with --items, or both")
     console = Console(file=sys.stderr)
     found = _found(data, items, columns, console)
-    if not ready(config.kafka.address, config.kafka.options):
+    config = with_address(config)
+    if log_folder(config.kafka.address) is not None:
+        ensure_topic(config.kafka.address, config.kafka.topic)
+    elif not ready(config.kafka.address, config.kafka.options):
         raise BadSource(
             f"no broker answers on {config.kafka.address}; start one, or name another with --kafka"
         )
@@ -169,7 +172,7 @@ def run(
     looked = survey(found, limit)
     for line in filter(None, (*found.remarks, looked.bad)):
         console.print(line, highlight=False, soft_wrap=True)
-    where = f"topic {config.kafka.topic} on {config.kafka.address}"
+    where = f"topic {config.kafka.topic} on {describe_broker(config)}"
     console.print(f"{found.note}: {looked.count:,} events to {where}", highlight=False)
     describe(config, found, console, there)
     _send(config, islice(found.events(), limit), parse(speed), looked.count, console, there)
@@ -189,15 +192,16 @@ def _send(
     """Send events with a progress bar, and print how many and how fast.
 
     Args:
-        there: Whether an instance answers, which is then waited for.
+        there: Whether an instance answers, which is then waited for, unless the log keeps whatever comes.
     """
-    consumed = Consumed(config.serve, threading.Event(), patience_s=PATIENCE_S) if there else None
+    waits = there and log_folder(config.kafka.address) is None
+    consumed = Consumed(config.serve, threading.Event(), patience_s=PATIENCE_S) if waits else None
     if consumed is not None:
         console.print(
             f"never more than {AHEAD:,} ahead of the instance on port {config.serve.port}", highlight=False
         )
     kafka, ahead = config.kafka, AHEAD if consumed else 0
-    sink = Sink(kafka.address, kafka.topic, ahead=ahead, applied=consumed, extra=kafka.options)
+    sink = open_sink(kafka.address, kafka.topic, ahead=ahead, applied=consumed, extra=kafka.options)
     began = time.monotonic()
     columns = TextColumn("produced"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not lively(console)) as progress:

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from deploy.config.broker import ensure_topics
 from deploy.config.room import graph_settings, limits, tgn_settings
 from deploy.config.schema import BadConfig, Config
 from deploy.service.folder import TABLES
+from deploy.service.retention import Retention
+from stream.broker import Source, identity, open_dead_letter, open_source
 from stream.file.feature import BadColumn, read
 from stream.generation.generation import Generation, current
 from stream.ingest.feature import Explicit
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     from stream.ingest.ingest import Ingest
     from stream.ingest.writer import Writer
     from stream.kafka.dead_letter import DeadLetter
-    from stream.kafka.source import Source
 
 SWITCH_SECONDS = 30.0  # readers switch to a new generation after so long even if it is still behind
 
@@ -106,9 +108,11 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
         f"ready in {time.monotonic() - begin:.1f} s: {generation.users.named:,} users, "
         f"{generation.items.named - 1:,} items, {int(writer.state.world[0]['events']):,} events remembered"
     )
+    retention = Retention(config, generation.status["saved"])
     try:
         loop.run(stop.is_set)
     finally:
+        retention.close()
         for end in (sources.events, sources.items, sources.rejected, sources.rejected_items):
             end.close()
         store.close()
@@ -128,23 +132,17 @@ def open_store(config: Config, generation: Generation) -> Store:
 
 def open_topics(config: Config) -> Topics:
     """Make the topics that are missing."""
-    from stream.kafka.broker import ensure_topic, identity
-
+    ensure_topics(config)
     kafka = config.kafka
-    for name in (kafka.topic, kafka.dead_letter, kafka.items):
-        ensure_topic(kafka.address, name, extra=kafka.options, compact=name == kafka.items)
-    return Topics(*(identity(kafka.address, name, kafka.options) for name in (kafka.topic, kafka.items)))
+    return Topics(*(identity(kafka.address, name) for name in (kafka.topic, kafka.items)))
 
 
 def open_sources(config: Config, store: Store, topics: Topics) -> Sources:
     """Connect to the topics at the offsets that the store holds."""
-    from stream.kafka.dead_letter import DeadLetter
-    from stream.kafka.source import Source
-
     kafka = config.kafka
     extra = kafka.options
     return Sources(
-        Source(
+        open_source(
             kafka.address,
             kafka.topic,
             store.offsets(topics.events),
@@ -152,15 +150,15 @@ def open_sources(config: Config, store: Store, topics: Topics) -> Sources:
             start=kafka.start,
             extra=extra,
         ),
-        DeadLetter(kafka.address, kafka.dead_letter, origin=kafka.topic, extra=extra),
-        Source(
+        open_dead_letter(kafka.address, kafka.dead_letter, origin=kafka.topic, extra=extra),
+        open_source(
             kafka.address,
             kafka.items,
             store.offsets(topics.items),
             on_gap="skip",  # of a compacted topic the last record of each item is enough
             extra=extra,
         ),
-        DeadLetter(kafka.address, kafka.dead_letter, origin=kafka.items, extra=extra),
+        open_dead_letter(kafka.address, kafka.dead_letter, origin=kafka.items, extra=extra),
     )
 
 

@@ -13,6 +13,7 @@ import msgspec
 from deploy.config.room import graph_settings, limits, tgn_settings
 from deploy.config.schema import Config
 from deploy.service.folder import TABLES
+from stream.broker import open_sink
 
 
 def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
@@ -20,11 +21,10 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
     from stream import server
     from stream.answer.reader import Reader, ReaderSettings
     from stream.answer.rule import ttl
-    from stream.kafka.sink import Sink
 
     begin = time.monotonic()
-    sink = Sink(config.kafka.address, config.kafka.topic, extra=config.kafka.options)
-    describer = Sink(config.kafka.address, config.kafka.items, extra=config.kafka.options)
+    sink = open_sink(config.kafka.address, config.kafka.topic, extra=config.kafka.options)
+    describer = open_sink(config.kafka.address, config.kafka.items, extra=config.kafka.options)
     number = version("riverwalk")
     reader = Reader(
         graph_settings(config),

@@ -1,8 +1,8 @@
 """Supervise the processes of one instance: start in order, restart what dies, stop in order.
 
-    start   lock the state folder → ports free? → broker (when no address is given) → ingest → serve → ready
+    start   lock the state folder → ports free? → log (when no broker is named) → ingest → serve → ready
     run     a dead ingest is started again, servers go on answering meanwhile; a dead server is started again
-    end     ingest finishes its batch and saves → serve → broker → tables in shared memory → lock
+    end     ingest finishes its batch and saves → serve → tables in shared memory → lock
 
 One thread does all of it, because the kernel ends children with the *thread* that started them.
 """
@@ -15,14 +15,16 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 import msgspec
 
+from deploy.config.broker import describe_broker, ensure_topics, with_address
 from deploy.config.schema import BadConfig, Config
 from deploy.service import folder, kernel, port
 from deploy.service.child import WORKER, Backoff, Child
 from state.error import BadStore
+from stream.broker import log_folder
 from stream.error import BadSource
 
 DRAIN_S = {"ingest": 6.0, "serve": 2.5}
@@ -34,21 +36,12 @@ class BadService(Exception):
     """A process of the instance does not come up or ends badly: end the program and tell the operator."""
 
 
-class Broker(Protocol):
-    """The embedded broker."""
-
-    address: str
-
-    def close(self) -> None:
-        """Stop it and drop every event it keeps."""
-
-
 class Supervisor:
     """An instance and its child processes.
 
     Args:
-        config: The configuration. After `start`, `self.config` holds what was resolved: the broker's address,
-            the real ports, the folder of the shared tables.
+        config: The configuration. After `start`, `self.config` holds what was resolved: the address of the
+            broker or of the log, the real ports, the folder of the shared tables.
         say: Where lines for people go.
         worker: The command of a child process.
         log: Where the children's own output goes; our stderr when left out.
@@ -70,7 +63,6 @@ class Supervisor:
         self._log = log
         self._begun: list[Child] = []  # children that may work
         self._lock: folder.Lock | None = None
-        self._broker: Broker | None = None
         self._live: folder.Live | None = None
         self._settled = threading.Event()  # ready, or failed before that
         self._ended = threading.Event()
@@ -141,8 +133,8 @@ class Supervisor:
             self._ended.set()
 
     def _prepare(self) -> None:
-        """Lock the folder, claim the ports, and start the broker before any child."""
-        state, serve, kafka = self.config.state, self.config.serve, self.config.kafka
+        """Lock the folder, claim the ports, and make the log before any child."""
+        state, serve = self.config.state, self.config.serve
         root = Path(state.folder).expanduser().absolute()
         self._lock = folder.Lock(root, f"riverwalk, process {os.getpid()}, socket {serve.host}:{serve.port}")
         serve = msgspec.structs.replace(
@@ -150,13 +142,12 @@ class Supervisor:
             port=port.claim(serve.host, serve.port, "serve.port", "--port"),
             http_port=port.claim(serve.host, serve.http_port, "serve.http_port", "--http-port"),
         )
-        if not kafka.address:
-            self._broker = _embedded_broker(kafka.topic, kafka.dead_letter, kafka.items)
-            kafka = msgspec.structs.replace(kafka, address=self._broker.address)
         self._live = folder.Live(root, state.live)
         state = msgspec.structs.replace(state, folder=str(root), live=str(self._live.path / folder.TABLE))
-        self.config = msgspec.structs.replace(self.config, state=state, serve=serve, kafka=kafka)
-        self._say(f"broker {kafka.address}{' (embedded)' if self._broker else ''}, topic {kafka.topic}")
+        self.config = with_address(msgspec.structs.replace(self.config, state=state, serve=serve))
+        if log_folder(self.config.kafka.address) is not None:
+            ensure_topics(self.config)
+        self._say(f"{describe_broker(self.config)}, topic {self.config.kafka.topic}")
         self._say(f"state {root}")
         if not kernel.compiled():
             self._say("compiling kernels (first start, about 15 s)…")
@@ -227,8 +218,6 @@ class Supervisor:
                     else f"ended with exit status {code}"
                 )
                 self._failure = BadService(f"{role} {how}; the next start goes on from the last save")
-        if self._broker is not None:
-            self._broker.close()
         if self._live is not None:
             self._live.close()
         if self._lock is not None:
@@ -252,11 +241,3 @@ def run(config: Config, say: Callable[[str], None], worker: Sequence[str] = WORK
         say(f"       http://{serve.host}:{serve.http_port}/ and /metrics; Ctrl-C ends it")
     supervisor.wait()
     say("ended, everything is saved")
-
-
-def _embedded_broker(*topics: str) -> Broker:
-    """Start a broker inside this process; imported here, so that an outside broker needs none of it."""
-    from stream.kafka.broker import EmbeddedBroker
-
-    broker: Broker = EmbeddedBroker(topics)
-    return broker

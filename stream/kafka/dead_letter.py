@@ -9,28 +9,40 @@ riverwalk.offset        as decimal text
 riverwalk.size          only when the record was cut: its bytes before
 """
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, Protocol
 
 from stream.event.batch import Record
-from stream.kafka.broker import Extra
-from stream.kafka.sink import Sink
 
 MAX_LETTER_BYTES: Final = 900_000  # a default broker takes 1 048 588 with headers
 WAIT_S: Final = 10.0  # how long the broker may take to accept a record
+
+
+class Sink(Protocol):
+    """What writes the records: a Sink of a Kafka broker, or one of the log."""
+
+    def send(
+        self, key: bytes | None, payload: bytes, on_done: None, headers: Sequence[tuple[str, bytes]]
+    ) -> None:
+        """Queue a record."""
+
+    def flush(self, timeout_s: float) -> None:
+        """Wait until every record is written, or raise BadSource."""
+
+    def close(self) -> None:
+        """Disconnect."""
 
 
 class DeadLetter:
     """Write rejected records to a topic of their own.
 
     Args:
-        address: host:port of the broker.
-        topic: Where the records go.
+        sink: What writes them.
         origin: The topic they come from, for the header.
-        extra: More settings of the client.
     """
 
-    def __init__(self, address: str, topic: str, *, origin: str = "", extra: Extra | None = None) -> None:
-        self._sink, self._origin = Sink(address, topic, timeout_s=WAIT_S, extra=extra), origin
+    def __init__(self, sink: Sink, *, origin: str = "") -> None:
+        self._sink, self._origin = sink, origin
 
     def put(self, record: Record, reason: str, message: str) -> None:
         """Queue a record; of one over 900 000 bytes the beginning."""

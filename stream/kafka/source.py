@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from stream.error import BadSource
 from stream.event.batch import Record
-from stream.kafka.broker import ASK_S, MOCK, Extra, ask, client_settings
+from stream.kafka.broker import ASK_S, Extra, ask, client_settings
 from stream.kafka.offset import Offsets
 
 _READER: Final = {
@@ -44,9 +44,6 @@ class Source:
         settings = client_settings(address, extra, **{**_READER, "group.id": group})
         self._client = Consumer(settings)
         try:
-            if ask(self._address, self._client.list_topics, timeout=ASK_S).cluster_id.startswith(MOCK):
-                self._client.close()
-                self._client = Consumer({**settings, "fetch.wait.max.ms": 5})
             self.offsets.begin({partition: self._bounds(partition) for partition in self._partitions()})
         except BadSource:
             self._client.close()

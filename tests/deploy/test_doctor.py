@@ -85,3 +85,11 @@ def test_a_program_reads_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     assert not well
     assert value["ok"] is False
     assert value["checks"][1] == {"check": "b", "state": "broken", "found": "2", "advice": "mend it"}
+
+
+def test_a_damaged_log_is_broken_and_none_is_fine(tmp_path: Path) -> None:
+    assert by_name(config(tmp_path))["kafka"].state == "ok"
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "log.db").write_bytes(b"no log")
+
+    assert by_name(config(tmp_path))["kafka"].state == "broken"

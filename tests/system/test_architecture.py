@@ -44,6 +44,8 @@ TABLE = {
     "stream/event": Rule("error", "", "numpy msgspec"),
     "stream/catalogue": Rule("event error", "", "numpy msgspec"),
     "stream/kafka": Rule("event error", "", "confluent_kafka"),
+    "stream/log": Rule("kafka event error"),
+    "stream/broker": Rule("kafka log event error"),
     "stream/generation": Rule("", "state/storage state/record state/ranking tgn/inference", "numpy msgspec"),
     "stream/file": Rule("event catalogue generation error", "", "numpy msgspec"),
     "stream/learning": Rule(
@@ -57,18 +59,18 @@ TABLE = {
     "stream/resp": Rule("service answer catalogue event metric error", "", "msgspec structlog"),
     "stream/http": Rule("service answer catalogue event metric error", "", "h11 msgspec structlog"),
     "stream/server": Rule("resp http service metric", "", "msgspec uvloop structlog"),
-    "deploy/config": Rule("", "state/record stream/event stream/answer stream/generation tgn/inference", "msgspec"),
+    "deploy/config": Rule("", "state/record stream/event stream/answer stream/generation stream/broker tgn/inference", "msgspec"),
     "deploy/terminal": Rule("", "", "rich"),
     "deploy/client": Rule("config", "", "redis msgspec"),
     "deploy/chart": Rule("config", "", "matplotlib numpy"),
-    "deploy/data": Rule("config terminal", "stream/file stream/event stream/catalogue stream/kafka stream/error", "numpy msgspec"),
+    "deploy/data": Rule("config terminal", "stream/file stream/event stream/catalogue stream/broker stream/error", "numpy msgspec"),
     "deploy/service": Rule("config", "stream state/storage state/error", "msgspec structlog torch"),
     "deploy/kafka": Rule("config", "stream/kafka"),
-    "deploy/doctor": Rule("service config terminal", "state/storage state/error", "msgspec"),
-    "deploy/produce": Rule("client data config terminal", "stream/kafka stream/event stream/error", "rich msgspec"),
+    "deploy/doctor": Rule("service config terminal", "state/storage state/error stream/broker", "msgspec"),
+    "deploy/produce": Rule("client data config terminal", "stream/broker stream/event stream/error", "rich msgspec"),
     "deploy/train": Rule("service data config terminal", "stream state/storage", "torch msgspec rich"),
     "deploy/evaluate": Rule("service chart data config terminal", "stream state tgn", "torch numpy msgspec rich structlog matplotlib"),
-    "deploy/demo": Rule("produce service client data config terminal", "stream/kafka stream/event stream/answer", "rich msgspec"),
+    "deploy/demo": Rule("produce service client data config terminal", "stream/broker stream/event stream/answer", "rich msgspec"),
     "deploy/bench": Rule(
         "evaluate service data client chart config terminal kafka",
         "stream state tgn",
@@ -82,6 +84,7 @@ ONE_FILE = {  # a package that a room keeps behind a single file
     "prometheus_client": {"stream/metric.py"},
     "uvloop": {"stream/server.py"},
     "h11": {"stream/http/connection.py"},
+    "sqlite3": {"stream/log/database.py"},
 }
 
 

@@ -105,7 +105,7 @@ class Instance:
         if "/metrics" not in text:
             self.close()
             pytest.fail(text + (folder / "log").read_text())
-        self.broker = re.search(r"^broker (\S+)", text, re.MULTILINE)[1]  # type: ignore[index]
+        self.log = re.search(r"^log (\S+),", text, re.MULTILINE)[1]  # type: ignore[index]
         self.port = int(re.search(r"-p (\d+)", text)[1])  # type: ignore[index]
         self.http = re.search(r"http://([\d.]+:\d+)/", text)[1]  # type: ignore[index]
 
@@ -183,10 +183,10 @@ def load(instance: Instance, second: int) -> None:
     from deploy.client.client import Client
     from deploy.config.schema import Serve
     from stream.event.event import Event, encode
-    from stream.kafka.sink import Sink
+    from stream.log.sink import Sink
 
     now = int(time.time() * 1000)
-    sink = Sink(instance.broker, "events")
+    sink = Sink(instance.log, "events")
     for n in range(200):
         event = Event(user=f"u{n % 23}", item=f"i{(n * 7 + second) % 41}", t=now + n)
         sink.send(event.user.encode(), encode(event))

@@ -107,9 +107,9 @@ def test_what_items_are_is_in_force_when_a_demo_or_a_replay_has_sent_its_events(
     (tmp_path / "more.jsonl").write_text(
         '{"item": "i20", "price": 99}\n{"item": "i21", "price": "dear"}\nnothing\n'
     )
-    address = re.search(r"broker (\S+) ", said)
-    assert address
-    words = ["--items", str(tmp_path / "more.jsonl"), "--kafka", address[1], "--set", f"serve.port={port}"]
+    state = re.search(r"state (\S+)", said)
+    assert state
+    words = ["--items", str(tmp_path / "more.jsonl"), "--state", state[1], "--set", f"serve.port={port}"]
     monkeypatch.setattr(
         "sys.argv", ["riverwalk", "replay", str(tmp_path / "more.csv"), "--speed", "1000000", *words]
     )

@@ -1,7 +1,6 @@
 """What the items of a data set are: where it is found, what the known sets tell, how it comes on the topic."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,11 +9,10 @@ from deploy.config.schema import Kafka
 from deploy.data import dataset, synthetic
 from deploy.data import item as shelf
 from deploy.main import main
+from stream.broker import log_address, open_source
 from stream.catalogue.record import decode
 from stream.error import BadSource
 from stream.event.batch import Record
-from stream.kafka.broker import EmbeddedBroker
-from stream.kafka.source import Source
 
 EVENTS = "user,item,timestamp\na,POST,1\na,x,2\n"
 
@@ -89,15 +87,8 @@ def test_the_generated_shop_tells_of_every_item_and_none_is_sold_before_it_came(
     assert set(told["tea-0500"]) == {"title", "category", "price", "tags", "created"}
 
 
-@pytest.fixture
-def broker() -> Iterator[EmbeddedBroker]:
-    made = EmbeddedBroker()
-    yield made
-    made.close()
-
-
-def test_items_are_records_by_id_and_one_waits_until_they_are_in_force(broker: EmbeddedBroker) -> None:
-    kafka = Kafka(address=broker.address, items="things")
+def test_items_are_records_by_id_and_one_waits_until_they_are_in_force(tmp_path: Path) -> None:
+    kafka = Kafka(address=log_address(tmp_path), items="things")
     waited = threading.Event()
     ends: dict[int, int] = {}
 
@@ -110,7 +101,7 @@ def test_items_are_records_by_id_and_one_waits_until_they_are_in_force(broker: E
 
     items = list(shelf.read(None, "generated", print))
     count = shelf.publish(items, kafka, applied)
-    source = Source(broker.address, "things", {})
+    source = open_source(kafka.address, "things", {})
     records = list[Record]()
     while len(records) < count:
         records += source.poll(1_000, 0.1)
@@ -139,7 +130,6 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
 
 
 def test_items_can_be_sent_without_events(
-    broker: EmbeddedBroker,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -147,9 +137,9 @@ def test_items_can_be_sent_without_events(
     items = tmp_path / "items.csv"
     items.write_text("item,title\nx,A hat\n")
 
-    assert run(monkeypatch, "--items", str(items), "--kafka", broker.address) == 0
+    assert run(monkeypatch, "--items", str(items), "--state", str(tmp_path / "state")) == 0
     assert "1 items described on topic events.items" in capsys.readouterr().err
-    assert run(monkeypatch, "--kafka", broker.address) == 2
+    assert run(monkeypatch, "--state", str(tmp_path / "state")) == 2
     assert "nothing to send" in capsys.readouterr().err
-    assert run(monkeypatch, "--items", str(tmp_path / "none.csv"), "--kafka", broker.address) == 1
+    assert run(monkeypatch, "--items", str(tmp_path / "none.csv"), "--state", str(tmp_path / "state")) == 1
     assert "none.csv: no such file" in capsys.readouterr().err

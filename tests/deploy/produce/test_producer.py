@@ -1,26 +1,25 @@
-"""Producing to a real broker inside this process: everything, in order, on time, and never too far ahead."""
+"""Producing to a log: everything, in order, on time, and never too far ahead."""
 
 import socketserver
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from deploy.config.schema import BadConfig, Serve
 from deploy.produce.producer import Consumed, Producer, Stopped
 from deploy.produce.speed import Speed, parse
+from stream.broker import ensure_topic, log_address, open_sink, open_source
 from stream.event.event import Event, decode
-from stream.kafka.broker import EmbeddedBroker
-from stream.kafka.sink import Sink
-from stream.kafka.source import Source
 
 
 @pytest.fixture
-def broker() -> Iterator[EmbeddedBroker]:
-    made = EmbeddedBroker(["events"])
-    yield made
-    made.close()
+def address(tmp_path: Path) -> str:
+    made = log_address(tmp_path)
+    ensure_topic(made, "events")
+    return made
 
 
 def some(count: int) -> list[Event]:
@@ -28,9 +27,9 @@ def some(count: int) -> list[Event]:
     return [Event(user=f"u{n % 7}", item=f"i{n}", t=1_000 + n) for n in range(count)]
 
 
-def read(broker: EmbeddedBroker, count: int) -> list[Event]:
+def read(address: str, count: int) -> list[Event]:
     """The events in the topic."""
-    source = Source(broker.address, "events", {})
+    source = open_source(address, "events", {})
     found: list[Event] = []
     try:
         while len(found) < count:
@@ -41,15 +40,15 @@ def read(broker: EmbeddedBroker, count: int) -> list[Event]:
 
 
 def test_every_event_arrives_once_with_its_own_time_and_those_of_a_user_in_order(
-    broker: EmbeddedBroker,
+    address: str,
 ) -> None:
     events = some(500)
-    sink = Sink(broker.address, "events")
+    sink = open_sink(address, "events")
     producer = Producer(sink, Speed("max"), total=len(events))
 
     sent = producer.run(events)
 
-    found = read(broker, len(events))
+    found = read(address, len(events))
     sink.close()
     assert sent == producer.delivered == len(events)
     assert sorted(found, key=lambda event: event.t) == events
@@ -58,8 +57,8 @@ def test_every_event_arrives_once_with_its_own_time_and_those_of_a_user_in_order
         assert times == sorted(times)
 
 
-def test_events_are_spread_over_the_time_asked_for(broker: EmbeddedBroker) -> None:
-    sink = Sink(broker.address, "events")
+def test_events_are_spread_over_the_time_asked_for(address: str) -> None:
+    sink = open_sink(address, "events")
     began = time.monotonic()
 
     Producer(sink, parse("0.4s"), total=100).run(some(100))
@@ -69,8 +68,8 @@ def test_events_are_spread_over_the_time_asked_for(broker: EmbeddedBroker) -> No
     assert 0.35 < took < 2.0
 
 
-def test_a_producer_that_is_told_to_stop_ends_at_once_and_keeps_what_it_sent(broker: EmbeddedBroker) -> None:
-    sink = Sink(broker.address, "events")
+def test_a_producer_that_is_told_to_stop_ends_at_once_and_keeps_what_it_sent(address: str) -> None:
+    sink = open_sink(address, "events")
     producer = Producer(sink, parse("1/s"), total=100)
     thread = threading.Thread(target=producer.run, args=(some(100),))
     thread.start()
@@ -83,9 +82,9 @@ def test_a_producer_that_is_told_to_stop_ends_at_once_and_keeps_what_it_sent(bro
     assert producer.sent == producer.delivered <= 1
 
 
-def test_whoever_watches_hears_of_every_event(broker: EmbeddedBroker) -> None:
+def test_whoever_watches_hears_of_every_event(address: str) -> None:
     heard: list[Event] = []
-    sink = Sink(broker.address, "events")
+    sink = open_sink(address, "events")
 
     Producer(sink, Speed("max"), total=10, on_event=heard.append).run(some(10))
 
@@ -134,10 +133,10 @@ def info() -> Iterator[Info]:
     server.server_close()
 
 
-def test_production_waits_for_consumption_and_goes_on_with_it(broker: EmbeddedBroker, info: Info) -> None:
+def test_production_waits_for_consumption_and_goes_on_with_it(address: str, info: Info) -> None:
     stop = threading.Event()
     consumed = Consumed(info.serve, stop)
-    sink = Sink(broker.address, "events", ahead=50, applied=consumed)
+    sink = open_sink(address, "events", ahead=50, applied=consumed)
     producer = Producer(sink, Speed("max"), total=2_000, stopping=stop)
     thread = threading.Thread(target=producer.run, args=(some(2_000),))
     thread.start()
@@ -154,10 +153,10 @@ def test_production_waits_for_consumption_and_goes_on_with_it(broker: EmbeddedBr
     assert producer.delivered == 2_000
 
 
-def test_a_producer_that_waits_for_consumption_can_be_stopped(broker: EmbeddedBroker, info: Info) -> None:
+def test_a_producer_that_waits_for_consumption_can_be_stopped(address: str, info: Info) -> None:
     stop = threading.Event()
     consumed = Consumed(info.serve, stop)
-    sink = Sink(broker.address, "events", ahead=50, applied=consumed)
+    sink = open_sink(address, "events", ahead=50, applied=consumed)
     producer = Producer(sink, Speed("max"), total=2_000, stopping=stop)
     thread = threading.Thread(target=producer.run, args=(some(2_000),))
     thread.start()

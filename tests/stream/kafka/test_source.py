@@ -1,24 +1,26 @@
-"""Source, Sink and DeadLetter on the embedded broker, and what they do without one."""
+"""Source, Sink and DeadLetter on the mock broker, and what they do without one."""
 
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 
 from stream.error import BadSource
 from stream.event.batch import Record
-from stream.kafka.broker import EmbeddedBroker, ensure_topic, identity, ready
+from stream.kafka.broker import ensure_topic, ready
 from stream.kafka.dead_letter import DeadLetter
 from stream.kafka.sink import Sink
 from stream.kafka.source import Source
-from tests.fixture.broker import PLAIN, TopicSuite, read
+from tests.fixture.broker.mock import SOON, MockBroker, make
+from tests.fixture.broker.topic import PLAIN, TopicSuite, read
 
 
 @pytest.fixture(scope="module")
-def broker() -> Iterator[EmbeddedBroker]:
-    broker = EmbeddedBroker(["events", "events.dead"])
+def broker() -> Iterator[MockBroker]:
+    broker = MockBroker(["events", "events.dead"])
     yield broker
     broker.close()
 
@@ -32,7 +34,7 @@ def nobody() -> str:
 
 
 def overflow(address: str, topic: str, count: int = 60) -> None:
-    """More bytes than the embedded broker keeps."""
+    """More bytes than the mock broker keeps."""
     sink = Sink(address, topic, partition=0, extra={"compression.type": "none", **PLAIN})
     for number in range(count):
         sink.send(None, b"%06d" % number + b"x" * 200_000)
@@ -40,10 +42,16 @@ def overflow(address: str, topic: str, count: int = 60) -> None:
     sink.close()
 
 
-class TestEmbedded(TopicSuite):
+class TestMock(TopicSuite):
     @pytest.fixture
-    def address(self, broker: EmbeddedBroker) -> str:
+    def address(self, broker: MockBroker) -> str:
         return broker.address
+
+    def ensure_topic(self, address: str, topic: str) -> int:
+        return make(address, topic)
+
+    def source(self, address: str, topic: str, offsets: Mapping[int, int], **options: Any) -> Source:
+        return Source(address, topic, offsets, extra=SOON, **options)
 
     @pytest.fixture
     def forget(self, address: str) -> Callable[[str], int]:
@@ -80,22 +88,14 @@ class TestEmbedded(TopicSuite):
         source.close()
 
 
-def test_the_embedded_broker_has_its_topics(broker):
+def test_a_topic_that_is_there_keeps_its_partitions(broker):
     assert ready(broker.address)
     assert ensure_topic(broker.address, "events") == 4
     assert Source(broker.address, "events.dead", {}).lag() == 0
 
 
-def test_the_topic_of_an_embedded_broker_is_another_one_in_every_life(broker):
-    other = EmbeddedBroker(["events"])
-
-    assert identity(broker.address, "events") == identity(broker.address, "events")
-    assert identity(broker.address, "events") != identity(other.address, "events")
-    other.close()
-
-
 def test_a_closed_broker_is_gone():
-    broker = EmbeddedBroker(["events"])
+    broker = MockBroker(["events"])
     address = broker.address
     broker.close()
 
@@ -116,7 +116,7 @@ def test_no_broker_is_a_bad_source(nobody, monkeypatch):
 
 
 def test_a_dead_letter_that_cannot_be_written_stops_the_stream(nobody):
-    dead = DeadLetter(nobody, "events.dead", extra={"message.timeout.ms": 300})
+    dead = DeadLetter(Sink(nobody, "events.dead", timeout_s=0.3))
     dead.put(Record(0, 0, b"x", 0), "json", "no JSON")
 
     with pytest.raises(BadSource, match=rf"{nobody}: topic events.dead cannot be written"):
@@ -125,7 +125,7 @@ def test_a_dead_letter_that_cannot_be_written_stops_the_stream(nobody):
 
 
 def test_a_dead_letter_with_nothing_to_write_asks_nobody(nobody):
-    dead = DeadLetter(nobody, "events.dead")
+    dead = DeadLetter(Sink(nobody, "events.dead"))
     began = time.monotonic()
     dead.flush()
     dead.close()

@@ -1,0 +1,175 @@
+"""Where events are kept, by address: a Kafka broker at host:port, or Riverwalk's own log in a folder, `log:/folder`.
+
+Neither client is loaded before an address asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from stream.event.batch import Record
+    from stream.kafka.dead_letter import DeadLetter
+    from stream.kafka.offset import Offsets
+
+SCHEME: Final = "log:"
+
+Extra = Mapping[str, str]  # settings of the Kafka client; the log has none
+Done = Callable[[int, int], None]  # called with partition and offset
+
+
+class Source(Protocol):
+    """Reads the records of a topic, every partition, from given offsets on.  One thread uses it."""
+
+    offsets: Offsets
+
+    def poll(self, limit: int, wait_s: float) -> list[Record]:
+        """Return up to `limit` records, those that came within `wait_s` seconds; in order within a partition."""
+
+    def commit(self, ends: Mapping[int, int]) -> None:
+        """Report our position to others; nothing here relies on it."""
+
+    def highs(self) -> dict[int, int]:
+        """Return partition -> end offset as last reported."""
+
+    def lag(self) -> int:
+        """Return how many records wait to be polled."""
+
+    def close(self) -> None:
+        """Disconnect; nothing is committed."""
+
+
+class Sink(Protocol):
+    """Writes records to a topic.  One thread uses it, but for `publish`."""
+
+    def send(
+        self,
+        key: bytes | None,
+        payload: bytes,
+        on_done: Done | None = None,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        """Queue a record; `on_done` is called with partition and offset once it is written, inside a later call."""
+
+    async def publish(self, key: bytes, payload: bytes) -> tuple[int, int]:
+        """Write a record and return its partition and offset, or raise BadSource."""
+
+    def flush(self, timeout_s: float = 30.0) -> None:
+        """Wait until everything is written, or raise BadSource."""
+
+    def close(self) -> None:
+        """Give what is queued a moment to be written, and disconnect."""
+
+
+def log_address(state: str | Path) -> str:
+    """Return the address of the log in a state folder."""
+    return f"{SCHEME}{Path(state).expanduser().absolute() / 'log'}"
+
+
+def log_folder(address: str) -> Path | None:
+    """Return the folder of a log's address, None for a Kafka broker's."""
+    return Path(address.removeprefix(SCHEME)) if address.startswith(SCHEME) else None
+
+
+def ready(address: str, extra: Extra | None = None) -> bool:
+    """Return whether a broker answers at the address, or the log can be read."""
+    folder = log_folder(address)
+    if folder is not None:
+        from stream.log import topic as log
+
+        return log.ready(folder)
+    from stream.kafka import broker as kafka
+
+    return kafka.ready(address, extra)
+
+
+def ensure_topic(address: str, topic: str, extra: Extra | None = None, *, compact: bool = False) -> int:
+    """Make a topic, of one partition, where there is none; return how many partitions it has.
+
+    Args:
+        compact: Keep only the newest record of each key.
+
+    Raises:
+        BadSource: It cannot be made.
+    """
+    folder = log_folder(address)
+    if folder is not None:
+        from stream.log import topic as log
+
+        return log.ensure_topic(folder, topic, compact=compact)
+    from stream.kafka import broker as kafka
+
+    return kafka.ensure_topic(address, topic, extra=extra, compact=compact)
+
+
+def identity(address: str, topic: str) -> str:
+    """Return the name a topic's offsets are kept under."""
+    folder = log_folder(address)
+    if folder is None:
+        return topic
+    from stream.log import topic as log
+
+    return log.identity(folder, topic)
+
+
+def open_source(
+    address: str, topic: str, offsets: Mapping[int, int], *, on_gap: str = "stop",
+    start: str = "earliest", extra: Extra | None = None,
+) -> Source:  # fmt: skip
+    """Read a topic from given offsets on.
+
+    Args:
+        offsets: Partition -> next offset to read; a partition left out begins at its earliest record.
+        on_gap: What to do when the offset that comes next is no longer held: "stop" or "skip".
+        start: Where to begin when `offsets` is empty: "earliest" or "latest".
+
+    Raises:
+        BadSource: No broker, no log, no topic, or a gap with on_gap="stop".
+    """
+    folder = log_folder(address)
+    if folder is not None:
+        from stream.log.source import Source as LogSource
+
+        return LogSource(folder, topic, offsets, on_gap=on_gap, start=start)
+    from stream.kafka.source import Source as KafkaSource
+
+    return KafkaSource(address, topic, offsets, on_gap=on_gap, start=start, extra=extra)
+
+
+def open_sink(
+    address: str, topic: str, *, ahead: int = 0, applied: Callable[[int], int] | None = None,
+    partition: int = -1, timeout_s: float = 30.0, extra: Extra | None = None,
+) -> Sink:  # fmt: skip
+    """Write to a topic.
+
+    Args:
+        ahead: How many records to be ahead of the reader at most; 0 does not wait.
+        applied: Partition -> the next offset its reader has not read, for `ahead`.
+        partition: The partition for all records; left out, records of one key share one.
+        timeout_s: How long a record may wait to be written.
+    """
+    folder = log_folder(address)
+    if folder is not None:
+        from stream.log.sink import Sink as LogSink
+
+        return LogSink(folder, topic, ahead=ahead, applied=applied, partition=partition, timeout_s=timeout_s)
+    from stream.kafka.sink import Sink as KafkaSink
+
+    return KafkaSink(
+        address,
+        topic,
+        ahead=ahead,
+        applied=applied,
+        partition=partition,
+        timeout_s=timeout_s,
+        extra=extra,
+    )
+
+
+def open_dead_letter(address: str, topic: str, *, origin: str, extra: Extra | None = None) -> DeadLetter:
+    """Write rejected records of the topic `origin` to a topic of their own."""
+    from stream.kafka.dead_letter import WAIT_S, DeadLetter
+
+    return DeadLetter(open_sink(address, topic, timeout_s=WAIT_S, extra=extra), origin=origin)

@@ -1,0 +1,128 @@
+"""Write records to a topic of the log."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from stream.error import BadSource
+from stream.kafka.backpressure import Backpressure
+from stream.log.group import Entry
+from stream.log.record import Headers, pack
+from stream.log.writer import Writer
+
+Done = Callable[[int, int], None]  # called with partition and offset
+Waiting = list[tuple["asyncio.Future[tuple[int, int]]", tuple[int, int]]]
+
+
+class Sink:
+    """Writes records to a topic of the log, as `stream.kafka.sink.Sink` does to one of a broker.
+
+    `send`, `flush` and `close` belong to one thread; `publish` to any event loop.
+
+    Args:
+        folder: Where the log lies; the topic must be there by the first record.
+        ahead: How many records to be ahead of the reader at most; 0 does not wait.
+        applied: Partition -> the next offset its reader has not read, for `ahead`.
+        partition: The partition for all records; left out, records of one key share one.
+        timeout_s: How long other processes may keep the log from us.
+    """
+
+    def __init__(
+        self, folder: str | Path, topic: str, *, ahead: int = 0, applied: Callable[[int], int] | None = None,
+        partition: int = -1, timeout_s: float = 30.0,
+    ) -> None:  # fmt: skip
+        self._folder, self._partition = Path(folder), partition
+        self._backpressure = Backpressure(ahead, applied) if applied is not None else None
+        self._ends: dict[int, int] = {}
+        self._failure = ""
+        self._open = 0  # records sent whose outcome the sender has not been given
+        self._settled: deque[list[tuple[Any, tuple[int, int]]]] = deque()
+        self._writer = Writer(self._folder, topic, self._settle, timeout_s)
+
+    def send(
+        self, key: bytes | None, payload: bytes, on_done: Done | None = None, headers: Headers = ()
+    ) -> None:
+        """Queue a record, and wait only while the queue is full or the reader is too far behind.
+
+        `on_done` is called with partition and offset once the record is on disk, inside a later call; `flush` raises failures.
+        """
+        if self._backpressure is not None:
+            self._backpressure.wait(self._ends, lambda: self._open, self._serve)
+        entry = Entry(self._partition, time.time_ns() // 1_000_000, key, payload, pack(headers))
+        while not self._writer.put(entry, on_done):
+            self._serve(0.05)
+        self._open += 1
+        if self._settled:
+            self._serve(0.0)
+
+    async def publish(self, key: bytes, payload: bytes) -> tuple[int, int]:
+        """Write a record; return its partition and offset once it is on disk, or raise BadSource."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[tuple[int, int]] = loop.create_future()
+        entry = Entry(self._partition, time.time_ns() // 1_000_000, key, payload)
+        while not self._writer.put(entry, (loop, future)):
+            await asyncio.sleep(0.01)
+        return await future
+
+    def flush(self, timeout_s: float = 30.0) -> None:
+        """Wait until everything is on disk, or raise BadSource."""
+        limit = time.monotonic() + timeout_s
+        while self._writer.pending and (left_s := limit - time.monotonic()) > 0:
+            self._serve(left_s)
+        self._serve(0.0)
+        failure, self._failure, left = self._failure, "", self._writer.pending
+        if failure or left:
+            raise BadSource(
+                failure or f"{self._folder}: {left} records wait to be written; is another process busy?"
+            )
+
+    def close(self) -> None:
+        """Give what is queued a moment to be written, and close the log."""
+        with suppress(BadSource):
+            self.flush(2.0)
+        self._writer.close()
+
+    def _serve(self, wait_s: float) -> None:
+        """Wait for a group to be settled, for up to so many seconds; call those whose records are written."""
+        with self._writer.changed:
+            if wait_s > 0 and self._writer.pending:
+                self._writer.changed.wait(wait_s)
+        while self._settled:
+            for done, (partition, offset) in self._settled.popleft():
+                self._open -= 1
+                if partition >= 0:
+                    self._ends[partition] = offset + 1
+                    if done is not None:
+                        done(partition, offset)
+
+    def _settle(self, tags: list[object], places: list[tuple[int, int]], refusal: str) -> None:
+        """Pass on what became of a group."""
+        sent, waiting = list[tuple[Any, tuple[int, int]]](), dict[asyncio.AbstractEventLoop, Waiting]()
+        for tag, place in zip(tags, places or [(-1, -1)] * len(tags), strict=True):
+            if isinstance(tag, tuple):
+                loop, future = tag
+                waiting.setdefault(loop, []).append((future, place))
+            else:
+                sent.append((tag, place))
+        if sent:
+            self._failure = self._failure or refusal
+            self._settled.append(sent)
+        for loop, futures in waiting.items():
+            with suppress(RuntimeError):  # the loop has ended: nobody waits
+                loop.call_soon_threadsafe(_resolve, futures, refusal)
+
+
+def _resolve(futures: Waiting, refusal: str) -> None:
+    for future, place in futures:
+        if future.done():  # the caller was cancelled
+            continue
+        if refusal:
+            future.set_exception(BadSource(refusal))
+        else:
+            future.set_result(place)
