@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from deploy.bench.bench import NAMES
 from deploy.cli import evaluate, query, train
 from deploy.cli.configured import configured
 from deploy.cli.example import add_examples
@@ -140,8 +141,10 @@ def doctor(config: Config, json: Json = False) -> None:
 @configured("kafka.address")
 def bench(
     config: Config,
-    name: Annotated[str, typer.Argument(help="What to measure, for example ingest or serve.")],
-    plot: Annotated[str | None, typer.Option(metavar="FILE.svg", help="Draw the figures (aging).")] = None,
+    name: Annotated[str, typer.Argument(help=f"What to measure: {', '.join(NAMES)}.")],
+    plot: Annotated[
+        str | None, typer.Option(metavar="FILE.svg|FILE.png", help="Draw the figures (aging; extra `plot`).")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Measure this machine: a figure with its unit, and a peer measured in the same run."""
