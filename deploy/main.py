@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from deploy.bench.bench import NAMES
 from deploy.cli import evaluate, query, train
 from deploy.cli.configured import configured
 from deploy.cli.example import add_examples
@@ -152,8 +153,10 @@ def doctor(config: Config, json: Json = False) -> None:
 @configured("kafka.address")
 def bench(
     config: Config,
-    name: Annotated[str, typer.Argument(help="What to measure, for example ingest or serve.")],
-    plot: Annotated[str | None, typer.Option(metavar="FILE.svg", help="Draw the figures (aging).")] = None,
+    name: Annotated[str, typer.Argument(help=f"What to measure: {', '.join(NAMES)}.")],
+    plot: Annotated[
+        str | None, typer.Option(metavar="FILE.svg|FILE.png", help="Draw the figures (aging; extra `plot`).")
+    ] = None,
     large: Annotated[bool, typer.Option("--large", help="Also what takes minutes (log).")] = False,
     json: Json = False,
 ) -> None:

@@ -1,26 +1,28 @@
-"""Benchmarks: each measures a whole instance from outside, and a peer in the same run, and says what it did.
-
-ingest            a backlog to synced RocksDB, learning on, a real Kafka beside it; PyG's TGNMemory as peer
-ingest-embedded   the same through the log of the state folder
-log               that log alone: appends in groups, publishing at 1 000 a second; --large: the same after 10 million
-serve             RECOMMEND over the socket, 16 connections; a real Redis GET as peer
-freshness         produced → in a reply, at 1 000 events a second
-start             from the command to the first answer, kernels compiled anew and not; empty state
-learn             learning on one thread, the network alone and the whole pass; PyG's TGN training as peer
-rank              one ranking in process, everything but the socket
-answer            RECOMMEND in process, 20 of 100 000 described items, by the rules asked for
-walk              the co-watch graph in process: walks, upkeep, aging
-memory            resident memory of the two processes after a log
-aging             freshness of lists on a stream whose taste shifts, with and without aging and decay of edges
-budget            memory and store while a million items stream through a budget of 100 000
-"""
+"""Benchmarks: each measures a whole instance from outside, and a peer in the same run, and says what it did."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Final
 
-from deploy.bench.harness import Figures
 from deploy.config.schema import BadConfig, Config
+
+Figures = dict[str, Any]
+NAMES: Final = {  # of the benchmarks, and what each measures
+    "ingest": "a backlog to synced RocksDB, learning on, a real Kafka beside it; PyG's TGNMemory as peer",
+    "ingest-embedded": "the same through the log of the state folder",
+    "log": "that log alone: appends in groups, publishing at 1 000 a second; --large: the same after 10 million",
+    "serve": "RECOMMEND over the socket, 16 connections; a real Redis GET as peer",
+    "freshness": "produced → in a reply, at 1 000 events a second",
+    "start": "from the command to the first answer, kernels compiled anew and not; empty state",
+    "learn": "learning on one thread, the network alone and the whole pass; PyG's TGN training as peer",
+    "rank": "one ranking in process, everything but the socket",
+    "answer": "RECOMMEND in process, 20 of 100 000 described items, by the rules asked for",
+    "walk": "the co-watch graph in process: walks, upkeep, aging",
+    "memory": "resident memory of the two processes after a log",
+    "aging": "freshness of lists on a stream whose taste shifts, with and without aging and decay of edges",
+    "budget": "memory and store while a million items stream through a budget of 100 000",
+}
 
 
 def run(name: str, config: Config, picture: str | None = None, large: bool = False) -> Figures:
@@ -33,6 +35,10 @@ def run(name: str, config: Config, picture: str | None = None, large: bool = Fal
     Raises:
         BadConfig: There is no such benchmark, or a program it needs is missing.
     """
+    if name not in NAMES:
+        raise BadConfig(f"bench {name}: no such benchmark; known: {', '.join(NAMES)}")
+    if picture is not None and name != "aging":
+        raise BadConfig(f"bench {name} --plot: only aging is drawn; leave it out")
     from deploy.bench import (
         aging,
         graph,
@@ -51,18 +57,14 @@ def run(name: str, config: Config, picture: str | None = None, large: bool = Fal
         "serve": latency.serve,
         "freshness": latency.freshness,
         "start": latency.start,
-        "memory": memory.memory,
-        "budget": memory.budget,
         "learn": learning.learn,
         "rank": ranking.rank,
         "answer": ranking.answer,
-        "aging": lambda config: aging.run(config, picture),
         "walk": graph.walk,
+        "memory": memory.memory,
+        "aging": lambda config: aging.run(config, picture),
+        "budget": memory.budget,
     }
-    if name not in known:
-        raise BadConfig(f"bench {name}: no such benchmark; known: {', '.join(known)}")
-    if picture is not None and name != "aging":
-        raise BadConfig(f"bench {name} --plot: only aging is drawn; leave it out")
     if large and name != "log":
         raise BadConfig(f"bench {name} --large: only log has a large part; leave it out")
     return {"bench": name, **known[name](config)}

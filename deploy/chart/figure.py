@@ -10,12 +10,20 @@ from deploy.config.schema import BadConfig
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-INK, FAINT, GRID = "#1f2933", "#6b7785", "#e3e7eb"
-COLOURS = ("#1f6feb", "#e8710a", "#2a9d5c", "#8250df", "#b8860b", "#d1437c")
+INK, FAINT, GRID = "#1f2933", "#5b6773", "#e3e7eb"
+COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+)  # Okabe and Ito: told apart by all eyes
 KINDS = (".svg", ".png")
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none",  # words stay words
     "svg.hashsalt": "riverwalk",
+    "text.parse_math": False,  # a name may hold dollar signs
     "font.family": "sans-serif",
     "font.size": 9.5,
     "text.color": INK,

@@ -15,7 +15,7 @@ from deploy.evaluate.setting import EvaluationSettings
 
 Plot = Annotated[
     str | None,
-    typer.Option("--plot", metavar="FILE.svg", help="Draw the figures, as SVG or PNG (extra `plot`)."),
+    typer.Option("--plot", metavar="FILE.svg|FILE.png", help="Draw the figures (extra `plot`)."),
 ]
 
 

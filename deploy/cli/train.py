@@ -15,7 +15,10 @@ def command(
     config: Config,
     log: Annotated[
         str | None,
-        typer.Argument(metavar="LOG", help="A file of events, a folder that holds one, or a data set."),
+        typer.Argument(
+            metavar="LOG",
+            help="A file of events, a folder that holds one, or a data set on this machine: online-retail, ml-100k, jodie-wikipedia or ciao.",
+        ),
     ] = None,
     share: Annotated[
         float,

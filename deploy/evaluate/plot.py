@@ -24,7 +24,7 @@ WIDTH, BAR, HEAD, GROUP = (
     130,
     300,
 )  # of the picture, a model and part, the words, the bars by kind; pixels
-OWN, OTHER = "#1f6feb", "#8a94a0"
+OWN, OTHER = COLOURS[0], "#8a94a0"
 SHOWN = len(COLOURS)  # models in the picture by kind
 
 
@@ -66,17 +66,12 @@ def _bars(axes: Axes, report: Report, models: list[str], parts: list[str]) -> No
         if len(parts) > 1:
             labels[0] += f" {part}"
         axes.bar_label(drawn, labels, padding=4, color=FAINT, fontsize=8.5)
-    axes.set_yticks(range(len(models)), [_plain(model) for model in models], color=INK)
-    axes.margins(x=0.12, y=0.5 / max(1, len(models)))
+    axes.set_yticks(range(len(models)), models, color=INK)
+    axes.margins(x=0.16)
     axes.set_xlim(left=0)
-    axes.invert_yaxis()
+    axes.set_ylim(len(models) - 0.5, -0.5)
     axes.grid(axis="x")
     axes.tick_params(left=False, top=True, labeltop=True, bottom=False, labelbottom=False)
-
-
-def _plain(words: str) -> str:
-    """Return words that matplotlib takes as they are, without formulas."""
-    return words.replace("$", r"\$")
 
 
 def _chosen(rows: list[Report]) -> list[Report]:
@@ -96,7 +91,7 @@ def _kinds(axes: Axes, rows: list[Report], part: str) -> None:
     for j, (row, colour) in enumerate(zip(rows, COLOURS, strict=False)):
         at = np.arange(len(kinds)) + (j - (len(rows) - 1) / 2) * wide
         heights = [row["by_kind"][name]["mrr"] for name in kinds]
-        axes.bar(at, heights, width=wide * 0.92, color=colour, label=_plain(row["model"]))
+        axes.bar(at, heights, width=wide * 0.92, color=colour, label=row["model"])
     counts = [f"{KINDS[name]}\n{rows[0]['by_kind'][name]['n']:,} events" for name in kinds]
     axes.set_xticks(range(len(kinds)), counts, color=INK)
     axes.tick_params(bottom=False)

@@ -108,14 +108,7 @@ def compare(runs: list[Run], logs: list[Split], part: str, rows: list[Row]) -> l
     Each model meets Riverwalk's counted features, the baseline that is best in this part, and, where it is Riverwalk
     with something left out, Riverwalk.  Reciprocal ranks are means over seeds, and users are drawn, not events.
     """
-    mrr = {one["model"]: one["mrr"] for one in rows if one["part"] == part}
-    trivial = [name for name in mrr if name in BASELINES or name == PYG]
-    against = [
-        name for name in ("riverwalk-counted", max(trivial, key=mrr.__getitem__, default="")) if name in mrr
-    ]
-    pairs = [(model, other) for other in against for model in mrr if model != other]
-    if "riverwalk" in mrr:
-        pairs += [(model, "riverwalk") for model in mrr if model in (*ABLATIONS, SERVED)]
+    pairs = _pairs({one["model"]: one["mrr"] for one in rows if one["part"] == part})
     if not pairs:
         return []
     found = [_values(run, logs, part) for run in runs]
@@ -134,6 +127,17 @@ def compare(runs: list[Run], logs: list[Split], part: str, rows: list[Row]) -> l
         }
         for (model, other), mean, low, high in zip(pairs, *sure, strict=True)
     ]
+
+
+def _pairs(mrr: dict[str, float]) -> list[tuple[str, str]]:
+    """Return which model is compared with which, from the MRR of each."""
+    trivial = [name for name in mrr if name in BASELINES or name == PYG]
+    best = max(trivial, key=mrr.__getitem__, default="")
+    against = [name for name in ("riverwalk-counted", best) if name in mrr]
+    pairs = [(model, other) for other in against for model in mrr if model != other]
+    if "riverwalk" in mrr:
+        pairs += [(model, "riverwalk") for model in mrr if model in (*ABLATIONS, SERVED)]
+    return pairs
 
 
 def _bound(value: float) -> float | None:

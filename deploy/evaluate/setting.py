@@ -39,7 +39,9 @@ class EvaluationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
     data: Annotated[
         str,
-        Help(description="A file, a folder, or a data set: wikipedia, ml-100k, online-retail, generated."),
+        Help(
+            description="A file, a folder, or a data set on this machine: online-retail, ml-100k, jodie-wikipedia or ciao."
+        ),
     ]
     protocol: Annotated[
         str, Help(description="How to split and rank: tgb, stream, chronological or random.")

@@ -34,7 +34,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         made.add_row(*(Text(_text(row.get(name))) for name in rows[0]))
     console = Console(highlight=False)
-    console.width = max(console.width, console.measure(made).maximum)
+    console.width = max(console.width, Console(width=1_000_000).measure(made).maximum)
     with console.capture() as drawn:
         console.print(made)
     print("\n".join(line.rstrip() for line in drawn.get().splitlines()))

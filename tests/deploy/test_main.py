@@ -12,6 +12,7 @@ from typer.core import TyperCommand as Command
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from deploy.bench.bench import NAMES
 from deploy.cli.option import duration, settings
 from deploy.config.schema import BadConfig
 from deploy.data.dataset import GENERATED, KNOWN
@@ -171,3 +172,17 @@ def test_help_names_the_data_sets(words: list[str]) -> None:
 
     assert all(one.name in shown for one in KNOWN)
     assert GENERATED in shown
+
+
+@pytest.mark.parametrize("words", [["evaluate"], ["train"]])
+def test_help_names_the_data_sets_a_command_reads(words: list[str]) -> None:
+    shown = " ".join(riverwalk(*words, "--help").stdout.replace("│", " ").split())
+
+    assert all(one.name in shown for one in KNOWN)
+    assert GENERATED not in shown
+
+
+def test_help_names_the_benchmarks() -> None:
+    shown = " ".join(riverwalk("bench", "--help").stdout.replace("│", " ").split())
+
+    assert ", ".join(NAMES) in shown
