@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -34,15 +35,17 @@ class Ledger:
     def __init__(self, base: Database) -> None:
         self.base = base
         self.digests: dict[bytes, Digest] = {}  # of the groups that were read or written
+        self.mends: dict[bytes, str] = {}  # what to do where a group is damaged, if not the usual
 
-    def unseal(self, key: bytes, value: bytes, mend: str = MEND) -> bytes:
+    def unseal(self, key: bytes, value: bytes) -> bytes:
         """Return what a value holds.
 
         Raises:
-            BadStore: Its checksum is wrong; `mend` says what to do.
+            BadStore: Its checksum is wrong.
         """
         data = value[4:]
         if zlib.crc32(data).to_bytes(4, "little") != value[:4]:
+            mend = self._mend(key.partition(b"\0")[0])
             raise BadStore(f"{self.base.folder}: the row {key!r} is corrupt (checksum); {mend}")
         return data
 
@@ -51,12 +54,12 @@ class Ledger:
         value = self.base.get(key)
         return None if value is None else self.unseal(key, value)
 
-    def scan(self, prefix: bytes, mend: str = MEND) -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield the keys that begin with `prefix`, and what they hold."""
         for key, value in self.base.scan(prefix):
-            yield key, self.unseal(key, value, mend)
+            yield key, self.unseal(key, value)
 
-    def group(self, name: bytes, mend: str = MEND) -> Iterator[tuple[bytes, bytes]]:
+    def group(self, name: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield the records of a whole group, and then compare them with their digest.
 
         Raises:
@@ -64,7 +67,7 @@ class Ledger:
         """
         digest, rows, crcs = Digest(), list[int](), list[int]()
         for key, value in self.base.scan(name + b"\0"):
-            data = self.unseal(key, value, mend)
+            data = self.unseal(key, value)
             if name in NAMED:
                 digest.put(key, int.from_bytes(value[:4], "little"))
             else:
@@ -74,32 +77,35 @@ class Ledger:
         digest.put_rows(np.array(rows, np.int64), np.array(crcs, np.uint32))
         kept = self.base.get(DIGEST + name)
         if kept is not None or (digest.count and self.base.get(DIGEST) is not None):
-            found = bytes(BYTES) if kept is None else self.unseal(DIGEST + name, kept, mend)
+            found = bytes(BYTES) if kept is None else self.unseal(DIGEST + name, kept)
             if found != digest.to_bytes():
                 raise BadStore(
                     f"{self.base.folder}: the store is damaged ({digest.count:,} records of {name.decode()!r} are "
-                    f"there, {int.from_bytes(found[:8], 'little'):,} were saved, or some are of another age); {mend}"
+                    f"there, {int.from_bytes(found[:8], 'little'):,} were saved, or some are of another age); {self._mend(name)}"
                 )
         self.digests[name] = digest
 
     def check(self) -> None:
-        """Compare every group that was not read yet with its digest; write digests where none were kept before.
+        """Compare every group of the state that was not read yet with its digest; write digests where none were kept.
+
+        Learned groups, which `mends` names, are compared when their tables are loaded.
 
         Raises:
             BadStore: A group does not fit its digest.
         """
         kept = [key[len(DIGEST) :] for key, _ in self.base.scan(DIGEST)]
-        for name in {*kept, *self.base.groups()} - {b"", DIGEST[:-1]}:
+        for name in {*kept, *self.base.groups()} - self.mends.keys() - {b"", DIGEST[:-1]}:
             self._digest(name)
         if self.base.get(DIGEST) is None:
-            batch = self.base.batch()
-            self._put_digests(batch, self.digests)
-            batch.put(DIGEST, seal(b"all"))
-            self.base.write(batch, True)
+            for name in self.mends:
+                with suppress(BadStore):  # reported when its table is loaded
+                    self._digest(name)
+            self.begin(self.digests)
 
-    def begin(self) -> None:
-        """Keep digests from the first record on: of a database that holds none yet."""
+    def begin(self, names: Iterable[bytes] = ()) -> None:
+        """Keep digests from here on, also of these groups, which were read."""
         batch = self.base.batch()
+        self._put_digests(batch, names)
         batch.put(DIGEST, seal(b"all"))
         self.base.write(batch, True)
 
@@ -160,6 +166,9 @@ class Ledger:
         except BadStore:
             self.digests.clear()  # they hold what was not written; what is there is read again
             raise
+
+    def _mend(self, name: bytes) -> str:
+        return self.mends.get(name, MEND)
 
     def _digest(self, name: bytes) -> Digest:
         if name not in self.digests:

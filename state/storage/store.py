@@ -78,10 +78,13 @@ class Store:
 
     def _check_meaning(self, tables: Iterable[Table]) -> None:
         kept = meanings(self.meta("learned"))
+        self.ledger.mends = {name.encode(): FRESH for name in (*kept, "learned")}
         for table in tables:
+            if meaning(table):
+                self.ledger.mends[table.name.encode()] = FRESH
             why = refusal(table, kept.get(table.name))
             learned = why and (
-                table.name in kept or next(self.ledger.scan(table.name.encode() + b"\0", FRESH), None)
+                table.name in kept or next(self.ledger.scan(table.name.encode() + b"\0"), None)
             )
             if learned:
                 raise BadStore(f"{self.folder}: {why}")
@@ -123,7 +126,7 @@ class Store:
                     )
         for table in tables:
             mend = FRESH if meaning(table) else MEND
-            fill(table, self.ledger.group(table.name.encode(), mend), str(self.folder), mend)
+            fill(table, self.ledger.group(table.name.encode()), str(self.folder), mend)
         self.ledger.check()
         self.loaded = True
 
