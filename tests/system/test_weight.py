@@ -112,7 +112,10 @@ def test_learned_rows_of_another_shape_are_refused_and_can_be_dropped(
         training.forget()
         assert training.events == N
     left = rows(trained)
-    assert {key.split(b"\0")[0] for key in left} == {*(key.split(b"\0")[0] for key in state), b"meta"}
+    assert {key.split(b"\0")[0] for key in left} - {b"digest"} == {
+        *(key.split(b"\0")[0] for key in state),
+        b"meta",
+    }
     assert rows(trained, False) == state
     assert train(trained, log).begin == N
 
