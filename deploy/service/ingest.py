@@ -117,12 +117,14 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
 def open_store(config: Config, generation: Generation) -> Store:
     """Open the store and load the tables of a generation from it."""
     from state.storage.store import Store
+    from stream.learning import guard
 
     store = Store(Path(config.state.folder) / "store", sync=config.state.sync == "batch")
     store.load(
         [*generation.world.tables, *generation.learned.values(), *generation.metadata.tables],
         [generation.users, generation.items],
     )
+    guard.restore(generation.status, store.meta(guard.NAME))
     return store
 
 

@@ -168,7 +168,14 @@ class Store:
             ids.unsaved.clear()
         return count
 
-    def save_slowly(self, tables: Iterable[Table], topic: str, offsets: dict[int, int]) -> int:
+    def save_slowly(
+        self,
+        tables: Iterable[Table],
+        topic: str,
+        offsets: dict[int, int],
+        *,
+        more: Mapping[bytes, bytes | None] | None = None,
+    ) -> int:
         """Write changed learned rows in pieces, so that nothing else waits long; the offsets come last.
 
         A process that dies between two pieces has learned rows of two ages, which learning mends.
@@ -192,14 +199,14 @@ class Store:
                     table.touch(rows[begin:])
                     raise
             count += rows.shape[0]
-        return count + self.save([], {}, topic, offsets, kind="learned")
+        return count + self.save([], {}, topic, offsets, kind="learned", more=more)
 
-    def forget_learned(self, names: Iterable[str]) -> None:
-        """Drop the rows of learned tables, of these names and of those the store knows of; state stays."""
+    def forget_learned(self, names: Iterable[str], facts: Iterable[str] = ()) -> None:
+        """Drop the rows of learned tables, of these names and of those the store knows of, and facts; state stays."""
         batch = self.base.batch()
         for name in {*names, *meanings(self.meta("learned")), "learned"}:
             self.ledger.drop(batch, name.encode())
-        self.ledger.put(batch, {b"meta\0learned": None})
+        self.ledger.put(batch, {b"meta\0" + fact.encode(): None for fact in ("learned", *facts)})
         self.ledger.write(batch, True)
 
     def _put(self, batch: Any, table: Table, rows: np.ndarray) -> int:

@@ -22,6 +22,7 @@ from stream.generation.status import RANKERS
 from stream.ingest.edge import Edges
 from stream.ingest.item import ItemsTopic
 from stream.ingest.writer import Writer
+from stream.learning import guard
 from stream.learning.job import Job
 from stream.learning.learning import Learning
 
@@ -223,7 +224,12 @@ class Ingest:
         writer = self.writer
         if writer.store is not None and self.learning is not None:
             try:
-                writer.store.save_slowly(writer.generation.learned.values(), writer.topic, dict(self.ends))
+                writer.store.save_slowly(
+                    writer.generation.learned.values(),
+                    writer.topic,
+                    dict(self.ends),
+                    more=guard.record(writer.generation.status),
+                )
             except BadStore as exc:
                 metric.store_error()
                 log.error("learned rows could not be saved; the next try is in some seconds", error=str(exc))
