@@ -34,6 +34,7 @@ class Kafka(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dead_letter: Name = "events.dead"
     items: Name = "events.items"
     on_gap: Literal["stop", "skip"] = "stop"
+    future_minutes: Above = 10.0
     start: Literal["earliest", "latest"] = "earliest"
     options: dict[str, str] = {}
 

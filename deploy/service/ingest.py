@@ -121,12 +121,14 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
 def open_store(config: Config, generation: Generation) -> Store:
     """Open the store and load the tables of a generation from it."""
     from state.storage.store import Store
+    from stream.learning import guard
 
     store = Store(Path(config.state.folder) / "store", sync=config.state.sync == "batch")
     store.load(
         [*generation.world.tables, *generation.learned.values(), *generation.metadata.tables],
         [generation.users, generation.items],
     )
+    guard.restore(generation.status, store.meta(guard.NAME))
     return store
 
 
@@ -189,6 +191,7 @@ def _loop(config: Config, writer: Writer, sources: Sources, topics: Topics) -> I
             limit=config.batch.events,
             wait_s=config.batch.wait_ms / 1000,
             save_seconds=learn.save_seconds,
+            future_ms=round(config.kafka.future_minutes * 60_000),
             sync_seconds=config.state.sync_seconds if config.state.sync == "interval" else None,
         ),
         items=ItemsTopic(writer, sources.items, sources.rejected_items, topics.items),

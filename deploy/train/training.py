@@ -32,6 +32,7 @@ from stream.file.column import ANY, Selection
 from stream.generation.generation import Generation
 from stream.generation.status import RANKERS
 from stream.ingest.writer import Writer
+from stream.learning import guard
 from stream.learning.job import Job
 from stream.learning.learning import STEP, Learning
 
@@ -111,7 +112,7 @@ class Training:
 
     def forget(self) -> None:
         """Drop what was learned; the state stays."""
-        self.store.forget_learned(self.generation.learned)
+        self.store.forget_learned(self.generation.learned, [guard.NAME])
 
     def close(self) -> None:
         """Close the store and give the folder back."""
@@ -173,6 +174,7 @@ class Training:
             self.forget()
         if not self.loaded:
             self.store.load(self.generation.learned.values(), [])
+            guard.restore(self.generation.status, self.store.meta(guard.NAME))
             self.loaded = True
         past = Past(
             found, begin=begin, size=self._size(how.share), limit=how.limit, sort=known.whole, strict=how.strict,
@@ -256,7 +258,12 @@ class Training:
     def _save(self, writer: Writer, end: int) -> None:
         """Save learned rows, and wait until all that was saved is on the disk."""
         if self.config.learn.enabled:
-            self.store.save_slowly(self.generation.learned.values(), writer.topic, {0: end})
+            self.store.save_slowly(
+                self.generation.learned.values(),
+                writer.topic,
+                {0: end},
+                more=guard.record(self.generation.status),
+            )
         writer.flush()
 
     def _report(self, past: Past, done: Pass) -> Report:

@@ -33,10 +33,11 @@ from state.record.layout import (
     Row,
 )
 from state.record.prefetch import fetch
-from state.record.world import Marks, State
+from state.record.world import UNMEASURED, Marks, State
 from state.storage.table import mark
 
 DISLIKE, IMPRESSION = 3, 6  # event type codes that are no interest
+STEP = 3.0  # by which the pace changes at most, once measured
 AHEAD = 2  # events whose rows are fetched while others are applied
 
 
@@ -80,16 +81,20 @@ def measure_pace(state: State, marks: Marks) -> None:
 
     Half-lives are multiples of it, so that a stream of seconds and one of months need no setting.  It is
     measured when the number of events doubles, then every 65 536 events: event numbers, not batches or
-    clocks, decide, so that a replay does the same.
+    clocks, decide, so that a replay does the same.  The longest gap since the last time does not count, and once measured
+    it grows or falls at most threefold at a time, so that no single event of a wrong time moves it far.
     """
     world = state.world[0]
     rates = state.rates[0]
     world.check = world.events + min(world.events, 65_536)
     if rates.pace > 0 or world.gap_n < 8:
         return
-    new = max(1.0, world.gap_sum / world.gap_n)
-    world.gap_sum *= 0.5
-    world.gap_n *= 0.5
+    new = max(1.0, (world.gap_sum - world.longest) / (world.gap_n - 1.0))
+    if world.pace != UNMEASURED:
+        new = min(max(new, world.pace / STEP), world.pace * STEP)
+    world.gap_sum = 0.5 * (world.gap_sum - world.longest)
+    world.gap_n = 0.5 * (world.gap_n - 1.0)
+    world.longest = 0
     if abs(new - world.pace) < 0.1 * world.pace:
         return
     world.pace = new
@@ -150,6 +155,7 @@ def _count(state: State, marks: Marks, row: int, u: int, t: int, first: bool, sw
     else:
         gap = max(0, t - item.last_t)
         world.gap_sum += gap
+        world.longest = max(world.longest, gap)
         world.gap_n += 1.0
         seconds = np.float32(np.log1p(gap / 1000.0))
         item.gap = seconds if item.n == 1 else item.gap + np.float32(0.2) * (seconds - item.gap)

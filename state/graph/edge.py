@@ -27,7 +27,8 @@ def _lift(edge: Row, t: int, half: float) -> float:
         return 1.0
     power = (t - edge.t0) / edge.half
     if power > LIFT or abs(edge.half - half) > 0.05 * half:
-        down = np.float32(np.exp(-LN2 * power))
+        newest = max(t, edge.t0)  # a late event does not move the row's time back
+        down = np.float32(np.exp(-LN2 * (newest - edge.t0) / edge.half))
         edge.total *= down
         edge.next_total *= down
         w, next_w = edge.w, edge.next_w
@@ -35,9 +36,9 @@ def _lift(edge: Row, t: int, half: float) -> float:
             w[k] *= down
         for k in range(edge.nexts):
             next_w[k] *= down
-        edge.t0 = t
+        edge.t0 = newest
         edge.half = half
-        return 1.0
+        power = (t - newest) / half
     return np.exp(LN2 * max(power, -LIFT))
 
 

@@ -68,7 +68,7 @@ WORLD = np.dtype(
         ),  # what sources of candidates have found, decayed: for newcomers, for others
         ("news", "i8"),  # items that have had a first event
         ("new", "i4", (NEW_ITEMS,)),  # the last of them, the newest over the oldest
-        ("hub", "i8"),  # reserved: keeps the width of rows that are stored
+        ("longest", "i8"),  # longest gap, ms, since the pace was measured
         ("unaged", "i8"),  # rows of edges that the aging pass under way has still to visit
     ],
     align=True,

@@ -23,6 +23,7 @@ from state.record.layout import (
 from state.record.setting import GraphSettings
 from state.storage.table import Mark, Table
 
+UNMEASURED = 3_600_000.0  # pace in ms until there are events to measure it by
 SPARE = 1_000_000  # blocks of seen lists beyond one and a half a user; those never written take no memory
 
 
@@ -71,7 +72,7 @@ class World:
             np.zeros(1, USER),
         )
         if write:
-            self.world.array["pace"] = settings.decay.pace_seconds * 1_000 or 3_600_000.0
+            self.world.array["pace"] = settings.decay.pace_seconds * 1_000 or UNMEASURED
             self.marks = Marks(
                 self.users.marks, self.items.marks, self.edges.marks, self.seen.marks, self.boards.marks
             )

@@ -46,6 +46,14 @@ class _Raw:
         }
 
 
+class Mark(NamedTuple):
+    """Which rows of a table changed since the last save: a flag a row and the list of flagged rows."""
+
+    flag: Any  # uint8 [capacity]
+    row: Any  # int32 [capacity]
+    n: Any  # int64 [1]
+
+
 @njit(nogil=True, cache=True)
 def mark(marks: Mark, row: int) -> None:
     """Note that `row` changed."""
@@ -156,6 +164,19 @@ class Table:
         """Note that these rows changed."""
         _mark_all(self.marks, np.asarray(rows, np.int32))
 
+    def broken(self, rows: np.ndarray) -> np.ndarray:
+        """Return those of some rows that hold a NaN or a positive infinity (minus infinity stands for nothing known)."""
+        bad = np.zeros(rows.shape[0], bool)
+        for values in self._numbers(self.array[rows]):
+            bad |= ~(values < np.inf).reshape(rows.shape[0], -1).all(1)
+        return rows[bad]
+
+    def _numbers(self, found: np.ndarray) -> list[np.ndarray]:
+        """Return the floating-point fields of some rows."""
+        if self.dtype.names is None:
+            return [found] if self.dtype.kind == "f" else []
+        return [found[name] for name in self.dtype.names if self.dtype[name].base.kind == "f"]
+
     @property
     def dirty(self) -> np.ndarray:
         """Rows changed since the last `clean`, int32."""
@@ -165,11 +186,3 @@ class Table:
         """Forget which rows changed: they are saved."""
         self.marks.flag[self.dirty] = 0
         self.marks.n[0] = 0
-
-
-class Mark(NamedTuple):
-    """Which rows of a table changed since the last save: a flag a row and the list of flagged rows."""
-
-    flag: Any  # uint8 [capacity]
-    row: Any  # int32 [capacity]
-    n: Any  # int64 [1]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.error import BadEvent
-from stream.event.event import CODE, FORGET, Event, decode
+from stream.event.event import CODE, DAY_MS, FORGET, Event, decode
 
 
 class Record(NamedTuple):
@@ -60,14 +60,21 @@ class Batch(NamedTuple):
         return len(self.user)
 
 
-def decode_batch(records: Sequence[Record], now_ms: int) -> tuple[Batch, list[Rejected]]:
-    """Decode records into a batch of events and the records that are none."""
+def decode_batch(
+    records: Sequence[Record], now_ms: int, future_ms: int = DAY_MS
+) -> tuple[Batch, list[Rejected]]:
+    """Decode records into a batch of events and the records that are none.
+
+    Args:
+        now_ms: The wall clock, for records that bear no time of their own.
+        future_ms: How far an event's time may be ahead of its record's.
+    """
     events = []
     good: Sequence[Record] = records
     rejected: list[Rejected] = []
     for record in records:
         try:
-            events.append(decode(record[2], now_ms))
+            events.append(decode(record[2], record[3] if record[3] > 0 else now_ms, future_ms))
         except BadEvent as exc:
             rejected.append(Rejected(record, exc.reason, str(exc)))
     if rejected:

@@ -19,10 +19,12 @@ import structlog
 from state.error import BadStore, NoRoom
 from stream import metric
 from stream.event.batch import Batch, Record, Rejected, decode_batch
+from stream.event.event import DAY_MS
 from stream.generation.status import RANKERS
 from stream.ingest.edge import Edges
 from stream.ingest.item import ItemsTopic
 from stream.ingest.writer import Writer
+from stream.learning import guard
 from stream.learning.job import Job
 from stream.learning.learning import Learning
 
@@ -55,19 +57,21 @@ class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
         wait_s: Seconds to wait for records.
         save_seconds: How often learned rows are saved.
         sync_seconds: How often the disk is waited for, None when every save does.
+        future_ms: How far the time of an event may be ahead of its record's own.
     """
 
     limit: int = 16_384
     wait_s: float = 0.01
     save_seconds: float = 10.0
     sync_seconds: float | None = None
+    future_ms: int = DAY_MS
 
 
 class Ingest:
     """Feeds a writer from a source.
 
     Args:
-        clock: The wall clock in milliseconds; far-future events are judged by it.
+        clock: The wall clock in milliseconds, for records that bear no time.
         items: The topic that describes items.
     """
 
@@ -85,7 +89,7 @@ class Ingest:
         settings = settings or IngestSettings()
         self.items, self.clock = items, clock
         self.writer, self.learning, self.source, self.letters = writer, learning, source, letters
-        self.limit, self.wait_s = settings.limit, settings.wait_s
+        self.limit, self.wait_s, self.future_ms = settings.limit, settings.wait_s, settings.future_ms
         self.save_seconds, self.sync_seconds = settings.save_seconds, settings.sync_seconds
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="learning")
         self.waiting: deque[Future[object]] = deque()
@@ -133,7 +137,7 @@ class Ingest:
 
     def _apply(self, records: list[Record], stop: Callable[[], bool]) -> None:
         """Apply a batch, commit its offsets and count it."""
-        batch, rejected = decode_batch(records, self.clock())
+        batch, rejected = decode_batch(records, self.clock(), self.future_ms)
         self._reject(rejected)
         self._learn(batch, stop)
         self.source.commit(batch.ends)
@@ -244,7 +248,12 @@ class Ingest:
         writer = self.writer
         if writer.store is not None and self.learning is not None:
             try:
-                writer.store.save_slowly(writer.generation.learned.values(), writer.topic, dict(self.ends))
+                writer.store.save_slowly(
+                    writer.generation.learned.values(),
+                    writer.topic,
+                    dict(self.ends),
+                    more=guard.record(writer.generation.status),
+                )
             except BadStore as exc:
                 metric.store_error()
                 log.error("learned rows could not be saved; the next try is in some seconds", error=str(exc))

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ from stream.generation.status import RANKERS
 
 log = structlog.get_logger()
 
+NAME = "guard"  # among the facts of the store
+KEY = b"meta\0" + NAME.encode()
 WINDOW = 2_000  # events the live quality looks back on
 JUDGED = 500  # events before the guard may act
 MARGIN = 0.003  # MRR the serving ranker may stay behind
@@ -57,6 +60,23 @@ def ranks(score: np.ndarray, sample: Sample, n: int) -> np.ndarray:
     broken = true[:, 0] <= -1e30
     rank: np.ndarray = np.where((label >= 0) & (label < found), np.where(broken, found, inside), outside)
     return rank
+
+
+FIELDS = ("serving", "learned", "judged", "mrr", "recall10")  # of the status, that decide who serves
+
+
+def record(status: np.void) -> dict[bytes, bytes | None]:
+    """Return what is kept of the live quality, as a record of the store: it decides answers, so it is state."""
+    return {KEY: json.dumps({name: status[name].tolist() for name in FIELDS}).encode()}
+
+
+def restore(status: np.void, kept: object) -> None:
+    """Take the live quality up again from `record`; of another number of rankers, or of none, it begins anew."""
+    if not isinstance(kept, dict) or kept.keys() != set(FIELDS):
+        return
+    if len(kept["mrr"]) == len(RANKERS) and 0 <= kept["serving"] < len(RANKERS):
+        for name in FIELDS:
+            status[name] = kept[name]
 
 
 class Guard:

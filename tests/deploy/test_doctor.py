@@ -69,7 +69,7 @@ def test_a_store_in_another_format_is_broken_and_one_of_ours_is_not(tmp_path: Pa
 
     store = Store(tmp_path / "store")
     value = b"999"
-    store.db[b"meta\0format"] = zlib.crc32(value).to_bytes(4, "little") + value
+    store.base.db[b"meta\0format"] = zlib.crc32(value).to_bytes(4, "little") + value
     store.close()
     found = by_name(config(tmp_path))["state"]
 

@@ -80,7 +80,7 @@ TABLE = {
     "deploy/main": Rule("*", "stream/error state/error", "typer"),
 }  # fmt: skip
 ONE_FILE = {  # a package that a room keeps behind a single file
-    "rocksdict": {"state/storage/store.py"},
+    "rocksdict": {"state/storage/database.py"},
     "prometheus_client": {"stream/metric.py"},
     "uvloop": {"stream/server.py"},
     "h11": {"stream/http/connection.py"},

@@ -12,7 +12,8 @@ from hypothesis import strategies as some
 
 from state.error import BadStore
 from state.storage.ids import Ids
-from state.storage.store import Store, _seal
+from state.storage.ledger import seal
+from state.storage.store import Store
 from state.storage.table import Table
 
 PAIR = np.dtype([("a", "i8"), ("b", "f4", (3,))], align=True)
@@ -50,9 +51,9 @@ def test_a_corrupt_row_is_named(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.save([first], {}, "events", {0: 1})
     key = b"pair\0" + (3).to_bytes(4, "big")
-    value = bytearray(store.db[key])
+    value = bytearray(store.base.db[key])
     value[9] ^= 1
-    store.db[key] = bytes(value)
+    store.base.db[key] = bytes(value)
 
     with pytest.raises(BadStore, match=r"pair.*corrupt.*restore a backup or replay"):
         store.load([table()], [])
@@ -61,7 +62,7 @@ def test_a_corrupt_row_is_named(tmp_path: Path) -> None:
 
 def test_another_format_is_refused(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.db[b"meta\0format"] = _seal(b"99")
+    store.base.db[b"meta\0format"] = seal(b"99")
     store.close()
 
     with pytest.raises(BadStore, match="format 99, this program reads 3"):
@@ -92,7 +93,7 @@ def test_a_second_process_is_refused(tmp_path: Path) -> None:
 
 def test_pickles_in_the_folder_are_never_opened(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.db[b"pair\0\0\0\0\1"] = b"\x80\x04\x95"
+    store.base.db[b"pair\0\0\0\0\1"] = b"\x80\x04\x95"
 
     with pytest.raises(BadStore, match="corrupt"):
         store.load([table()], [])

@@ -1,5 +1,7 @@
 """The guard: the answer is never worse than the best simple order."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from state.record.setting import GraphSettings
 from stream.generation.generation import Generation, Limits
 from stream.generation.status import RANKERS, STATUS
 from stream.ingest.writer import Writer
+from stream.learning import guard
 from stream.learning.guard import Guard, Judged, ranks
 from stream.learning.learning import Learning
 from tests.fixture.pair import batch, shop
@@ -57,3 +60,18 @@ def test_a_ranker_serves_once_it_is_ahead_by_the_margin_and_the_learned_one_as_s
     assert note(1.0, 2.0, times=20) == "riverwalk"
     assert note(1.0, 1.0, times=200) == "riverwalk"
     assert note(1.001, 1.0, times=200) == "riverwalk", "within the margin"
+
+
+def test_what_decides_who_serves_comes_back() -> None:
+    status, again = (np.zeros(1, STATUS)[0] for _ in range(2))
+    status["serving"], status["learned"], status["judged"] = 3, 1_234, 777
+    status["mrr"], status["recall10"] = [0.1, 0.2, 1 / 3, 0.554], [0.2, 0.3, 0.4, 0.7]
+    (key, kept), *_ = guard.record(status).items()
+    assert key == b"meta\0guard"
+    guard.restore(again, json.loads(kept or b""))
+
+    assert again == status
+    for strange in (None, {}, {"serving": 9}, {**json.loads(kept or b""), "serving": 9}):
+        fresh = np.zeros(1, STATUS)[0]
+        guard.restore(fresh, strange)
+        assert not fresh["judged"]

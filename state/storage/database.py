@@ -1,0 +1,230 @@
+"""RocksDB, opened with care: bytes in, bytes out, and every failure has a name.
+
+Raw mode: nothing is ever unpickled.  A folder that was ours stays ours: RocksDB makes a new database only in an empty
+folder, and a file of our own beside its files says that there was one.
+
+    riverwalk.json   {"format": 3, "made": true}    made: false while the first start is under way
+
+Nothing else in the program knows RocksDB.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from rocksdict import BottommostLevelCompaction, CompactOptions, Options, Rdict, WriteBatch, WriteOptions
+
+from state.error import BadStore
+
+MARKER = "riverwalk.json"
+MEND = "restore a backup or replay the topic into an empty folder"
+
+
+def failure(folder: Path, text: str) -> BadStore:
+    """Return the error for what RocksDB says: a second process, a full disk, damage, or something else."""
+    low = text.lower()
+    if "lock hold by" in low or "while lock file" in low or "locks available" in low:
+        return BadStore(
+            f"{folder}: is another riverwalk using it? It is locked; stop that one, or choose another folder"
+        )
+    if "no space left" in low or "quota exceeded" in low:
+        return BadStore(f"{folder}: the disk is full; free some disk space, then start again")
+    if "permission denied" in low:
+        return BadStore(f"{folder}: may not be read or written ({text}); give this user the folder")
+    return BadStore(f"{folder}: the store is damaged ({text}); {MEND}")
+
+
+class Database:
+    """A database in a folder of its own; made where the folder is empty or missing.
+
+    Args:
+        format: Of what is kept, for the marker.
+
+    Raises:
+        BadStore: It is in use, damaged, of another format, or no database of ours.
+    """
+
+    def __init__(self, folder: Path, format: int) -> None:
+        self.folder, self.format = folder, format
+        self.synced, self.loose = WriteOptions(), WriteOptions()
+        self.synced.sync = True
+        self.fresh = False  # made by this object
+        self.open()
+
+    def open(self) -> None:
+        """Open the database.
+
+        Raises:
+            BadStore: See the class.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.folder.chmod(0o700)
+            found = {entry.name for entry in self.folder.iterdir()}
+        except OSError as exc:
+            raise failure(self.folder, str(exc)) from exc
+        made = self._made() if MARKER in found else None
+        if made is None and found and "CURRENT" not in found:
+            raise BadStore(
+                f"{self.folder}: holds {sorted(found)[0]} and no store of riverwalk; choose an empty folder, or {MEND}"
+            )
+        self.fresh = not found or made is False
+        if not found:
+            self._mark(made=False)
+        options = Options(raw_mode=True)
+        options.create_if_missing(self.fresh)
+        options.set_write_buffer_size(24 << 20)
+        options.set_max_write_buffer_number(3)
+        options.set_max_background_jobs(2)
+        options.set_keep_log_file_num(3)
+        try:
+            self.db = Rdict(str(self.folder), options)
+        except Exception as exc:
+            raise failure(self.folder, str(exc)) from exc
+        for path in self.folder.iterdir():
+            with suppress(OSError):  # RocksDB removes files of its own at any time
+                path.chmod(0o600)
+
+    def made(self) -> None:
+        """Note that the database holds what it must hold from now on."""
+        self._mark(made=True)
+
+    def _made(self) -> bool:
+        """Tell what our own file says."""
+        path = self.folder / MARKER
+        try:
+            said = json.loads(path.read_bytes())
+        except (OSError, ValueError) as exc:
+            raise BadStore(f"{path}: damaged ({exc}); {MEND}") from exc
+        for made in (False, True):
+            if said == {"format": self.format, "made": made}:
+                return made
+        if (
+            isinstance(said, dict)
+            and isinstance(said.get("format"), int)
+            and said.keys() == {"format", "made"}
+        ):
+            raise BadStore(
+                f"{self.folder}: format {said['format']}, this program reads {self.format}; {MEND}"
+            )
+        raise BadStore(f"{path}: damaged; {MEND}")
+
+    def _mark(self, made: bool) -> None:
+        path = self.folder / MARKER
+        new = path.with_suffix(".new")
+        try:
+            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(json.dumps({"format": self.format, "made": made}).encode())
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
+            for place in (self.folder, self.folder.parent):
+                fd = os.open(place, os.O_RDONLY)
+                os.fsync(fd)
+                os.close(fd)
+        except OSError as exc:
+            raise failure(self.folder, str(exc)) from exc
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value of a key, None where there is none."""
+        try:
+            found: bytes | None = self.db.get(key)
+        except Exception as exc:
+            raise failure(self.folder, str(exc)) from exc
+        return found
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield every key that begins with `prefix`, and its value, in the order of keys.
+
+        Raises:
+            BadStore: A block cannot be read; what follows it is not skipped in silence.
+        """
+        at = self.db.iter()
+        at.seek(prefix)
+        while at.valid():
+            key: bytes = at.key()
+            if not key.startswith(prefix):
+                return
+            yield key, at.value()
+            at.next()
+        try:
+            at.status()
+        except Exception as exc:
+            raise failure(self.folder, str(exc)) from exc
+
+    def groups(self) -> Iterator[bytes]:
+        """Yield what stands before the first zero byte of keys, each once."""
+        at = self.db.iter()
+        at.seek_to_first()
+        while at.valid():
+            key: bytes = at.key()
+            name = key.partition(b"\0")[0]
+            yield name
+            at.seek(name + b"\1")
+        try:
+            at.status()
+        except Exception as exc:
+            raise failure(self.folder, str(exc)) from exc
+
+    def batch(self) -> WriteBatch:
+        """Return an empty batch of writes."""
+        return WriteBatch(raw_mode=True)
+
+    def write(self, batch: WriteBatch, wait: bool) -> None:
+        """Write a batch, all or nothing.
+
+        Args:
+            wait: Until it is on the disk.
+
+        Raises:
+            BadStore: The disk is full or failing; nothing of the batch is there.
+        """
+        try:
+            self.db.write(batch, write_opt=self.synced if wait else self.loose)
+        except Exception as exc:
+            raise BadStore(
+                f"{self.folder}: a save failed ({exc}); free some disk space, then learning goes on"
+            ) from exc
+
+    def compact(self, prefixes: Iterable[bytes]) -> None:
+        """Drop what was removed or replaced under these prefixes from the files, which takes a while.
+
+        Raises:
+            BadStore: It cannot be done.
+        """
+        options = CompactOptions()
+        options.set_bottommost_level_compaction(BottommostLevelCompaction.force())
+        try:
+            self.db.flush()
+            for prefix in prefixes:
+                self.db.compact_range(prefix, prefix + b"\xff" * 8, options)
+        except Exception as exc:
+            raise BadStore(f"{self.folder}: old rows cannot be dropped ({exc})") from exc
+
+    def sync(self) -> None:
+        """Wait until everything written is on the disk."""
+        self.db.flush_wal(True)
+
+    def reopen(self) -> None:
+        """Open the database anew: after a write failed RocksDB takes no more.
+
+        Raises:
+            BadStore: It cannot be opened.
+        """
+        self.shut()
+        self.open()
+
+    def shut(self) -> None:
+        """Let the folder go; what was written lies in the log already."""
+        with suppress(Exception):  # RocksDB reports a failed write again; rows not saved are still marked
+            self.db.close()
+
+    def close(self) -> None:
+        """Write what RocksDB holds in memory to its files, and let the folder go."""
+        with suppress(Exception):  # what was saved lies in the log already
+            self.db.flush()
+        self.shut()
