@@ -24,8 +24,9 @@ from deploy.data.log import UNREADABLE, records
 from deploy.service import kernel, logging
 from deploy.terminal.output import show, table
 from deploy.terminal.progress import lively
+from deploy.train.report import Report
 from deploy.train.setting import TrainSettings
-from deploy.train.training import Report, Training
+from deploy.train.training import Training
 from stream.generation.generation import Generation
 from stream.generation.status import RANKERS
 

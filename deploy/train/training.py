@@ -24,6 +24,7 @@ from deploy.data.dataset import Dataset
 from deploy.data.log import Identity, Past, identity
 from deploy.service.folder import Lock
 from deploy.service.ingest import clock_ms, explicit
+from deploy.train.report import Live, Report
 from deploy.train.setting import TrainSettings
 from state.storage.store import Store
 from stream.error import BadSource
@@ -37,35 +38,6 @@ from stream.learning.job import Job
 from stream.learning.learning import STEP, Learning
 
 LOGS = "logs"  # the name under which the store keeps which logs were learned
-
-
-class Live(msgspec.Struct, frozen=True):
-    """Ranking quality over the last some thousand events, each judged before it was learned."""
-
-    mrr: float
-    recall10: float
-
-
-class Report(msgspec.Struct, frozen=True):
-    """What a run came to."""
-
-    log: str
-    state: str
-    begin: int  # offset of the first event of this run
-    end: int  # offset to go on from
-    events: int
-    seconds: float
-    events_per_second: float
-    ended: str  # "end" of the log, "limit" or "stopped"
-    learned: int
-    share_learned: float
-    rejected: dict[str, int]
-    last_bad: str
-    live: dict[str, Live]  # by ranker; empty where nothing was judged
-    serving: str
-    users: int
-    items: int
-    events_remembered: int
 
 
 DEFAULT = TrainSettings()
