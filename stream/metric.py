@@ -83,8 +83,8 @@ class _Page:
     def collect(self) -> Iterator[Any]:
         """Yield every metric."""
         for metric in self._collector.collect():
-            kept = any(PART in sample.labels for sample in metric.samples)
-            yield _family(metric) if kept else metric
+            kept = _metrics.get(metric.name.removeprefix("riverwalk_"))
+            yield _family(metric) if isinstance(kept, _Histogram) else metric
 
 
 def _family(metric: Any) -> Any:
