@@ -27,7 +27,7 @@ from state.error import BadStore
 from stream.broker import log_folder
 from stream.error import BadSource
 
-DRAIN_S = {"ingest": 6.0, "serve": 2.5}
+DRAIN_S = {"ingest": 10.0, "serve": 2.5}
 START_TRIES = 3
 ERRORS: dict[str, type[Exception]] = {"BadConfig": BadConfig, "BadStore": BadStore, "BadSource": BadSource}
 
