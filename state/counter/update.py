@@ -81,19 +81,23 @@ def measure_pace(state: State, marks: Marks) -> None:
 
     Half-lives are multiples of it, so that a stream of seconds and one of months need no setting.  It is
     measured when the number of events doubles, then every 65 536 events: event numbers, not batches or
-    clocks, decide, so that a replay does the same.  The longest gap since the last time does not count, and once measured
-    it grows or falls at most threefold at a time, so that no single event of a wrong time moves it far.
+    clocks, decide, so that a replay does the same.  A gap that alone moves the mean more than threefold does not count, and
+    once measured the pace grows or falls at most threefold at a time: no single event of a wrong time moves it far.
     """
     world = state.world[0]
     rates = state.rates[0]
     world.check = world.events + min(world.events, 65_536)
     if rates.pace > 0 or world.gap_n < 8:
         return
-    new = max(1.0, (world.gap_sum - world.longest) / (world.gap_n - 1.0))
+    others = (world.gap_sum - world.longest) / (world.gap_n - 1.0)
+    if world.gap_sum > STEP * others * world.gap_n:
+        world.gap_sum -= world.longest
+        world.gap_n -= 1.0
+    new = max(1.0, world.gap_sum / world.gap_n)
     if world.pace != UNMEASURED:
         new = min(max(new, world.pace / STEP), world.pace * STEP)
-    world.gap_sum = 0.5 * (world.gap_sum - world.longest)
-    world.gap_n = 0.5 * (world.gap_n - 1.0)
+    world.gap_sum *= 0.5
+    world.gap_n *= 0.5
     world.longest = 0
     if abs(new - world.pace) < 0.1 * world.pace:
         return

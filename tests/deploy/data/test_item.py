@@ -95,7 +95,7 @@ def test_items_are_records_by_id_and_one_waits_until_they_are_in_force(tmp_path:
     def applied(partition: int) -> int:
         """Nothing is in force at first."""
         found = ends.get(partition, 0)
-        ends[partition] = 1_000
+        ends[partition] = 1_000_000
         waited.set()
         return found
 

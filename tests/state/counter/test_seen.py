@@ -82,7 +82,7 @@ def test_rules_are_read_and_refused() -> None:
     for text, words in (
         ("bought", "'bought' is no kind of event"),
         ("impression", "'impression' is no kind of event"),
-        ("view=soon", "view='soon'; wanted forever"),
+        ("view=soon", "view is 'soon'; wanted forever"),
         ("view,view=1d", "names view twice"),
         ("", "no kind of event"),
     ):
