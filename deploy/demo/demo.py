@@ -247,7 +247,9 @@ def _started(config: Config, folder: Path, stack: ExitStack, console: Console) -
     """A running instance; its own reports go to a file, since the screen is taken."""
     log = stack.enter_context((folder / LOG).open("wb"))
     service = Supervisor(
-        config, say=lambda line: console.print(f"  {line}", style="dim", highlight=False), log=log
+        config,
+        say=lambda line: console.print(f"  {line}", style="dim", highlight=False, soft_wrap=True),
+        log=log,
     )
     stack.push(partial(_end, service, config.state.folder.startswith(str(folder))))
     with console.status("starting") if lively(console) else nullcontext():

@@ -99,8 +99,10 @@ def test_a_killed_instance_has_every_acknowledged_event_once(tmp_path: Path, sta
     started.append(Instance(tmp_path / "state"))
     second = started[-1]
     second.settle(300)
-    assert publish(second, range(300, 301)) == "0:300"
-    assert second.client.execute_command("RECOMMEND", "u1", 3, "AFTER", "0:300", "TIMEOUT", 5000)
+    assert second.client.execute_command("EVENT", "ann", "i3") == "0:300"
+    assert "i3" not in second.client.execute_command(
+        "RECOMMEND", "ann", 11, "AFTER", "0:300", "TIMEOUT", 5000
+    )
     second.settle(301)
     second.close()
 
