@@ -86,7 +86,7 @@ def publish(instance: Instance, numbers: range) -> str:
 
 @pytest.mark.slow
 def test_a_killed_instance_has_every_acknowledged_event_once(tmp_path: Path, started: list[Instance]) -> None:
-    """First ingest is killed, then the server, then everything while events come in."""
+    """First ingest is killed, then the supervisor, whose children end with it."""
     started.append(Instance(tmp_path / "state"))
     first = started[-1]
     assert publish(first, range(100)) == "0:99"
