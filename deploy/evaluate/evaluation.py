@@ -67,9 +67,8 @@ def evaluate(asked: EvaluationSettings, *, quiet: bool = False) -> Report:
     until = max(NUMBER[one] for one in parts)
     logs = [log.until(until) for log in whole]
     job = Job(asked, str(path), until=until, lists=asked.details and asked.protocol != "random")
-    beside = [one for one in (CANDIDATES, *POPULAR) if one not in names] if asked.details else []
     with _bars(quiet) as bars:
-        ran = _runs([*names, *beside], job, len(logs) > 1, bars)
+        ran = _runs(_with_popular(names, asked.details), job, len(logs) > 1, bars)
     runs = [run for run in ran if run.model in names]
     logs *= asked.seeds // len(logs)
     judged = [one for one in parts if _counts(logs, one)]
@@ -79,7 +78,6 @@ def evaluate(asked: EvaluationSettings, *, quiet: bool = False) -> Report:
     if job.lists:
         _diversity(runs, rows, logs[0], diversity.categories(path, _names(path, asked), asked.item_columns))
     more = {"candidates": {one: _candidates(ran, logs, one) for one in judged}} if asked.details else {}
-    counts = {part: int((whole[0].part == k).sum()) for k, part in enumerate(("train", "validation", "test"))}
     return {
         "data": name,
         "protocol": asked.protocol,
@@ -87,11 +85,21 @@ def evaluate(asked: EvaluationSettings, *, quiet: bool = False) -> Report:
         "learning": asked.learning,
         "new_only": logs[0].exclude_seen,
         "seeds": asked.seeds,
-        "events": counts,
+        "events": _counted(whole[0]),
         "rows": rows,
         "compare": pairs,
         **more,
     }
+
+
+def _with_popular(names: list[str], details: bool) -> list[str]:
+    """Return the models to run: with details also the candidates, and what they are held against."""
+    return [*names, *(one for one in (CANDIDATES, *POPULAR) if details and one not in names)]
+
+
+def _counted(log: Split) -> dict[str, int]:
+    """Return how many events each part has."""
+    return {part: int((log.part == k).sum()) for k, part in enumerate(("train", "validation", "test"))}
 
 
 def checked(asked: EvaluationSettings) -> EvaluationSettings:
@@ -218,9 +226,7 @@ def _runs(names: list[str], job: Job, drawn: bool, bars: Progress) -> list[Run]:
         for model in ran:
             for seed in range(seeds if drawn or model in SEEDED else 1):
                 title = f"{model}, seed {seed}" if seeds > 1 else model
-                one = msgspec.structs.replace(
-                    job, model=model, out=out, seed=seed, drawn=seed if drawn else 0
-                )
+                one = msgspec.structs.replace(job, model=model, out=out, seed=seed, drawn=seed * drawn)
                 done = _run(one, bars, title)
                 with np.load(out, allow_pickle=False) as ranks:
                     _take(ranks, done, found, lists)

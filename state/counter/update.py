@@ -76,6 +76,22 @@ def _decay_world(state: State, t: int) -> None:
 
 
 @njit(nogil=True, cache=True)
+def _mean_gap(world: Row) -> float:
+    """Return the mean gap in ms since the pace was measured, and half of the gaps before; they count half from now on."""
+    others = (world.gap_sum - world.longest) / (world.gap_n - 1.0)
+    if world.gap_sum > STEP * others * world.gap_n:
+        world.gap_sum -= world.longest
+        world.gap_n -= 1.0
+    new = max(1.0, world.gap_sum / world.gap_n)
+    if world.pace != UNMEASURED:
+        new = min(max(new, world.pace / STEP), world.pace * STEP)
+    world.gap_sum *= 0.5
+    world.gap_n *= 0.5
+    world.longest = 0
+    return new
+
+
+@njit(nogil=True, cache=True)
 def measure_pace(state: State, marks: Marks) -> None:
     """Measure the stream's pace: the mean time between two events of one item, newest events counting more.
 
@@ -89,16 +105,7 @@ def measure_pace(state: State, marks: Marks) -> None:
     world.check = world.events + min(world.events, 65_536)
     if rates.pace > 0 or world.gap_n < 8:
         return
-    others = (world.gap_sum - world.longest) / (world.gap_n - 1.0)
-    if world.gap_sum > STEP * others * world.gap_n:
-        world.gap_sum -= world.longest
-        world.gap_n -= 1.0
-    new = max(1.0, world.gap_sum / world.gap_n)
-    if world.pace != UNMEASURED:
-        new = min(max(new, world.pace / STEP), world.pace * STEP)
-    world.gap_sum *= 0.5
-    world.gap_n *= 0.5
-    world.longest = 0
+    new = _mean_gap(world)
     if abs(new - world.pace) < 0.1 * world.pace:
         return
     world.pace = new

@@ -85,6 +85,9 @@ class Database:
             self.db = Rdict(str(self.folder), options)
         except Exception as exc:
             raise failure(self.folder, str(exc)) from exc
+        self._keep_private()
+
+    def _keep_private(self) -> None:
         for path in self.folder.iterdir():
             with suppress(OSError):  # RocksDB removes files of its own at any time
                 path.chmod(0o600)
