@@ -28,7 +28,7 @@ GENERATED = "generated"
 
 Say = Callable[[str], None]
 Watch = Callable[[str], Step]
-"""Makes what is told how far something is, from a title; `deploy/terminal/progress.py` draws it."""
+"""Makes a progress callback from a title; `deploy/terminal/progress.py` draws it."""
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -99,7 +99,7 @@ class Dataset(msgspec.Struct, frozen=True):
     def events(
         self, on_bad: Callable[[BadEvent], None] | None = None, *, sort: bool = True
     ) -> Iterator[Event]:
-        """The events in the order of their times, of the file without `sort`; `on_bad` is told each line that is none."""
+        """The events in the order of their times, of the file without `sort`; `on_bad` gets each line that is none."""
         if self.path is None:
             yield from synthetic.events()
             return

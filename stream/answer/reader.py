@@ -265,7 +265,7 @@ class Reader:
         return self._current().generation.receipts.get(partition, offset)
 
     def item(self, item: str) -> dict[str, Value] | None:
-        """Return what the items topic has told of an item, None when it has told nothing."""
+        """Return the metadata of an item, None where the items topic has none."""
         recommender = self._current()
         row = recommender.generation.items.row.get(item, 0)
         if row in recommender.items.waiting:

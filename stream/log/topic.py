@@ -73,7 +73,7 @@ def ensure_topic(folder: str | Path, topic: str, partitions: int = 1, *, compact
 
 
 def add_partitions(folder: str | Path, topic: str, partitions: int) -> None:
-    """Give a topic more partitions, so that it has as many as told."""
+    """Give a topic more partitions, up to this number."""
     database = Database(Path(folder))
     try:
         with database.writing(WAIT_S):
