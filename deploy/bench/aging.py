@@ -1,4 +1,4 @@
-"""What edge aging and edge decay do for freshness, on a stream whose taste shifts.
+"""Benchmark of edge aging and decay: freshness of lists on a stream with drift.
 
 The same stream passes through four states: with and without aging, with and without decay of edges.  On the way
 drawn users are given twenty items they have not had, by the fixed blend, just before they take a new one.  Asked of
@@ -38,7 +38,7 @@ NAMES = ("aging and decay", "decay alone", "aging alone", "neither")
 
 
 class Course(NamedTuple):
-    """One state's way through the stream, a row a week: float64 [weeks] each."""
+    """Measures of one state over the stream, a row a week: float64 [weeks] each."""
 
     age_days: np.ndarray  # mean over lists of the median days since the first event of an item
     hit_rate: np.ndarray  # share of lists that hold the item taken next

@@ -1,4 +1,4 @@
-"""What the co-watch graph costs in one process: keeping it up, walking on it, aging it."""
+"""Benchmark of the co-watch graph in process: upkeep, walks, aging."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What benchmarks share: a folder, an instance, a stream, and how far it is."""
+"""Harness of benchmarks: a folder, an instance, a stream, and its progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast questions are answered, and how soon an event shows in an answer."""
+"""Benchmarks of request latency, of freshness (event to answer), and of the start."""
 
 from __future__ import annotations
 

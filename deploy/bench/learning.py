@@ -1,4 +1,4 @@
-"""What learning and ranking cost inside one process, on one thread: no broker, no disk, no socket."""
+"""Benchmark of learning in one process, on one thread: no broker, no disk, no socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the log of the state folder costs by itself: appends in groups, and single records on their way to the disk."""
+"""Benchmark of the log of the state folder: appends in groups, and single records until they are on the disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether memory stays flat when many more items stream through than the budget holds."""
+"""Benchmarks of memory: with many more items than the budget, and after a whole log."""
 
 from __future__ import annotations
 

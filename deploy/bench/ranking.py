@@ -1,4 +1,4 @@
-"""What an answer costs by the rules it is asked for: 100 000 described items, in process, no socket."""
+"""Benchmark of one answer in process, by the rules of the request: 100 000 described items, no socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast a backlog is learned and saved, and how much memory that takes."""
+"""Benchmark of ingest: events a second of a backlog, learned and saved."""
 
 from __future__ import annotations
 

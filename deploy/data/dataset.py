@@ -1,4 +1,4 @@
-"""Finds events to show: a path, a known data set by name, what was downloaded before, a download, or made-up events.
+"""Data sets: a path, a known one by name, the download cache, a download, or synthetic events.
 
     --data PATH or NAME  >  $RIVERWALK_DATA  >  the user's cache  >  a download  >  a generated stream
 

@@ -1,4 +1,4 @@
-"""One file from the web, whole and checked, or not at all.
+"""Download of one file, with checksum and resume: whole under its name, or not there.
 
 Bytes go to `NAME.part`; an interrupted download goes on where it stopped when the server allows it. The file gets
 its name only once size and SHA-256 are right, in one rename. Without a published checksum the first download is
@@ -20,11 +20,11 @@ CHUNK = 1 << 16
 
 
 class BadDownload(Exception):
-    """A file that could not be had: use something else, or tell the user what to do."""
+    """The file could not be downloaded: use something else, or tell the user what to do."""
 
 
 def _silent(done: int, total: int) -> None:
-    """Nobody watches."""
+    """Report no progress."""
 
 
 def fetch(

@@ -1,4 +1,4 @@
-"""A made-up stream whose taste shifts: blocks of items come into fashion, stay for some months and go out again.
+"""Synthetic event stream with drift: blocks of items become popular for some months and fade again.
 
 A fifth of the items is always in fashion.  Users stay for a third of the time, come in sessions of one block, and
 within a block mostly take what is to their own taste.  The same seed gives the same stream.

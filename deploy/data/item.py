@@ -1,4 +1,4 @@
-"""What the items of a data set are: found beside its events, or in a file that is named; sent to the items topic.
+"""Item metadata of a data set: found beside its events or in a named file, published to the items topic.
 
     items.csv, items.jsonl   beside an event file, gz or not; `stream/file/item.py` says what they may hold
     u.item                   the films of MovieLens
@@ -58,7 +58,7 @@ class Refused:
 
 
 class Look(msgspec.Struct, frozen=True):
-    """What a look at all items tells: their titles by id, and words of RECOMMEND that choose among them."""
+    """Summary of all items: titles by id, and options of RECOMMEND that choose among them."""
 
     titles: dict[str, str] = {}
     words: tuple[str, ...] = ()

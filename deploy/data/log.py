@@ -1,4 +1,4 @@
-"""A log of past events: which one it is, and its events from an offset on.
+"""Identity of a log of past events, and its events from an offset on, in batches.
 
 A log is known by what it holds and not by its name: by a checksum of its first 64 KiB, unpacked, so that a log that
 has grown, moved or been renamed is the same one.  Files that are sorted by time when they are read are the same only

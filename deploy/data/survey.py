@@ -14,7 +14,7 @@ SLICES = 60  # parts of the stream a lively user is seen in
 
 
 class Survey(msgspec.Struct, frozen=True):
-    """What one look through a data set tells: how many events, and who is worth following."""
+    """Summary of a data set: how many events, and which user is worth following."""
 
     count: int
     user: str

@@ -1,4 +1,4 @@
-"""Made-up events that behave like a shop's: the same seed gives the same stream.
+"""Synthetic events of a shop; the same seed gives the same stream.
 
 A catalogue has categories; titles are readable. A user has two or three favourite categories, and now and then one is
 replaced: tastes drift. Users come in sessions of one category at a time, look again at what they own, go on from one

@@ -1,4 +1,4 @@
-"""What every baseline is: two verbs, score and learn."""
+"""Contract of every baseline: score all items, learn one event."""
 
 from __future__ import annotations
 
@@ -19,4 +19,4 @@ class Baseline(Protocol):
         """Return one score an item, float64 [items], larger is better, as of `t` (ms)."""
 
     def learn(self, user: int, item: int, t: int) -> None:
-        """Take in that `user` had `item` at `t` (ms)."""
+        """Learn that `user` took `item` at `t` (ms)."""

@@ -1,4 +1,4 @@
-"""Item–item co-occurrence: what users had shortly before and after the items this user had last."""
+"""Item–item co-occurrence: items taken shortly before and after the user's last items."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decayed popularity: counts that halve after a while without events."""
+"""Popularity by exponentially decayed counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Popularity: how often anybody had the item."""
+"""Popularity: count of events of each item."""
 
 from __future__ import annotations
 

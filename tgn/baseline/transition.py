@@ -1,4 +1,4 @@
-"""Transitions: what users had directly after the item this user had last."""
+"""First-order transitions: items taken directly after the user's last item."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How sure a difference is: a paired bootstrap over users.
+"""Paired bootstrap over users: confidence intervals of differences.
 
 Events of one user are not independent, so whole users are drawn, not events: a resample has as many users as the
 log, each with all their events or several times all of them.

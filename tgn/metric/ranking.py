@@ -1,4 +1,4 @@
-"""Ranking quality: where the true item stands, and what that is worth.
+"""Ranking metrics: rank of the true item with ties, MRR, recall and NDCG.
 
 Source: Huang et al., Temporal Graph Benchmark (2023), for the rank of a tie: half way between the best and the
 worst place it could take.
@@ -14,7 +14,7 @@ from numba import njit
 
 @njit(nogil=True, cache=True)
 def rank(score: np.ndarray, item: int, barred: np.ndarray) -> float:
-    """Return the place of `item` among all items, from 1; tied items share the middle of their places.
+    """Return the rank of `item` among all items, from 1; ties get the mean of best and worst.
 
     A score that is no number stands last: nothing compares as better than it, so it would look like a first place.
 
@@ -91,7 +91,7 @@ def best(users: np.ndarray, ranks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def per_user(users: np.ndarray, ranks: np.ndarray, k: int) -> PerUser:
-    """Return what one list a user is worth when a user has several true items, each with its rank.
+    """Return the quality of one list a user, where a user has several true items, each with its rank.
 
     Shapes:
         - users, ranks: [n], one pair a true item
