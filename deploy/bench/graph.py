@@ -38,7 +38,8 @@ def _walk(state: State, scratch: Scratch, u: int, steps: int, out: np.ndarray, w
 @njit(nogil=True)
 def _upkeep(state: State, marks: Marks, users: np.ndarray, items: np.ndarray, t: np.ndarray) -> None:
     for i in range(users.shape[0]):
-        link_all(state, marks, state.users[users[i]], items[i], t[i])
+        user = state.users[users[i]]
+        link_all(state, marks, user, items[i], t[i], user.session_n == 0)
 
 
 def _stream(n: int) -> tuple[np.ndarray, ...]:

@@ -24,7 +24,7 @@ import numpy as np
 
 from deploy.data.dataset import Dataset
 from stream.error import BadEvent, BadSource
-from stream.event.batch import Batch
+from stream.event.batch import Batch, signed
 from stream.event.event import CODE, DAY_MS, Event
 from stream.file.column import ANY, Selection
 from stream.file.plan import plan
@@ -168,12 +168,13 @@ class Past:
 def _batch(events: list[Event], offsets: list[int], end: int) -> Batch:
     n = len(events)
     t = np.fromiter([event.t for event in events], np.int64, n)
+    value = np.fromiter([event.value for event in events], np.float32, n)
     return Batch(
         [event.user for event in events],
         [event.item for event in events],
         t,
-        np.fromiter([CODE[event.type] for event in events], np.int8, n),
-        np.fromiter([event.value for event in events], np.float32, n),
+        signed(np.fromiter([CODE[event.type] for event in events], np.int8, n), value),
+        value,
         np.zeros(n, np.int32),
         np.array(offsets, np.int64),
         t,

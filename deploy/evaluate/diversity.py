@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from deploy.evaluate.split import IMPRESSION, Split
+from deploy.evaluate.split import Split, taken
 from stream.file.feature import categories as known_categories
 
 DAY_MS = 86_400_000
@@ -68,7 +68,7 @@ def figures(
     """
     of = log.part[asked] == part
     lists, asked = lists[of], asked[of]
-    had = log.kind != IMPRESSION
+    had = taken(log.kind)
     first = np.full(log.n_items, np.iinfo(np.int64).max)
     np.minimum.at(first, log.items[had], log.t[had])
     count, seen = np.zeros(log.n_items, np.int64), 0

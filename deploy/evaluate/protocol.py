@@ -30,11 +30,11 @@ import numpy as np
 from deploy.config.schema import BadConfig
 from deploy.evaluate.setting import PROTOCOLS
 from deploy.evaluate.split import (
-    IMPRESSION,
     Split,
     count,
     pair,
     span,
+    taken,
 )
 from stream.file.column import ANY, Selection
 from stream.file.event import Columns, columns, event_file
@@ -178,7 +178,7 @@ def split(
         found.kind,
         found.value,
         part,
-        (part > 0) & (found.kind != IMPRESSION),
+        (part > 0) & taken(found.kind),
         np.unique(found.user, return_inverse=True)[1] if random else users,
         groups,
         exclude_seen=new_only or protocol in ("chronological", "random"),
@@ -192,7 +192,7 @@ def split(
 
 def _new(log: Split) -> np.ndarray:
     """Return the judged events on items their user has not had; of a random split, each pair once."""
-    key, had = pair(log.users, log.items), log.kind != IMPRESSION
+    key, had = pair(log.users, log.items), taken(log.kind)
     judged = log.judged & (count(span(key, had, log.begins())) == 0)
     if log.by_user:
         judged &= count(span(key, judged, np.arange(key.shape[0]))) == 0

@@ -25,7 +25,7 @@ from deploy.evaluate.list import (
 )
 from deploy.evaluate.protocol import split
 from deploy.evaluate.setting import LISTED, PYG, SERVED, WITHOUT, Job
-from deploy.evaluate.split import IMPRESSION, Split
+from deploy.evaluate.split import Split, taken
 from deploy.service import memory
 from stream.file.column import selection
 from stream.file.event import columns
@@ -97,7 +97,7 @@ def baseline(
     known = np.zeros(log.n_items, bool)  # what has had an event
     spans = [(log.items[span.row], span.low.tolist(), span.high.tolist()) for span in log.barred()]
     users, items, t = log.users.tolist(), log.items.tolist(), log.t.tolist()
-    judged, had = log.judged.tolist(), (log.kind != IMPRESSION).tolist()
+    judged, had = log.judged.tolist(), taken(log.kind).tolist()
     for begin, end in pairwise([*log.groups.tolist(), log.users.shape[0]]):
         for i in range(begin, end):
             if judged[i]:
@@ -123,7 +123,7 @@ def pyg(log: Split, seed: int, learning: str) -> PygTgn:
 
     torch.set_num_threads(1)
     model = PygTgn(log.n_users, log.n_items, PygSettings(seed=seed))
-    train = (log.part == 0) & (log.kind != IMPRESSION)
+    train = (log.part == 0) & taken(log.kind)
     model.fit(log.users[train], log.items[train], log.t[train], EPOCHS)
     if learning == "frozen":
         model.freeze()

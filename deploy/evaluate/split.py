@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-IMPRESSION = 6  # event type code: shown, which is no interaction
+DISLIKE, IMPRESSION = 3, 6  # event type codes that take no item
 COLD = 10  # an item seen fewer times is cold
 BANDS = {
     "0": 0,
@@ -16,6 +16,11 @@ BANDS = {
     "6-10": 10,
     "11+": None,
 }  # events of a user before one, the most of each
+
+
+def taken(kind: np.ndarray) -> np.ndarray:
+    """Return whether events of these types take their items: no dislike, and not only shown; bool [n]."""
+    return (kind != DISLIKE) & (kind != IMPRESSION)
 
 
 class Span(NamedTuple):
@@ -71,7 +76,7 @@ class Split(NamedTuple):
         """Return the events whose items do not compete against each event's own."""
         found = []
         if self.exclude_seen:
-            found.append(span(self.users, self.kind != IMPRESSION, self.begins()))
+            found.append(span(self.users, taken(self.kind), self.begins()))
         if self.same_stamp:
             key = pair(self.users, _number(self.t))
             found.append(span(key, self.judged, np.full(self.users.shape[0], self.users.shape[0])))
@@ -84,7 +89,7 @@ class Split(NamedTuple):
         an item this user has had, then the others.  `cold` are events on items had fewer than ten times, `newcomer`
         those of users who are not in the training part.
         """
-        begins, had = self.begins(), self.kind != IMPRESSION
+        begins, had = self.begins(), taken(self.kind)
         item = count(span(self.items, had, begins))
         new_user = count(span(self.users, had, begins)) == 0
         new_item = ~new_user & (item == 0)
@@ -101,7 +106,7 @@ class Split(NamedTuple):
     def bands(self) -> dict[str, np.ndarray]:
         """Return which events are of users who are not in training, bool [n], by what is visible of them before."""
         newcomer = ~np.isin(self.users, self.users[self.part == 0])
-        before = count(span(self.users, self.kind != IMPRESSION, self.begins()))
+        before = count(span(self.users, taken(self.kind), self.begins()))
         out, low = {}, 0
         for name, high in BANDS.items():
             out[name] = newcomer & (before >= low) & (before <= high if high is not None else True)

@@ -63,6 +63,25 @@ def remember(state: State, user: Row, j: int, row: int, t: int, seq: int, mask: 
     user.dec[0, 0], user.dec[0, 1] = d0 + np.float32(1.0), d1 + np.float32(1.0)
 
 
+@njit(nogil=True, cache=True)
+def remove(user: Row, j: int) -> None:
+    """Remove slot `j` from the user's history; the others close up, in order."""
+    item, index, at, times = user.item, user.index, user.at, user.t
+    counts, visits, dec, masks, kinds = user.count, user.visits, user.dec, user.mask, user.kind
+    if j == 0:
+        user.run = 0  # nothing is known of how long the user has been on the next one
+    last = user.slots - 1
+    for k in range(j, last):
+        item[k], index[k], at[k], times[k] = item[k + 1], index[k + 1], at[k + 1], times[k + 1]
+        counts[k], visits[k] = counts[k + 1], visits[k + 1]
+        dec[k, 0], dec[k, 1] = dec[k + 1, 0], dec[k + 1, 1]
+        masks[k], kinds[k] = masks[k + 1], kinds[k + 1]
+    item[last], index[last], at[last], times[last] = 0, 0, 0, 0
+    counts[last], visits[last], masks[last], kinds[last] = 0, 0, 0, 0
+    dec[last, 0], dec[last, 1] = 0, 0
+    user.slots = last
+
+
 def visit(state: State, rows: np.ndarray, t: int) -> None:
     """Let the guest be a visitor who has viewed these items, int32 [n], the newest last; with none, an unknown one."""
     guest = state.guest

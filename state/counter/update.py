@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from state.counter.dislike import DISLIKE, dislike
 from state.counter.history import remember, slot
 from state.counter.leaderboard import raise_to, rescore, score
 from state.counter.mixture import credit, due
@@ -36,7 +37,7 @@ from state.record.prefetch import fetch
 from state.record.world import UNMEASURED, Marks, State
 from state.storage.table import mark
 
-DISLIKE, IMPRESSION = 3, 6  # event type codes that are no interest
+IMPRESSION = 6  # event type code
 STEP = 3.0  # by which the pace changes at most, once measured
 AHEAD = 2  # events whose rows are fetched while others are applied
 
@@ -117,12 +118,12 @@ def measure_pace(state: State, marks: Marks) -> None:
 
 
 @njit(nogil=True, cache=True)
-def link_all(state: State, marks: Marks, user: Row, row: int, t: int) -> None:
-    """Link the user's last items to item `row`, and back."""
+def link_all(state: State, marks: Marks, user: Row, row: int, t: int, first: bool) -> None:
+    """Link the user's last items, the start node for a `first` one, to item `row`, and back."""
     rates = state.rates[0]
     world, edges = state.world[0], state.edges
     half = rates.edge * world.pace
-    if user.n == 0:
+    if first:
         outcome = link(edges[START], row, 1.0, t, half)
         world.edges += outcome == NEW
         world.evicted += outcome == EVICTED
@@ -206,7 +207,7 @@ def _count(state: State, marks: Marks, row: int, u: int, t: int, first: bool, sw
 def _user_context(state: State, marks: Marks, user: Row, j: int, seen: bool, t: int) -> None:
     """Update the running means of how this user behaves."""
     world = state.world[0]
-    if user.n > 0:
+    if user.session_n > 0:
         same = np.float32(1.0 if j == 0 else 0.0)
         rate = np.float32(max(0.1, 1.0 / (1.0 + user.n)))
         user.repeat += rate * (same - user.repeat)
@@ -220,9 +221,9 @@ def _user_context(state: State, marks: Marks, user: Row, j: int, seen: bool, t: 
         world.repeat += slow * (np.float64(same) - world.repeat)
         seconds = np.float32(np.log1p(max(0, t - user.last_t) / 1000.0))
         user.gap = seconds if user.n == 1 else user.gap + np.float32(0.2) * (seconds - user.gap)
-    else:
+    elif user.n == 0:
         user.first_t = t
-    if user.n == 0 or t - user.last_t > state.rates[0].session:
+    if user.session_n == 0 or t - user.last_t > state.rates[0].session:
         user.session_t = t
         user.session_n = 0
     user.session_n += 1
@@ -234,6 +235,33 @@ def prefetch_rows(state: State, u: int, row: int) -> None:
     fetch(state.users, u)
     fetch(state.items, row)
     fetch(state.edges, row)
+
+
+@njit(nogil=True, cache=True)
+def _take(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> None:
+    """Count an event of a user who takes an item, link it, and move it to the front of the history."""
+    user = state.users[u]
+    j = slot(user, row)
+    position = -1 if j >= 0 else find(state.seen, user.seen_head, user.seen_n, row)
+    seen = j >= 0 or position >= 0
+    if due(state.world[0].events) and t >= user.last_t and not seen and state.items[row].n > 0:
+        credit(state, u, row, t)
+    first = user.session_n == 0
+    _user_context(state, marks, user, j, seen, t)
+    link_all(state, marks, user, row, t, first)
+    _count(state, marks, row, u, t, first, not first and j != 0)
+    if not seen:
+        add(state, marks, u, row, kind, t)
+        state.items[row].users += 1
+        mark(marks.items, row)
+    if j < 0 and user.slots == HISTORY:
+        write_back(state, marks, user, HISTORY - 1)
+    mask = state.seen[position // BLOCK].mask[position % BLOCK] if position >= 0 else 0
+    remember(state, user, j, row, t, state.items[row].n, mask, kind)
+    user.n += 1
+    user.shown_n = 0
+    user.last_t = max(user.last_t, t)
+    mark(marks.users, u)
 
 
 @njit(nogil=True, cache=True)
@@ -253,30 +281,11 @@ def apply(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> No
         world.tot_t = t
         world.check = 64
         world.epoch = np.int64(t // state.rates[0].every)
-    if t < world.t:
-        world.late += 1
-    user = state.users[u]
-    j = slot(user, row)
-    position = -1 if j >= 0 else find(state.seen, user.seen_head, user.seen_n, row)
-    seen = j >= 0 or position >= 0
-    if due(world.events) and t >= user.last_t and not seen and kind != DISLIKE and state.items[row].n > 0:
-        credit(state, u, row, t)
-    _user_context(state, marks, user, j, seen, t)
-    if kind != DISLIKE:
-        link_all(state, marks, user, row, t)
-        _count(state, marks, row, u, t, user.n == 0, user.n > 0 and j != 0)
-    if not seen:
-        add(state, marks, u, row, kind, t)
-        state.items[row].users += 1
-        mark(marks.items, row)
-    if j < 0 and user.slots == HISTORY:
-        write_back(state, marks, user, HISTORY - 1)
-    mask = state.seen[position // BLOCK].mask[position % BLOCK] if position >= 0 else 0
-    remember(state, user, j, row, t, state.items[row].n, mask, kind)
-    user.n += 1
-    user.shown_n = 0
-    user.last_t = max(user.last_t, t)
-    mark(marks.users, u)
+    world.late += t < world.t
+    if kind == DISLIKE:
+        dislike(state, marks, u, row, t)
+    else:
+        _take(state, marks, u, row, t, kind)
     world.events += 1
     world.t = max(world.t, t)
     if world.events >= world.check:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.error import BadEvent
-from stream.event.event import CODE, DAY_MS, FORGET, Event, decode
+from stream.event.event import CODE, DAY_MS, DISLIKE, FORGET, IMPRESSION, Event, decode
 
 
 class Record(NamedTuple):
@@ -83,15 +83,21 @@ def decode_batch(
     return _columns(events, good, _ends(records)), rejected
 
 
+def signed(kind: NDArray[np.int8], value: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Return the types of events as they count, int8 [n]: an interaction with a value below 0 is a dislike."""
+    return np.where((value < 0) & (kind < IMPRESSION), np.int8(DISLIKE), kind)
+
+
 def _columns(events: Sequence[Event], records: Sequence[Record], ends: dict[int, int]) -> Batch:
     """The batch of events, each with its record."""
     n = len(events)
+    value = np.fromiter([event.value for event in events], np.float32, n)
     return Batch(
         [event.user for event in events],
         [event.item for event in events],
         np.fromiter([event.t for event in events], np.int64, n),
-        np.fromiter([CODE[event.type] for event in events], np.int8, n),
-        np.fromiter([event.value for event in events], np.float32, n),
+        signed(np.fromiter([CODE[event.type] for event in events], np.int8, n), value),
+        value,
         np.fromiter([record[0] for record in records], np.int32, n),
         np.fromiter([record[1] for record in records], np.int64, n),
         np.fromiter([record[3] for record in records], np.int64, n),

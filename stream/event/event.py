@@ -8,7 +8,7 @@ A record that asks for a user to be forgotten has the type `forget` and no item:
 
     {"user": "u1", "type": "forget", "t": 1700000000000}
 
-`t` is integer milliseconds since 1970 or ISO 8601 text (without an offset it is UTC).  `type`, `value` and `id`
+A `value` below 0 makes any interaction a dislike.  `t` is integer milliseconds since 1970 or ISO 8601 text (without an offset it is UTC).  `type`, `value` and `id`
 may be left out, unknown fields are ignored, and whole numbers are taken as ids in their decimal form.
 
 A record that is no event has one of these reasons:
@@ -35,6 +35,8 @@ from stream.error import BadEvent
 KINDS: Final = ("view", "click", "like", "dislike", "purchase", "watch", "impression")
 FORGOTTEN: Final = "forget"  # the type of a record that asks for its user to be forgotten
 FORGET: Final = len(KINDS)  # ... and its code
+DISLIKE: Final = KINDS.index("dislike")
+IMPRESSION: Final = KINDS.index("impression")
 CODE: Final = {name: code for code, name in enumerate((*KINDS, FORGOTTEN))}
 REASONS: Final = ("utf8", "json", "missing", "type", "nan", "size", "time", "future")
 MAX_BYTES: Final = 65_536

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stream.error import BadEvent, BadSource
+from stream.event.batch import signed
 from stream.event.event import CODE, FORGOTTEN, Event
 from stream.file.column import ANY, Selection
 from stream.file.format import rows
@@ -96,13 +97,13 @@ def columns(path: str | Path, *, format: str | None = None, chosen: Selection = 
     read = [row for row in rows(path, how.form, how.unit, how.now_ms, _refuse) if row[3] != FORGOTTEN]
     user, item, t, kind, value, _ = zip(*read, strict=True) if read else ((),) * 6
     times = np.array(t, np.int64)
-    order = np.argsort(times, kind="stable")
+    order, amounts = np.argsort(times, kind="stable"), np.array(value, np.float32)
     return Columns(
         np.array(user, object)[order].tolist(),
         np.array(item, object)[order].tolist(),
         times[order],
-        np.fromiter((CODE[name] for name in kind), np.int8, len(kind))[order],
-        np.array(value, np.float32)[order],
+        signed(np.fromiter((CODE[name] for name in kind), np.int8, len(kind)), amounts)[order],
+        amounts[order],
     )
 
 

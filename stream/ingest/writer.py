@@ -14,6 +14,7 @@ from state.ranking.sample import Sample, Sampling, empty, events, learn
 from state.storage.store import Store
 from state.storage.table import Table
 from stream.event.batch import Batch, hashed, merged, picked
+from stream.event.event import DISLIKE, IMPRESSION
 from stream.generation.generation import Generation
 from stream.ingest.capacity import Budget, Run
 from stream.ingest.feature import Explicit
@@ -166,7 +167,7 @@ class Writer:
         keep = [i for i, name in enumerate(batch.item) if not name.startswith(RESERVED)]
         if len(keep) < batch.size:
             batch = picked(batch, keep)
-        taken = np.flatnonzero((batch.kind != 3) & (batch.kind < 6))
+        taken = np.flatnonzero((batch.kind != DISLIKE) & (batch.kind < IMPRESSION))
         draw = hashed(batch.offset[taken], batch.partition[taken])
         if self.share < 1.0:
             taken, draw = taken[draw < self.share], draw[draw < self.share]

@@ -30,6 +30,19 @@ def test_columns_hold_the_events_in_order():
     assert batch.ends == {0: 13, 1: 12}
 
 
+def test_an_interaction_with_a_value_below_0_is_a_dislike():
+    values = {"view": -0.5, "purchase": -20.0, "like": 0.0, "impression": -1.0, "dislike": 3.0}
+    records = [
+        Record(0, i, encode(Event("a", "x", 1, kind, value)), 100)
+        for i, (kind, value) in enumerate(values.items())
+    ]
+
+    batch, _ = decode_batch(records, NOW)
+
+    assert [KINDS[kind] for kind in batch.kind] == ["dislike", "dislike", "like", "impression", "dislike"]
+    assert batch.value.tolist() == list(values.values())
+
+
 def test_columns_have_the_types_that_tables_take():
     batch, _ = decode_batch([], NOW)
 
