@@ -37,6 +37,12 @@ class Source(Protocol):
     def lag(self) -> int:
         """Return how many records wait to be polled."""
 
+    def waiting(self) -> dict[int, int]:
+        """Return partition -> how many records are known to be there and were not polled."""
+
+    def only(self, partitions: set[int] | None) -> None:
+        """Poll these partitions alone from now on, None for all of them."""
+
     def close(self) -> None:
         """Disconnect; nothing is committed."""
 

@@ -182,8 +182,8 @@ def events(count: int) -> None:
 
 
 def rejected(reason: str, count: int = 1) -> None:
-    """Count records that were no events, or that came after their user was forgotten."""
-    if _metrics:
+    """Count records that were no events, came after their user was forgotten, or came again."""
+    if _metrics and count:
         _metrics["rejected"].labels(reason).inc(count)
 
 

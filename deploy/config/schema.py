@@ -35,6 +35,7 @@ class Kafka(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     items: Name = "events.items"
     on_gap: Literal["stop", "skip"] = "stop"
     future_minutes: Above = 10.0
+    once_hours: Annotated[float, msgspec.Meta(ge=0)] = 168.0
     start: Literal["earliest", "latest"] = "earliest"
     options: dict[str, str] = {}
 

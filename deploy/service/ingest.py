@@ -91,6 +91,7 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
         topic=topics.events,
         samples=config.learn.events_per_batch,
         explicit=explicit(config, generation),
+        once_ms=round(config.kafka.once_hours * 3_600_000),
     )
     writer.warm()
 

@@ -160,6 +160,10 @@ LEADER = np.dtype(
 )
 
 
+# Row 0 counts: `b` events that came again, `t` ids so far.  A row of zeros before that many is an id noted anew since.
+ONCE = np.dtype([("a", "u8"), ("b", "u8"), ("t", "i8")])  # hash of an event's id; ms, time of its record
+
+
 Row = Any  # one record: numba knows its fields, the type checker does not
 Rows = Any  # an array of records
 

@@ -14,6 +14,7 @@ from state.record.layout import (
     ITEM,
     KINDS,
     LEADER,
+    ONCE,
     SEEN,
     TOUCHED,
     USER,
@@ -24,6 +25,7 @@ from state.record.setting import GraphSettings
 from state.storage.table import Mark, Table
 
 UNMEASURED = 3_600_000.0  # pace in ms until there are events to measure it by
+WINDOW = 1 << 20  # ids of events that are remembered
 SPARE = 1_000_000  # blocks of seen lists beyond one and a half a user; those never written take no memory
 
 
@@ -60,7 +62,8 @@ class World:
         self.edges = table("edge", EDGE, max_items)
         self.seen = table("seen", SEEN, 1 + max_users + max_users // 2 + SPARE)
         self.boards = table("board", LEADER, 4)
-        self.tables = [self.world, self.users, self.items, self.edges, self.seen, self.boards]
+        self.once = table("once", ONCE, 1 + WINDOW)
+        self.tables = [self.world, self.users, self.items, self.edges, self.seen, self.boards, self.once]
         self.state = State(
             self.world.array,
             self.users.array,

@@ -100,6 +100,16 @@ class Store:
         self.ledger.put(batch, {b"meta\0" + name.encode(): json.dumps(fact).encode()})
         self.ledger.write(batch, self.sync)
 
+    def put(self, records: Mapping[bytes, bytes | None]) -> None:
+        """Write records by key, None removes one; the disk is not waited for.
+
+        Raises:
+            BadStore: They cannot be written.
+        """
+        batch = self.base.batch()
+        self.ledger.put(batch, records)
+        self.ledger.write(batch, False)
+
     def offsets(self, topic: str, kind: str = "offset") -> dict[int, int]:
         """Return the next offset to read of each partition of `topic`."""
         prefix = kind.encode() + b"\0" + topic.encode() + b"\0"

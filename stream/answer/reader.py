@@ -219,6 +219,9 @@ class Reader:
             "applied_events": int(world["events"] + world["impressions"]),
             "rejected_events": int(world["rejected"]),
             "late_events": int(world["late"]),
+            "repeated_events": int(generation.world.once.array["b"][0]),
+            "event_clock": "stream" if status["past"] else "wall",
+            "seconds_as_milliseconds": int(status["seconds"]),
             "stream_time_ms": int(world["t"]),
             "lag": int(status["lag"]),
             "users": generation.users.named,
@@ -251,6 +254,12 @@ class Reader:
         if self.publisher is None:
             raise BadRequest("this instance publishes no events; produce them to the topic instead")
         return self.publisher
+
+    def event_time(self, now_ms: int) -> int:
+        """Return the time of an event that says none: the wall clock, or stream time on a stream of the past."""
+        if self.recommender is None or not self.recommender.generation.status["past"]:
+            return now_ms
+        return min(now_ms, int(self.recommender.state.world[0]["t"]))
 
     async def publish(self, event: Event) -> tuple[int, int]:
         """Publish an event to the topic; return its partition and offset."""

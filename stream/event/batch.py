@@ -5,6 +5,7 @@ read once.
 """
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ class Record(NamedTuple):
     payload: bytes
     produced_ms: int
     key: bytes = b""
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class Rejected(NamedTuple):
@@ -42,6 +44,7 @@ class Batch(NamedTuple):
         - value: float32 [n]
         - partition: int32 [n], offset: int64 [n], produced: int64 [n] in milliseconds of the wall clock
         - ends: partition -> the next offset to read, bad records covered
+        - id: uint64 [n, 2], a hash of the event's id and source, zeros where it has none; None where no event has one
     """
 
     user: list[str]
@@ -53,6 +56,7 @@ class Batch(NamedTuple):
     offset: NDArray[np.int64]
     produced: NDArray[np.int64]
     ends: dict[int, int]
+    id: NDArray[np.uint64] | None = None
 
     @property
     def size(self) -> int:
@@ -74,7 +78,8 @@ def decode_batch(
     rejected: list[Rejected] = []
     for record in records:
         try:
-            events.append(decode(record[2], record[3] if record[3] > 0 else now_ms, future_ms))
+            written = record[3] if record[3] > 0 else now_ms
+            events.append(decode(record[2], written, future_ms, record[5]))
         except BadEvent as exc:
             rejected.append(Rejected(record, exc.reason, str(exc)))
     if rejected:
@@ -102,7 +107,21 @@ def _columns(events: Sequence[Event], records: Sequence[Record], ends: dict[int,
         np.fromiter([record[1] for record in records], np.int64, n),
         np.fromiter([record[3] for record in records], np.int64, n),
         ends,
+        _hashes(events),
     )
+
+
+def _hashes(events: Sequence[Event]) -> NDArray[np.uint64] | None:
+    """Return a hash of each event's id and source, uint64 [n, 2], zeros for none; None where no event has an id."""
+    if all(event.id is None for event in events):
+        return None
+    parts = [
+        bytes(16)
+        if event.id is None
+        else blake2b(f"{event.source or ''}\0{event.id}".encode(), digest_size=16).digest()
+        for event in events
+    ]
+    return np.frombuffer(b"".join(parts), np.uint64).reshape(-1, 2)
 
 
 def _ends(records: Sequence[Record]) -> dict[int, int]:
@@ -110,28 +129,55 @@ def _ends(records: Sequence[Record]) -> dict[int, int]:
     return {record[0]: record[1] + 1 for record in records}
 
 
-def merged(batch: Batch) -> Batch:
-    """Return a batch from several partitions in order of time, each partition's own order kept.
+def order(parts: Sequence[Batch]) -> NDArray[np.int64]:
+    """Return the order of the events of one batch after the other, each of another partition: by time, int64 [n].
 
-    Within one partition nothing moves, so a replay of it in other batches ends the same.
+    It is what taking the earliest of the next events of all partitions gives, of equal ones that of the lowest partition;
+    each partition's own order is kept.
     """
-    partitions = np.unique(batch.partition)
-    if partitions.shape[0] < 2:
-        return batch
-    newest = np.empty_like(batch.t)
-    for partition in partitions:
-        rows = batch.partition == partition
-        t = np.where(batch.kind[rows] == FORGET, 0, batch.t[rows])  # whose time may be of another clock
-        newest[rows] = np.maximum.accumulate(t)
-    return picked(batch, np.argsort(newest, kind="stable").tolist())
+    keys, partitions = zip(*((latest(part), part.partition) for part in parts), strict=True)
+    return np.lexsort((np.concatenate(partitions), np.concatenate(keys)))
+
+
+def latest(batch: Batch) -> NDArray[np.int64]:
+    """Return the newest time up to each event of a partition, int64 [n] ms; a request to forget has a time of another clock."""
+    return np.maximum.accumulate(np.where(batch.kind == FORGET, 0, batch.t))
+
+
+def merged(parts: Sequence[Batch]) -> Batch:
+    """Return batches of one partition each as one, in the order of time."""
+    return picked(joined(parts), order(parts).tolist()) if len(parts) > 1 else parts[0]
+
+
+def joined(parts: Sequence[Batch]) -> Batch:
+    """Return batches as one, one after the other."""
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in Batch._fields[2:8]}
+    return parts[0]._replace(
+        user=[user for part in parts for user in part.user],
+        item=[item for part in parts for item in part.item],
+        ends={partition: end for part in parts for partition, end in part.ends.items()},
+        id=_joined_ids(parts),
+        **columns,
+    )
+
+
+def _joined_ids(parts: Sequence[Batch]) -> NDArray[np.uint64] | None:
+    if all(part.id is None for part in parts):
+        return None
+    return np.concatenate(
+        [np.zeros((part.size, 2), np.uint64) if part.id is None else part.id for part in parts]
+    )
 
 
 def picked(batch: Batch, positions: list[int]) -> Batch:
     """Return the events of a batch at these positions, in this order; the offsets still cover all of them."""
-    order = np.array(positions, np.int64)
-    columns = {name: getattr(batch, name)[order] for name in Batch._fields[2:8]}
+    rows = np.array(positions, np.int64)
+    columns = {name: getattr(batch, name)[rows] for name in Batch._fields[2:8]}
     return batch._replace(
-        user=[batch.user[i] for i in positions], item=[batch.item[i] for i in positions], **columns
+        user=[batch.user[i] for i in positions],
+        item=[batch.item[i] for i in positions],
+        id=None if batch.id is None else batch.id[rows],
+        **columns,
     )
 
 

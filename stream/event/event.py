@@ -2,14 +2,14 @@
 
 A record is a JSON object in UTF-8 of at most 64 KiB:
 
-    {"user": "u1", "item": "i7", "t": 1700000000000, "type": "click", "value": 1.0, "id": "e-42"}
+    {"user": "u1", "item": "i7", "t": 1700000000000, "type": "click", "value": 1.0, "id": "e-42", "source": "/shop"}
 
 A record that asks for a user to be forgotten has the type `forget` and no item:
 
     {"user": "u1", "type": "forget", "t": 1700000000000}
 
 A `value` below 0 makes any interaction a dislike.  `t` is integer milliseconds since 1970 or ISO 8601 text (without an offset it is UTC).  `type`, `value` and `id`
-may be left out, unknown fields are ignored, and whole numbers are taken as ids in their decimal form.
+may be left out; records of one `id` (and `source`, where there is one) are one event.  Unknown fields are ignored, and whole numbers are taken as ids in their decimal form.
 
 A record that is no event has one of these reasons:
 
@@ -25,12 +25,15 @@ A record that is no event has one of these reasons:
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, NoReturn
 
 import msgspec
 
 from stream.error import BadEvent
+from stream.event.cloudevent import attributes, unwrap
 
 KINDS: Final = ("view", "click", "like", "dislike", "purchase", "watch", "impression")
 FORGOTTEN: Final = "forget"  # the type of a record that asks for its user to be forgotten
@@ -61,6 +64,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     type: str = "view"
     value: float = 1.0
     id: str | None = None
+    source: str | None = None
 
 
 class _Wire(msgspec.Struct, gc=False):
@@ -72,17 +76,20 @@ class _Wire(msgspec.Struct, gc=False):
     type: Literal["view", "click", "like", "dislike", "purchase", "watch", "impression"] = "view"
     value: Annotated[float, msgspec.Meta(ge=-_MAX_VALUE, le=_MAX_VALUE)] = 1.0
     id: str | int | None = None
+    source: Any = None  # of any type: only text is looked at
 
 
 _read = msgspec.json.Decoder(_Wire).decode
 encode = msgspec.json.Encoder().encode
 
 
-def decode(payload: bytes, now_ms: int, future_ms: int = DAY_MS) -> Event:
+def decode(
+    payload: bytes, now_ms: int, future_ms: int = DAY_MS, headers: Sequence[tuple[str, bytes]] = ()
+) -> Event:
     """Decode the event in a record; one pass: a cut costs calls for every event read.
 
     Args:
-        payload: The record's bytes.
+        payload, headers: The record's.
         now_ms: When the record was written, in milliseconds of the broker's clock, or the wall clock.
         future_ms: An event time so much later than that is refused.
 
@@ -91,8 +98,9 @@ def decode(payload: bytes, now_ms: int, future_ms: int = DAY_MS) -> Event:
     """
     if len(payload) > MAX_BYTES:
         raise BadEvent("size", f"record has {len(payload)} bytes, expected at most {MAX_BYTES}")
+    about = attributes(headers) if headers else {}
     try:
-        wire = _read(payload)
+        wire = _read(payload) if not about else _examine(payload, about)
         if not payload.isascii():
             payload.decode()  # fields that are ignored are text too
     except (msgspec.DecodeError, ValueError, RecursionError):
@@ -110,9 +118,18 @@ def decode(payload: bytes, now_ms: int, future_ms: int = DAY_MS) -> Event:
         raise BadEvent(
             "future",
             f"t is {t}, {_ahead(t - now_ms)} after the record itself ({now_ms}); at most {_ahead(future_ms)} is taken; "
-            "expected milliseconds since 1970",
+            f"expected milliseconds since 1970{_unit(t, now_ms)}",
         )
-    return Event(user, item, t, wire.type, wire.value, event_id)
+    source = wire.source if type(wire.source) is str else None
+    return Event(user, item, t, wire.type, wire.value, event_id, source)
+
+
+def _unit(t: int, now_ms: int) -> str:
+    """What else a time far ahead may be counted in."""
+    for divisor, unit in ((1_000, "microseconds"), (1_000_000, "nanoseconds")):
+        if abs(t // divisor - now_ms) < 3_650 * DAY_MS:
+            return f"; these are {unit}"
+    return ""
 
 
 def _ahead(ms: int) -> str:
@@ -161,12 +178,13 @@ def _not_before_1970(t: int) -> int:
     return t
 
 
-def _examine(payload: bytes) -> _Wire:
-    """Decode a record that the fast decoder refused, field by field.
+def _examine(payload: bytes, about: Mapping[str, str] = MappingProxyType({})) -> _Wire:
+    """Decode a record that the fast decoder refused, or whose headers say something `about` it, field by field.
 
     A whole `t` written as a float is taken; everything else is refused with its reason.
     """
-    fields = _fields(payload)
+    fields = unwrap(_fields(payload), CODE)
+    fields = {"t": about.get("t"), **fields, **{name: value for name, value in about.items() if name != "t"}}
     forgets = fields.get("type") == FORGOTTEN
     _require(fields, forgets, payload)
     user, item, t, event_id = fields["user"], fields.get("item") or "", fields["t"], fields.get("id")
@@ -179,7 +197,7 @@ def _examine(payload: bytes) -> _Wire:
     if kind not in KINDS and not forgets:
         raise BadEvent("type", f"type is {_short(kind)}, expected one of {', '.join(KINDS)}")
     value = _value(fields.get("value", 1.0))
-    return _Wire(user, item, _time(t), kind, value, event_id)
+    return _Wire(user, item, _time(t), kind, value, event_id, fields.get("source"))
 
 
 def _require(fields: dict[str, Any], forgets: bool, payload: bytes) -> None:

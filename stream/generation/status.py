@@ -20,6 +20,11 @@ STATUS = np.dtype(
         ("ready", "i8"),  # 1 once the stored state is loaded and the stream is being read
         ("lag", "i8"),  # events in the topic that are not applied yet
         ("stopped", "i8"),  # 1 while learning has stopped because the disk cannot be written
+        (
+            "past",
+            "i8",
+        ),  # 1 on a stream of the past, whose newest event was over a day old when it was written
+        ("seconds", "i8"),  # events whose times look like seconds
         ("serving", "i8"),  # number of the ranker that answers
         ("partitions", "i8"),
         ("learned", "i8"),  # events learned from

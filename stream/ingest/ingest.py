@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -18,11 +19,14 @@ import structlog
 
 from state.error import BadStore, NoRoom
 from stream import metric
-from stream.event.batch import Batch, Record, Rejected, decode_batch
+from stream.event.batch import Batch, Record, Rejected
 from stream.event.event import DAY_MS
 from stream.generation.status import RANKERS
+from stream.ingest import order
 from stream.ingest.edge import Edges
 from stream.ingest.item import ItemsTopic
+from stream.ingest.order import Taken
+from stream.ingest.plan import Plan
 from stream.ingest.writer import Writer
 from stream.learning import guard
 from stream.learning.job import Job
@@ -34,10 +38,9 @@ AHEAD = 3  # jobs that may wait behind the one being learned from
 RETRY_SECONDS = 2.0
 
 
-class Source(Protocol):
+class Source(order.Source, Protocol):
     """Where records come from: a topic or a file."""
 
-    def poll(self, limit: int, wait_s: float) -> list[Record]: ...
     def commit(self, ends: dict[int, int]) -> None: ...
     def lag(self) -> int: ...
 
@@ -89,7 +92,10 @@ class Ingest:
         settings = settings or IngestSettings()
         self.items, self.clock = items, clock
         self.writer, self.learning, self.source, self.letters = writer, learning, source, letters
-        self.limit, self.wait_s, self.future_ms = settings.limit, settings.wait_s, settings.future_ms
+        self.limit, self.wait_s = settings.limit, settings.wait_s
+        self.plan = Plan(writer.store, writer.topic)
+        offsets = writer.store.offsets(writer.topic) if writer.store is not None else {}
+        self.order = order.Order(source, clock, settings.future_ms, self.plan.pending(offsets))
         self.save_seconds, self.sync_seconds = settings.save_seconds, settings.sync_seconds
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="learning")
         self.waiting: deque[Future[object]] = deque()
@@ -118,10 +124,10 @@ class Ingest:
             self.pool.shutdown(wait=True, cancel_futures=True)
 
     def step(self, stop: Callable[[], bool]) -> int:
-        """Read once and apply what came; return how many records that were."""
-        records = self.source.poll(self.limit, self.wait_s)
-        if records:
-            self._apply(records, stop)
+        """Read once and apply what may be applied; return how many records that were."""
+        taken = self.order.take(self.limit, self.wait_s)
+        if taken is not None:
+            self._apply(taken, stop)
         else:
             self.writer.hand(self._teach)
         if self.items is not None:
@@ -133,12 +139,12 @@ class Ingest:
             self.status["lag"] = self.source.lag()
             self._gauge()
             self.edges.step(now)
-        return len(records)
+        return 0 if taken is None else taken.batch.size + len(taken.rejected)
 
-    def _apply(self, records: list[Record], stop: Callable[[], bool]) -> None:
+    def _apply(self, taken: Taken, stop: Callable[[], bool]) -> None:
         """Apply a batch, commit its offsets and count it."""
-        batch, rejected = decode_batch(records, self.clock(), self.future_ms)
-        self._reject(rejected)
+        batch = taken.batch
+        self._reject(taken.rejected)
         self._learn(batch, stop)
         self.source.commit(batch.ends)
         self.ends.update(batch.ends)
@@ -187,9 +193,26 @@ class Ingest:
             )
 
     def _learn(self, batch: Batch, stop: Callable[[], bool]) -> None:
-        """Apply and save; while the disk cannot be written, stop learning and let readers go on."""
+        """Note the order, apply and save; while the disk cannot be written, stop learning and let readers go on."""
+        if self.order.several:
+            note = partial(self.plan.put, batch.ends)
+            self._write(note, partial(self._reopened, note), stop)
+        repeated = self.writer.once.repeated
+        self._write(
+            partial(self.writer.learn, batch, self._teach), partial(self.writer.retry, batch.ends), stop
+        )
+        metric.rejected("repeated", self.writer.once.repeated - repeated)
+
+    def _reopened(self, write: Callable[[], None]) -> None:
+        """Write to the store, opened anew."""
+        assert self.writer.store is not None
+        self.writer.store.reopen()
+        write()
+
+    def _write(self, first: Callable[[], None], again: Callable[[], None], stop: Callable[[], bool]) -> None:
+        """Write to the disk; where it fails, try `again` until it succeeds."""
         try:
-            self.writer.learn(batch, self._teach)
+            first()
         except NoRoom:
             raise  # part of the batch is applied and none of it saved: the next life begins with it
         except BadStore as exc:
@@ -201,11 +224,11 @@ class Ingest:
                     raise
                 time.sleep(RETRY_SECONDS)
                 try:
-                    self.writer.retry(batch.ends)
+                    again()
                     break
-                except BadStore as again:
+                except BadStore as error:
                     metric.store_error()
-                    log.error("the save still fails", error=str(again))
+                    log.error("the save still fails", error=str(error))
             self.status["stopped"] = 0
             log.info("the disk can be written again; learning goes on")
 

@@ -10,13 +10,15 @@ from collections.abc import Callable
 
 import numpy as np
 
+from state.counter.once import Once
 from state.ranking.sample import Sample, Sampling, empty, events, learn
 from state.storage.store import Store
 from state.storage.table import Table
-from stream.event.batch import Batch, hashed, merged, picked
-from stream.event.event import DISLIKE, IMPRESSION
+from stream.event.batch import Batch, hashed, picked
+from stream.event.event import DAY_MS, DISLIKE, IMPRESSION
 from stream.generation.generation import Generation
 from stream.ingest.capacity import Budget, Run
+from stream.ingest.clock import NAME, StreamClock
 from stream.ingest.feature import Explicit
 from stream.learning.job import Job
 
@@ -36,6 +38,7 @@ class Writer:
         topic: The name offsets are kept under.
         samples: Events of a batch that are learned from at most.
         explicit: Features of items and users by name.
+        once_ms: How long after its first record an event's id is remembered.
     """
 
     def __init__(
@@ -46,12 +49,15 @@ class Writer:
         topic: str = "events",
         samples: int = 512,
         explicit: Explicit | None = None,
+        once_ms: int = 7 * DAY_MS,
     ) -> None:
         self.explicit = explicit
         self.generation, self.store, self.topic = generation, store, topic
         self.state, self.scratch = generation.world.state, generation.world.scratch()
         self.samples = samples
         self.budget = Budget(generation, store)
+        self.once = Once(generation.world.once, once_ms)
+        self.clock = StreamClock(generation, store.meta(NAME) if store is not None else None)
         self.buffers: list[Sample] = []
         self.turn = -1
         loaded = store is not None and store.loaded
@@ -75,6 +81,7 @@ class Writer:
         """
         began = time.perf_counter()
         budget, state_s, budget.seconds = self.budget, 0.0, 0.0
+        t0, before = int(self.state.world[0]["t0"]), int(self.state.world[0]["t"])
         if budget.gone:  # evicted for described items: before the events that come now
             self.hand(teach)
         for run in budget.runs(*self._chosen(batch, teach), lambda: self.hand(teach)):
@@ -87,6 +94,7 @@ class Writer:
         for partition, offset in batch.ends.items():
             self.generation.status["applied"][partition] = offset
         self.visible_at = time.perf_counter()
+        self.clock.see(batch, t0, before)
         if self.sampled >= STEP or sum(part[0].shape[0] for part in self.run) >= 4 * self.samples:
             self.hand(teach)
         taught = time.perf_counter()
@@ -153,8 +161,10 @@ class Writer:
         generation = self.generation
         names = {generation.users: self.named[0], generation.items: self.named[1]}
         every = [*generation.world.tables, *(tables or [])]
-        self.store.save(every, names, topic or self.topic, ends, more=self.budget.records())
+        more = self.budget.records() | self.clock.records()
+        self.store.save(every, names, topic or self.topic, ends, more=more)
         self.budget.saved()
+        self.clock.saved()
         self.named = (len(generation.users), len(generation.items))
         if topic is not None:
             return
@@ -162,9 +172,9 @@ class Writer:
             generation.status["saved"][partition] = offset
 
     def _chosen(self, batch: Batch, teach: Callable[[Job], object]) -> tuple[Batch, np.ndarray]:
-        """Return the batch in order and without reserved items, and which of its events may be learned from, bool."""
-        batch = merged(batch)
-        keep = [i for i, name in enumerate(batch.item) if not name.startswith(RESERVED)]
+        """Return the batch without reserved items and what came before, and which of its events may be learned from, bool."""
+        new = self.once.admit(batch.id, batch.produced) if batch.id is not None else np.ones(batch.size, bool)
+        keep = [i for i, name in enumerate(batch.item) if new[i] and not name.startswith(RESERVED)]
         if len(keep) < batch.size:
             batch = picked(batch, keep)
         taken = np.flatnonzero((batch.kind != DISLIKE) & (batch.kind < IMPRESSION))

@@ -87,6 +87,18 @@ class Source:
         self.highs()
         return self.offsets.lag()
 
+    def waiting(self) -> dict[int, int]:
+        """Return partition -> how many records are known to be there and were not polled."""
+        high = self.highs()
+        return {partition: max(0, high[partition] - at) for partition, at in self.offsets.next.items()}
+
+    def only(self, partitions: set[int] | None) -> None:
+        """Poll these partitions alone from now on, None for all of them."""
+        both = {partition: [TopicPartition(self._topic, partition)] for partition in self.offsets.next}
+        for partition, positions in both.items():
+            paused = partitions is not None and partition not in partitions
+            (self._client.pause if paused else self._client.resume)(positions)
+
     def close(self) -> None:
         """Disconnect; nothing is committed."""
         self._client.close()

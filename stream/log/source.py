@@ -53,6 +53,7 @@ class Source:
         self._unnoted: dict[int, int] = {}
         self._noted_at = self._came_at = -COMMIT_S
         self._bell, self._look_at = b"", 0.0
+        self._only: set[int] | None = None
         self._first = 0  # the partition the next poll begins with
         self.offsets = Offsets(topic, offsets, on_gap=on_gap, start=start)
         try:
@@ -99,6 +100,15 @@ class Source:
         self._look()
         return self.offsets.lag()
 
+    def waiting(self) -> dict[int, int]:
+        """Return partition -> how many records are known to be there and were not polled."""
+        high = self.highs()
+        return {partition: max(0, high[partition] - at) for partition, at in self.offsets.next.items()}
+
+    def only(self, partitions: set[int] | None) -> None:
+        """Poll these partitions alone from now on, None for all of them."""
+        self._only = partitions
+
     def close(self) -> None:
         """Close the log."""
         self._noted_at = -COMMIT_S
@@ -135,7 +145,7 @@ class Source:
             partitions = sorted(ends)
             self._first = (self._first + 1) % len(partitions)
             for partition in partitions[self._first :] + partitions[: self._first]:
-                if partition not in self.offsets.next:
+                if partition not in self.offsets.next or (self._only and partition not in self._only):
                     continue
                 self.offsets.close_gap(partition, *ends[partition])
                 while (

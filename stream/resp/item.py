@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from typing import Final
 
 import msgspec
 
 from stream.catalogue.record import decode as described
 from stream.error import BadEvent, BadRequest
 from stream.event.event import FORGOTTEN, Event, decode
-from stream.event.identifier import name, text
+from stream.event.identifier import name, short, text
 from stream.resp.codec import Reply
 from stream.resp.option import GRAMMARS
 from stream.service.argument import number
@@ -18,12 +19,16 @@ from stream.service.erasure import erased
 from stream.service.parameter import COMMANDS
 from stream.service.session import Session
 
+_OPTIONS: Final = {one.word.encode(): one.field for one in COMMANDS["EVENT"].options}
+
 
 async def event(session: Session, args: list[bytes]) -> Reply:
     """Publish an event; the reply is its position in the topic, partition:offset."""
-    if not 2 <= len(args) <= 5:
+    words, options = _parted(args)
+    if not 2 <= len(words) <= 5:
         raise BadRequest(f"wanted {COMMANDS['EVENT'].syntax}")
-    return _position(await session.service.backend.publish(happened(args, session.service.clock())))
+    backend, now_ms = session.service.backend, session.service.clock()
+    return _position(await backend.publish(happened(words, options, now_ms, backend.event_time(now_ms))))
 
 
 async def item(session: Session, args: list[bytes]) -> Reply:
@@ -73,10 +78,29 @@ def _position(position: tuple[int, int]) -> str:
     return f"{position[0]}:{position[1]}"
 
 
-def happened(args: list[bytes], now_ms: int) -> Event:
-    """The event that the words of EVENT describe; the same reading as that of a record decides what is one."""
+def _parted(args: list[bytes]) -> tuple[list[bytes], dict[str, str]]:
+    """Return the arguments of EVENT, and its options by field."""
+    at = next((i for i in range(2, len(args)) if args[i].upper() in _OPTIONS), len(args))
+    options: dict[str, str] = {}
+    for i in range(at, len(args), 2):
+        field = _OPTIONS.get(args[i].upper(), "")
+        if not field or field in options or i + 1 == len(args):
+            raise BadRequest(
+                f"{short(args[i])} is no option here; wanted {COMMANDS['EVENT'].syntax}, each option once"
+            )
+        options[field] = text(field, args[i + 1])
+    return args[:at], options
+
+
+def happened(args: list[bytes], options: dict[str, str], now_ms: int, t: int) -> Event:
+    """The event that the words of EVENT describe; the same reading as that of a record decides what is one.
+
+    Args:
+        now_ms: The wall clock.
+        t: Its time where no word says one.
+    """
     words = [text("user, item, type, value or t", word) for word in args]
-    fields: dict[str, str | float | int] = {"user": words[0], "item": words[1], "t": now_ms}
+    fields: dict[str, str | float | int] = {"user": words[0], "item": words[1], "t": t, **options}
     if len(words) > 2:
         fields["type"] = words[2].lower()
     if len(words) > 3:

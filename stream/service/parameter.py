@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 Kind = Literal[
     "switch", "count", "user", "item", "filter", "category", "seen", "share", "position", "timeout",
-    "duration", "type", "number", "time", "json",
+    "duration", "type", "number", "time", "json", "text",
 ]  # fmt: skip
 
 
@@ -198,7 +198,11 @@ TABLE: Final = (
             _ITEM,
             Parameter("type", "type", "view, click, like, dislike, purchase, watch, impression.", "type", default="view"),
             Parameter("value", "number", "How much it counts.", "value", default="1"),
-            Parameter("t", "time", "Event time in milliseconds since 1970.", "t", default="the wall clock"),
+            Parameter("t", "time", "Event time in milliseconds since 1970.", "t", default="the wall clock, or stream time on a stream of the past"),
+        ),
+        (
+            Parameter("id", "text", "Its id: an event that comes again with it counts once.", "id", "ID", flag="--id"),
+            Parameter("source", "text", "Where the id is unique.", "source", "SOURCE", flag="--source"),
         ),
     ),
     Command(

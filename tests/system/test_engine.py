@@ -13,7 +13,6 @@ from state.record.setting import GraphSettings
 from state.retrieval.similar import similar
 from state.storage.store import Store
 from stream.answer.request import Rank, Recommend
-from stream.event.batch import Batch
 from stream.generation.generation import Generation
 from stream.ingest.writer import Writer
 from tests.fixture.pair import HOUR, LIMITS, Pair, batch, shop
@@ -178,23 +177,6 @@ def test_boards_hold_exactly_the_largest_counts(tmp_path: Path) -> None:
     assert sorted(state.items["n"][out].tolist()) == sorted(np.sort(counts)[-BOARD:].tolist())
     on_board = set(np.flatnonzero(state.items["board"] & (1 << POPULAR)).tolist())
     assert on_board == set(state.boards[POPULAR]["item"].tolist())
-
-
-def test_partitions_are_merged_by_time_and_each_keeps_its_order(tmp_path: Path) -> None:
-    pair = Pair(tmp_path)
-    one, two = (
-        batch([("a", "x", 10), ("a", "y", 5), ("a", "z", 30)]),
-        batch([("b", "p", 7), ("b", "q", 20)], partition=1),
-    )
-    both = Batch(
-        one.user + two.user,
-        one.item + two.item,
-        *(np.concatenate(c) for c in zip(one[2:8], two[2:8], strict=True)),
-        {0: 3, 1: 2},
-    )
-    pair.writer.learn(both, pair.jobs.append)
-
-    assert pair.writer.generation.items.text[1:] == ["p", "x", "y", "q", "z"]
 
 
 def test_samples_see_the_state_just_before_their_event(pair: Pair) -> None:

@@ -134,7 +134,7 @@ def test_every_field_of_a_request_is_in_the_table_and_no_other() -> None:
 
 
 def test_every_kind_has_a_reader_where_it_is_read() -> None:
-    read_elsewhere = {"switch", "type", "number", "time", "json"}
+    read_elsewhere = {"switch", "type", "number", "time", "json", "text"}
 
     assert set(READERS) == set(typing.get_args(Kind)) - read_elsewhere
     assert READERS["count"]("k", str(MAX_K).encode()) == 1000

@@ -1,0 +1,39 @@
+"""CloudEvents 1.0: an event in an envelope, either around it in the record or in the record's headers.
+
+    structured   {"specversion": "1.0", "id": "42", "source": "/shop", "type": "…", "time": "…", "data": {"user": …, "item": …}}
+    binary       headers ce_id, ce_source, ce_time beside a record that is the event
+
+`id` with `source` says which event it is, `time` when it happened where the event has no `t`, and `type`, or its part behind
+the last dot, what happened where that is one of our types and the event does not say.
+
+Source: CloudEvents 1.0.2, section 3 (attributes), and its Kafka binding, section 3 (content modes).  Not taken: batches,
+`data_base64`, extensions.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+HEADERS: Final = {"ce_id": "id", "ce_source": "source", "ce_time": "t"}
+
+
+def unwrap(fields: dict[str, Any], types: Collection[str]) -> dict[str, Any]:
+    """Return the fields of the event inside an envelope; any other object is returned as it is."""
+    data = fields.get("data")
+    if "specversion" not in fields or not isinstance(data, dict):
+        return fields
+    about: dict[str, Any] = {name: fields[name] for name in ("id", "source") if name in fields}
+    if "time" in fields:
+        about["t"] = fields["time"]
+    kind = str(fields.get("type", "")).rpartition(".")[2]
+    if kind in types:
+        about["type"] = kind
+    return about | {name: value for name, value in data.items() if name not in ("id", "source")}
+
+
+def attributes(headers: Sequence[tuple[str, bytes]]) -> dict[str, str]:
+    """Return what the headers of a record say of the event in it, by field: id, source, t."""
+    return {
+        HEADERS[name]: value.decode(errors="replace")
+        for name, value in headers
+        if name in HEADERS and value is not None
+    }
