@@ -29,6 +29,33 @@ def test_an_event_is_published_and_its_place_replied() -> None:
     on_loop(test)
 
 
+def test_an_event_takes_an_id_and_its_source_after_its_arguments() -> None:
+    async def test() -> None:
+        toy = Toy()
+        async with serving(toy) as server, client(server.port) as asker:
+            await asker.execute_command("EVENT", "ann", "i9", "ID", "e-1")
+            await asker.execute_command(
+                "EVENT", "ann", "i9", "like", 2, NOW_MS - 5, "source", "/shop", "id", "e-2"
+            )
+            refusals = [
+                await ask(server.port, words + b"\r\n", end=b"\r\n")
+                for words in (
+                    b"EVENT u i ID",
+                    b"EVENT u i ID a ID b",
+                    b"EVENT u i ID a like",
+                    b"EVENT u ID a",
+                )
+            ]
+
+            assert toy.published == [
+                Event("ann", "i9", NOW_MS, id="e-1"),
+                Event("ann", "i9", NOW_MS - 5, "like", 2.0, "e-2", "/shop"),
+            ]
+            assert all(b"EVENT user item" in refusal for refusal in refusals[:3])
+
+    on_loop(test)
+
+
 def test_an_event_that_no_broker_takes_is_an_error() -> None:
     async def test() -> None:
         toy = Toy()
