@@ -169,6 +169,16 @@ def _joined_ids(parts: Sequence[Batch]) -> NDArray[np.uint64] | None:
     )
 
 
+def span(batch: Batch, begin: int, end: int) -> Batch:
+    """Return the events `begin` to before `end` of a batch."""
+    columns = {
+        name: getattr(batch, name)[begin:end]
+        for name in (*Batch._fields[:8], "id")
+        if getattr(batch, name) is not None
+    }
+    return batch._replace(**columns)
+
+
 def picked(batch: Batch, positions: list[int]) -> Batch:
     """Return the events of a batch at these positions, in this order; the offsets still cover all of them."""
     rows = np.array(positions, np.int64)

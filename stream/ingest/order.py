@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from stream.event.batch import Batch, Record, Rejected, decode_batch, joined, latest, merged, picked
+from stream.event.batch import Batch, Record, Rejected, decode_batch, joined, latest, merged, span
 
 PATIENCE_S = 2.0  # how long a partition whose records do not come is waited for
 AHEAD = 4  # batches that are read ahead of a partition at most, while others are waited for
@@ -51,11 +51,10 @@ class _Part:
 
     def take(self, count: int) -> tuple[Batch, list[Rejected]]:
         """Take the first `count` events, and the records before the next one that are none."""
-        left = list(range(count, self.batch.size))
-        end = int(self.batch.offset[count]) if left else self.end
+        end = int(self.batch.offset[count]) if count < self.batch.size else self.end
         partition = next(iter(self.batch.ends))
-        taken = picked(self.batch, list(range(count)))._replace(ends={partition: end})
-        self.batch = picked(self.batch, left)
+        taken = span(self.batch, 0, count)._replace(ends={partition: end})
+        self.batch = span(self.batch, count, self.batch.size)
         bad = [item for item in self.rejected if item.record.offset < end]
         self.rejected = self.rejected[len(bad) :]
         return taken, bad
