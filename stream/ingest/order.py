@@ -117,19 +117,25 @@ class Order:
 
     def _repeat(self, waiting: Mapping[int, int]) -> Taken | None:
         """Take what a life before this one took, once all of it is read; what the topic no longer holds is not waited for."""
-        ends = self._pending[0]
+        taken = None
+        while taken is None and self._pending and self._read(self._pending[0], waiting):
+            ends = self._pending.pop(0)
+            taken = self._taken(
+                {
+                    partition: int(np.searchsorted(self._parts[partition].batch.offset, end))
+                    for partition, end in ends.items()
+                    if partition in self._parts
+                }
+            )
+        return taken
+
+    def _read(self, ends: Mapping[int, int], waiting: Mapping[int, int]) -> bool:
+        """Whether all records before these offsets were read, but for those that are not there."""
         for partition, end in ends.items():
             part = self._parts.get(partition)
             if (part is None or part.end < end) and waiting.get(partition, 0):
-                return None
-        del self._pending[0]
-        return self._taken(
-            {
-                partition: int(np.searchsorted(self._parts[partition].batch.offset, end))
-                for partition, end in ends.items()
-                if partition in self._parts
-            }
-        )
+                return False
+        return True
 
     def _missing(self, waiting: Mapping[int, int]) -> set[int]:
         """Return the partitions that have records which were not read yet; not those whose records do not come."""

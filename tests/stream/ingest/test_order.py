@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stream.event.batch import Record
@@ -96,6 +96,7 @@ def order(topic: Topic, pending: list[dict[int, int]] | None = None) -> Order:
     return Order(topic, lambda: DAY, DAY, pending or [])
 
 
+@settings(max_examples=300)
 @given(st.lists(times, min_size=2, max_size=4), polls, st.integers(1, 12))
 def test_a_backlog_is_taken_in_one_order_however_it_is_read(
     logs: list[list[int | None]], polls: list, limit: int
@@ -109,6 +110,7 @@ def test_a_backlog_is_taken_in_one_order_however_it_is_read(
     assert ends == {p: len(times) for p, times in enumerate(logs) if times}
 
 
+@settings(max_examples=300)
 @given(st.lists(times, min_size=2, max_size=4), polls, polls, st.integers(0, 12))
 def test_a_restart_goes_on_in_the_same_order(
     logs: list[list[int | None]], polls: list, again: list, batches: int
@@ -126,7 +128,9 @@ def test_a_restart_goes_on_in_the_same_order(
     assert items + rest == expected(logs)
 
 
+@settings(max_examples=300)
 @given(st.lists(times, min_size=2, max_size=3), polls, polls, polls)
+@example([[], [None] * 8, [0]], [], [], [(1, 1), (1, 1)])
 def test_what_was_taken_of_a_live_stream_is_repeated(
     logs: list[list[int | None]], polls: list, again: list, arrivals: list
 ) -> None:
