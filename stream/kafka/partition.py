@@ -21,10 +21,14 @@ class Partitions:
 
     Args:
         extra: Settings of the client; where they name a partitioner that goes by no CRC-32, no partition is found.
+        timeout_s: How long the broker may take to answer.
     """
 
-    def __init__(self, client: Producer, address: str, topic: str, extra: Extra | None) -> None:
+    def __init__(
+        self, client: Producer, address: str, topic: str, extra: Extra | None, timeout_s: float = ASK_S
+    ) -> None:
         self._client, self._address, self._topic = client, address, topic
+        self._timeout_s = min(timeout_s, ASK_S)
         settings: Mapping[str, Any] = extra or {}
         self._known = settings.get("partitioner", _BY_CRC[-1]) in _BY_CRC
         self._count, self._until = 0, 0.0
@@ -38,7 +42,7 @@ class Partitions:
         if not self._known or not key:
             return -1
         if time.monotonic() > self._until:
-            found = ask(self._address, self._client.list_topics, self._topic, timeout=ASK_S)
+            found = ask(self._address, self._client.list_topics, self._topic, timeout=self._timeout_s)
             about = found.topics[self._topic]
             if about.error is not None:
                 why = f"topic {self._topic} cannot be written ({about.error.str()})"

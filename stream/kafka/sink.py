@@ -44,7 +44,7 @@ class Sink:
         self._client = Producer(
             client_settings(address, extra, **{**_WRITER, "message.timeout.ms": int(timeout_s * 1000)})
         )
-        self._partitions = Partitions(self._client, address, topic, extra)
+        self._partitions = Partitions(self._client, address, topic, extra, timeout_s)
         self._delivery = Delivery(self._hand_over, self._client.poll)
 
     def send(
