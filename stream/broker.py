@@ -56,10 +56,14 @@ class Sink(Protocol):
         payload: bytes,
         on_done: Done | None = None,
         headers: Sequence[tuple[str, bytes]] = (),
+        partition_key: bytes = b"",
     ) -> None:
-        """Queue a record; `on_done` is called with partition and offset once it is written, inside a later call."""
+        """Queue a record; `on_done` is called with partition and offset once it is written, inside a later call.
 
-    async def publish(self, key: bytes, payload: bytes) -> tuple[int, int]:
+        It goes to the partition of its key, or of `partition_key`.
+        """
+
+    async def publish(self, key: bytes, payload: bytes, partition_key: bytes = b"") -> tuple[int, int]:
         """Write a record and return its partition and offset, or raise BadSource."""
 
     def flush(self, timeout_s: float = 30.0) -> None:

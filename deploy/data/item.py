@@ -20,6 +20,7 @@ import msgspec
 from deploy.config.schema import Kafka
 from deploy.data import synthetic
 from stream.broker import ensure_topic, open_sink
+from stream.catalogue import hiding
 from stream.catalogue.syntax import Term
 from stream.error import BadEvent, BadSource
 from stream.file import item as listing
@@ -126,6 +127,8 @@ def look(items: Iterable[Item]) -> Look:
 def publish(items: Iterable[Item], kafka: Kafka, applied: Callable[[int], int] | None = None) -> int:
     """Send items to the items topic, which is made, compacted, where there is none; how many.
 
+    Hidden items stay hidden, but for those of which a field says that they are not.
+
     Args:
         applied: Partition -> the next offset that is not in force yet; then it returns when all of them are.
 
@@ -145,8 +148,11 @@ def publish(items: Iterable[Item], kafka: Kafka, applied: Callable[[int], int] |
     count = 0
     sink = open_sink(kafka.address, kafka.items, ahead=AHEAD, applied=applied, extra=kafka.options)
     try:
-        for item, _, record in chain([first], left):
-            sink.send(item.encode(), record, done)
+        for item, fields, record in chain([first], left):
+            key = item.encode()
+            sink.send(key, record, done, partition_key=key)
+            if hiding.told(fields) is False:
+                sink.send(hiding.key(item), hiding.record(False), done, partition_key=key)
             count += 1
         sink.flush()
     finally:

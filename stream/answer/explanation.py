@@ -12,7 +12,8 @@
                   such differences, and as it is; without a group is with its mean over the candidates
     seed_1, …     up to three items from which walks reach this one, most first:
                   _share of the walks' weight, _events of the user on it, _last (ms) and _ago, _edge: the co-watch weight
-                  as of now (an event counts 1) and _edge_last, when it was last reinforced (ms)
+                  as of now (an event counts 1) and _edge_last, when it was last reinforced (ms); of a hidden one
+                  neither id nor title, but (hidden) and `another item`
     own, own_age, push, …
                   the features that are not 0
 
@@ -34,7 +35,7 @@ from state.ranking.attribution import (
 )
 from state.ranking.column import BLEND, FEATURES, NAMES, OWN_HAD, of
 from state.record.layout import BOARD, START
-from stream.answer.reason import ago, did
+from stream.answer.reason import ANOTHER, ago, did
 from stream.answer.recommender import Recommender
 from stream.answer.retrieval import Retrieval
 from stream.catalogue.syntax import Filter
@@ -68,6 +69,7 @@ BLENDED = {
     "co_watch": np.array([False, False, False, True]),
 }
 """Which parts of the blend a group of inputs makes: own, new, popular, walked."""
+Behind = tuple[int, dict[str, str]]  # an item that led to another, by row, and what is known of it by name
 
 
 def explained(recommender: Recommender, user: str, row: int, filter: Filter | None) -> dict[str, str]:
@@ -110,7 +112,7 @@ def _explained(
     return fields | _figures(room, n, at, float(score[at]), behind) if state.items[row]["n"] else fields
 
 
-def _figures(room: Retrieval, n: int, at: int, score: float, behind: list[dict[str, str]]) -> dict[str, str]:
+def _figures(room: Retrieval, n: int, at: int, score: float, behind: list[Behind]) -> dict[str, str]:
     """Return the score of the candidate in place `at`, its parts, the seeds behind it and its features."""
     x = room.x[at].copy()
     fields = {
@@ -118,7 +120,7 @@ def _figures(room: Retrieval, n: int, at: int, score: float, behind: list[dict[s
         "blend": f"{x[BLEND] * 4:.4f}",
         "learned": f"{score - x[BLEND] * 4:.4f}",
     } | _shares(room, n, at, score)
-    for k, seed in enumerate(behind[:SEEDS]):
+    for k, (_, seed) in enumerate(behind[:SEEDS]):
         fields |= {f"seed_{k + 1}{name}": value for name, value in seed.items()}
     return fields | {name: f"{x[k]:.4f}" for k, name in enumerate(NAMES) if k != BLEND and x[k]}
 
@@ -145,8 +147,9 @@ def _against(room: Retrieval, row: int, filter: Filter | None, seen_by: str) -> 
     catalogue, out = room.items.catalogue, []
     if not room.state.items[row]["n"]:
         out.append("no event has named it yet")
-    if room.generation.metadata.known.array[row] == HIDDEN:
-        out.append("it is hidden")
+    if room.generation.metadata.known.array[row] >= HIDDEN:
+        absent = catalogue.value(row, "available") is False and not catalogue.value(row, "hidden")
+        out.append("it is not available" if absent else "it is hidden")
     if filter is not None and catalogue.mask(filter, room.t, row + 1)[row]:
         out.append("the filter refuses it")
     if seen_by:
@@ -198,7 +201,7 @@ def _without_content(room: Retrieval, cand: np.ndarray) -> np.ndarray:
     return out
 
 
-def _behind(room: Retrieval, row: int) -> list[dict[str, str]]:
+def _behind(room: Retrieval, row: int) -> list[Behind]:
     """Return the items from which walks reach item `row`, most first, and what is known of each."""
     state, u, t = room.state, room.user, room.t
     pick, share = np.zeros(BOARD, np.int32), np.zeros(BOARD)
@@ -208,8 +211,9 @@ def _behind(room: Retrieval, row: int) -> list[dict[str, str]]:
         if share[k] <= 0:
             break
         seed = int(pick[k])
-        found = {"": room.items.name(seed), "_share": f"{share[k]:.4f}"}
-        found["_title"] = "what newcomers take" if seed == START else room.items.title(seed)
+        title = room.title(seed)
+        found = {"": room.items.name(seed) if title else "(hidden)", "_share": f"{share[k]:.4f}"}
+        found["_title"] = "what newcomers take" if seed == START else title or ANOTHER
         slots = int(state.users[u]["slots"]) if u >= 0 and seed != START else 0
         mine = np.flatnonzero(state.users[u]["item"][:slots] == seed)
         if mine.shape[0]:
@@ -226,17 +230,17 @@ def _behind(room: Retrieval, row: int) -> list[dict[str, str]]:
                 (t - edge["t0"]) / max(edge["half"], 1.0), 1_000.0
             )
             found |= {"_edge": f"{weight:.4f}", "_edge_last": str(int(edge["at"][place[0]]) * 1_000)}
-        out.append(found)
+        out.append((seed, found))
     return out
 
 
-def _history(room: Retrieval, row: int, behind: list[dict[str, str]]) -> str:
+def _history(room: Retrieval, row: int, behind: list[Behind]) -> str:
     """Return in words, with a space before them, the events behind the seed of the reason, or else the first seed."""
-    known = [seed for seed in behind if "_events" in seed]
+    known = [(seed, found) for seed, found in behind if "_events" in found]
     if not known:
         return ""
-    led = room.items.name(int(room.causes(np.array([row], np.int32))[0, 1]))
-    first = next((seed for seed in known if seed[""] == led), known[0])
+    led = int(room.causes(np.array([row], np.int32))[0, 1])
+    first = next((found for seed, found in known if seed == led), known[0][1])
     times = int(first["_events"])
     told = (
         f" {first['_title']}: {times} event{'s' if times > 1 else ''} of this user, the last {first['_ago']}"

@@ -8,8 +8,9 @@ import numpy as np
 
 from stream.answer.exploration import Exploration
 from stream.answer.reason import short
+from stream.catalogue import hiding
 from stream.catalogue.catalogue import Catalogue
-from stream.catalogue.record import decode
+from stream.catalogue.record import Value, decode
 from stream.error import BadEvent
 from stream.generation.generation import Generation
 from stream.generation.metadata import HIDDEN
@@ -52,7 +53,7 @@ class Items:
             items = int(self.generation.world.state.world[0]["items"])
             self._changes, rows = metadata.since(self._changes, items)
             if rows:
-                hidden = metadata.known.array[rows] == HIDDEN
+                hidden = metadata.known.array[rows] >= HIDDEN
                 if (self.hidden[rows] != hidden).any():
                     self.hidden[rows] = hidden
                     self.reach = max(self.reach, *(row + 1 for row in rows))
@@ -70,10 +71,19 @@ class Items:
             self.waiting.pop(row, None)
             try:
                 fields = decode(self.generation.metadata.get(row))
-                self.catalogue.put(row, fields)
+                self.catalogue.put(row, self._shown(row, fields))
             except BadEvent:
                 return  # half written: it comes again
             self.exploration.put(row, fields, int(self.generation.world.state.items[row]["n"]))
+
+    def _shown(self, row: int, fields: dict[str, Value] | None) -> dict[str, Value] | None:
+        """Return the fields of an item with `hidden` as it is, whichever way it was hidden."""
+        said = hiding.told(fields)
+        hidden = hiding.settled(said, *self.generation.metadata.says(row))
+        if hidden == bool(said):
+            return fields
+        rest = {name: value for name, value in (fields or {}).items() if name != "hidden"}
+        return rest | {"hidden": True} if hidden else rest
 
     def rows(self, names: list[str], *, keep: bool = False, any_of: bool = False) -> np.ndarray:
         """Return the rows of items that have had an event, int32.

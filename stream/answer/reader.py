@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from pathlib import Path
 from threading import Lock
-from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -21,6 +19,7 @@ from stream.answer.explanation import explained
 from stream.answer.recommender import Recommender
 from stream.answer.request import Answer, Rank, Recommend, Similar, Trending
 from stream.answer.setting import AnswerSettings
+from stream.catalogue.describer import Describer, Publisher
 from stream.catalogue.record import Value
 from stream.catalogue.syntax import Filter
 from stream.error import BadRequest
@@ -33,13 +32,6 @@ from tgn.inference.layout import TgnSettings
 log = structlog.get_logger()
 
 AT_REST = 512  # descriptions taken in between requests
-IN_FORCE_S = 2.0  # how long a description may take to be in force
-
-
-class Publisher(Protocol):
-    """Where events that arrive on the socket go."""
-
-    async def publish(self, key: bytes, payload: bytes) -> tuple[int, int]: ...
 
 
 class ReaderSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +48,7 @@ class Reader:
     Args:
         live: The folder of generations.
         publisher: For `EVENT`; None refuses it.
-        describer: For what items are; None refuses it.
+        describer: For what items are and which are hidden; None refuses it.
         version: Of the program, for `INFO`.
     """
 
@@ -74,7 +66,7 @@ class Reader:
     ) -> None:
         settings = settings or ReaderSettings()
         self.graph, self.tgn, self.limits, self.live = graph, tgn, limits, live
-        self.describer = describer
+        self._describer = Describer(describer, self._described, MOST)
         self.publisher, self.version = publisher, version
         self.ready_lag, self.ttl, self.answers = settings.ready_lag, settings.ttl, settings.answers
         self.started = time.time()
@@ -283,17 +275,11 @@ class Reader:
 
     async def describe(self, item: str, fields: dict[str, Value] | None) -> tuple[int, int]:
         """Publish what an item is, None for nothing any more; return the record's place once it is in force."""
-        if self.describer is None:
-            raise BadRequest("this instance describes no items; produce to the items topic instead")
-        payload = b"" if fields is None else msgspec.json.encode(fields)
-        if len(payload) > MOST:
-            raise BadRequest(f"item {item!r} is described in {len(payload)} bytes; at most {MOST} are kept")
-        partition, offset = await self.describer.publish(item.encode(), payload)
-        until = time.monotonic() + IN_FORCE_S
-        while self._current().generation.status["described"][partition] <= offset:
-            if time.monotonic() > until:
-                raise BadRequest(
-                    f"it is published as {partition}:{offset}, and not in force after {IN_FORCE_S:.0f} s; is ingest running?"
-                )
-            await asyncio.sleep(0.002)
-        return partition, offset
+        return await self._describer.describe(item, fields)
+
+    async def hide(self, item: str, hidden: bool) -> tuple[int, int]:
+        """Publish that an item is hidden, or not any more; return the record's place once it is in force."""
+        return await self._describer.hide(item, hidden)
+
+    def _described(self, partition: int) -> int:
+        return int(self._current().generation.status["described"][partition])

@@ -37,6 +37,7 @@ ALONE: Final = {
     POPULARITY: "popular",
     NEW: "new or rarely taken",
 }
+ANOTHER: Final = "another item"
 _UNITS: Final = (
     (MINUTE_MS, HOUR_MS, "minute"),
     (HOUR_MS, DAY_MS, "hour"),
@@ -76,10 +77,10 @@ def sentence(cause: int, kind: int, age_ms: int, seed: str) -> str:
         cause: One of `state.ranking.attribution`.
         kind: Number of the type of the user's last event on the item that led here, -1 where that is not known.
         age_ms: How long ago that was.
-        seed: What that item is called.
+        seed: What that item is called, empty where it is not to be named.
     """
     if cause == AGAIN:
         return f"you {did(kind)} it {ago(age_ms)}"
     if cause in PATH:
-        return f"because you {did(kind)} {seed} {ago(age_ms)}: {PATH[cause]}"
+        return f"because you {did(kind)} {seed or ANOTHER} {ago(age_ms)}: {PATH[cause]}"
     return ALONE[cause]

@@ -116,12 +116,19 @@ class Recommender:
         for k, row in enumerate(chosen.rows.tolist()):
             if row in chosen.explored:
                 seed = chosen.explored[row]
-                reasons[k] = f"new, and like {self.items.title(seed)}" if seed >= 0 else "new here"
+                title = room.title(seed) if seed >= 0 else ""
+                reasons[k] = f"new, and like {title}" if title else "new here"
         return reasons
 
     def rank(self, request: Rank) -> Answer:
-        """Order the items the caller brings, best first; items without an event come last, scored -inf."""
-        names = list(dict.fromkeys(request.items))
+        """Order the items the caller brings, best first; items without an event come last, scored -inf.
+
+        Hidden ones are left out; where there are any, `shortfall` tells how many were brought and how many are hidden.
+        """
+        brought = list(dict.fromkeys(request.items))
+        hidden = self.items.hidden[self.items.rows(brought, keep=True, any_of=True)] > 0
+        names = [name for name, out in zip(brought, hidden.tolist(), strict=True) if not out]
+        short = {"items": len(brought), "hidden": len(brought) - len(names)} if hidden.any() else {}
         rows = self.items.rows(names, keep=True)
         known = np.flatnonzero(rows > 0)
         score = np.full(len(names), -np.inf)
@@ -129,7 +136,7 @@ class Recommender:
             score[known] = room.score(room.bring(rows[known]))
             t = room.t
         order = np.argsort(-score, kind="stable").tolist()
-        return Answer([names[k] for k in order], [float(score[k]) for k in order], [], t, {})
+        return Answer([names[k] for k in order], [float(score[k]) for k in order], [], t, {}, short)
 
     def warm(self) -> None:
         """Compile every kernel that a request of RECOMMEND or RANK may need, before the first one comes."""

@@ -69,8 +69,8 @@ class Answer(msgspec.Struct):
 
     `as_of` is the stream time in ms the answer was given at; `offsets` the next offset of each partition
     that it does not include.  `shortfall` tells, where fewer than k items are in it, how many items there are and how
-    many of them are out for each reason (an item may be out for several).  `half_life_ms` is that of the counts which are
-    the scores of what trends.
+    many of them are out for each reason (an item may be out for several); in an answer to RANK, of those that were
+    brought.  `half_life_ms` is that of the counts which are the scores of what trends.
     """
 
     items: list[str]

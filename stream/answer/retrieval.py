@@ -146,17 +146,21 @@ class Retrieval:
         for cause, seed, t, kind in self.causes(rows).tolist():
             words = said.get((cause, seed))
             if words is None:
-                title = self.items.title(seed) if cause in PATH else ""
+                title = self.title(seed) if cause in PATH else ""
                 words = said[cause, seed] = sentence(cause, kind, self.t - t, title)
             reasons.append(words)
         return reasons
+
+    def title(self, row: int) -> str:
+        """Return what an item is called in a reason, empty for one that is hidden: no answer names it."""
+        return "" if self.items.hidden[row] else self.items.title(row)
 
     def shortfall(self, filter: Filter | None, include_seen: bool) -> dict[str, int]:
         """Return how many items there are, and how many the request's rules leave out, by rule."""
         n = min(int(self.state.world[0]["items"]), self.scratch.barred.shape[0])
         known = self.generation.metadata.known.array[:n]
         alive = (self.state.items["n"][:n] > 0) | (known > 0)
-        found = {"items": int(alive.sum()), "hidden": int((known == HIDDEN).sum())}
+        found = {"items": int(alive.sum()), "hidden": int((known >= HIDDEN).sum())}
         found["excluded"] = int(np.unique(self.excluded).shape[0])
         if filter is not None:
             found["filtered"] = int((alive & (self.items.catalogue.mask(filter, self.t, n)[:n] > 0)).sum())

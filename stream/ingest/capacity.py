@@ -1,7 +1,7 @@
 """Row capacity: names get rows, and where none is left, the least used rows are evicted.
 
     items   when a new one comes and no row is free: about a twentieth of all, those with the smallest decayed counts,
-            never one that the items topic describes
+            never one that the items topic describes or hides
     users   likewise those who were silent for longest; and whoever asks to be forgotten
 
 It happens between two events, the same two whatever batches the events come in, so that a replay ends in the same
@@ -171,7 +171,7 @@ class Budget:
         if not rows.shape[0]:
             raise NoRoom(
                 f"{kind} {name!r} would be number {len(ids.row) + 1}, the ceiling is {ids.capacity}, and every item is "
-                f"described by the items topic, so that none is let go; raise state.max_{kind}s and restart"
+                f"described or hidden by the items topic, so that none is let go; raise state.max_{kind}s and restart"
             )
         rows = (least if kind == "item" else silent)(self.world, rows, max(1, ids.capacity // SHARE))
         self._release(kind, rows)
@@ -184,6 +184,7 @@ class Budget:
         blocks = np.zeros(0, np.int64)
         if kind == "item":
             drop_items(self.world, rows)
+            self.generation.metadata.release(rows)
         else:
             blocks = drop_users(self.world, rows)
             self.checked[rows] = 0

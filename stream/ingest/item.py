@@ -1,7 +1,8 @@
 """The items topic: what a catalogue says of each item, applied like events.
 
 A record's key is the item's id, its value a JSON object of fields (see `record.decode`) that replaces what was known;
-a null value removes it.  The topic is compacted: the last record of each key is enough to know everything.
+a null value removes it.  Another key of the item hides it, see `stream.catalogue.hiding`.  The topic is compacted: the
+last record of each key is enough to know everything.
 """
 
 from __future__ import annotations
@@ -13,21 +14,17 @@ import structlog
 
 from state.error import BadStore
 from stream import metric
+from stream.catalogue import hiding
 from stream.catalogue.record import Value, decode
 from stream.error import BadEvent, BadRequest
 from stream.event.batch import Record
 from stream.event.identifier import name
-from stream.generation.metadata import MOST
+from stream.generation.metadata import DESCRIPTION, MOST, SWITCH
 from stream.ingest.writer import Writer
 
 log = structlog.get_logger()
 
 LIMIT = 512  # records at once: events wait for no more than these, some 20 ms
-
-
-def hides(fields: dict[str, Value] | None) -> bool:
-    """Whether an item is to be in no answer: `"hidden": true` or `"available": false`."""
-    return fields is not None and (fields.get("hidden") is True or fields.get("available") is False)
 
 
 class Source(Protocol):
@@ -81,13 +78,13 @@ class ItemsTopic:
 
     def _apply(self, record: Record, rows: list[int]) -> None:
         """Write what a record tells; its row joins `rows`."""
-        generation, payload = self.writer.generation, record.payload
-        try:
-            item = name("item", record.key)
-        except BadRequest as exc:
-            raise BadEvent(
-                "missing", f"the key of a record of the items topic is the item's id: {exc}"
-            ) from exc
+        row = self._switch(record) if record.key.startswith(hiding.PREFIX) else self._describe(record)
+        if row:
+            rows.append(row)
+
+    def _describe(self, record: Record) -> int:
+        """Write what an item is; return its row, 0 where nothing changes."""
+        metadata, payload, item = self.writer.generation.metadata, record.payload, _item(record.key)
         fields = decode(payload)
         if fields is None:
             payload = b""
@@ -95,12 +92,32 @@ class ItemsTopic:
             raise BadEvent(
                 "size", f"item {item!r} is described in {len(payload)} bytes; at most {MOST} are kept"
             )
-        row = generation.items.row.get(item)
-        if row is None and not payload:
-            return
+        if not payload and item not in self.writer.generation.items.row:
+            return 0
         row = self.writer.budget.item(item)
-        generation.metadata.put(row, payload, hides(fields))
-        rows.append(row)
+        if not metadata.note(row, DESCRIPTION, record.partition, record.produced_ms):
+            return 0
+        metadata.put(row, payload, self._kept_out(row, fields))
+        return row
+
+    def _switch(self, record: Record) -> int:
+        """Write that an item is hidden, or not any more; return its row, 0 where nothing changes."""
+        metadata, item = self.writer.generation.metadata, _item(record.key[len(hiding.PREFIX) :])
+        switch = hiding.decode(record.payload)
+        if switch is None and item not in self.writer.generation.items.row:
+            return 0
+        row = self.writer.budget.item(item)
+        if not metadata.note(row, SWITCH, record.partition, record.produced_ms):
+            return 0
+        metadata.switch(row, switch)
+        payload = metadata.get(row)
+        metadata.put(row, payload, self._kept_out(row, decode(payload)))
+        return row
+
+    def _kept_out(self, row: int, fields: dict[str, Value] | None) -> bool:
+        """Return whether an item of this description is in no answer."""
+        hidden = hiding.settled(hiding.told(fields), *self.writer.generation.metadata.says(row))
+        return hidden or not hiding.available(fields)
 
     def _touch(self, rows: list[int]) -> None:
         """Note for the store what changed."""
@@ -123,3 +140,11 @@ class ItemsTopic:
                 generation.status["described"][partition] = offset
         self.source.commit(self.unsaved)
         self.unsaved = {}
+
+
+def _item(key: bytes) -> str:
+    """Return the item that a record is about."""
+    try:
+        return name("item", key)
+    except BadRequest as exc:
+        raise BadEvent("missing", f"the key of a record of the items topic is the item's id: {exc}") from exc

@@ -160,7 +160,7 @@ class Writer:
             return
         generation = self.generation
         names = {generation.users: self.named[0], generation.items: self.named[1]}
-        every = [*generation.world.tables, *(tables or [])]
+        every = dict.fromkeys([*generation.world.tables, generation.metadata.hiding, *(tables or [])])
         more = self.budget.records() | self.clock.records()
         self.store.save(every, names, topic or self.topic, ends, more=more)
         self.budget.saved()

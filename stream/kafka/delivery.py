@@ -15,12 +15,12 @@ class Delivery:
     """Awaitable deliveries.  The client is served by a thread of its own from the first one on.
 
     Args:
-        queue: Queue key and payload, with the callback for the outcome; False when the queue is full.
+        queue: Queue key and payload, with the callback for the outcome and the partition; False when the queue is full.
         poll: Serve the client's callbacks for up to so many seconds.
     """
 
     def __init__(
-        self, queue: Callable[[bytes, bytes, Settled], bool], poll: Callable[[float], object]
+        self, queue: Callable[[bytes, bytes, Settled, int], bool], poll: Callable[[float], object]
     ) -> None:
         self._queue, self._poll = queue, poll
         self._closed = threading.Event()
@@ -29,8 +29,12 @@ class Delivery:
         self._woken = False
         self._thread: threading.Thread | None = None
 
-    async def deliver(self, key: bytes, payload: bytes) -> tuple[int, int]:
-        """Return partition and offset of the record once it is written, or raise BadSource."""
+    async def deliver(self, key: bytes, payload: bytes, partition: int = -1) -> tuple[int, int]:
+        """Return partition and offset of the record once it is written, or raise BadSource.
+
+        Args:
+            partition: Where it goes, -1 where its key decides.
+        """
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="delivery", daemon=True)
             self._thread.start()
@@ -46,7 +50,7 @@ class Delivery:
                     self._woken = False
 
         async with self._order:
-            while not self._queue(key, payload, settled):
+            while not self._queue(key, payload, settled, partition):
                 await asyncio.sleep(0.01)
         return await future
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
@@ -12,6 +13,7 @@ from stream.error import BadSource
 from stream.kafka.backpressure import Backpressure
 from stream.kafka.broker import Extra, client_settings
 from stream.kafka.delivery import Delivery, Settled
+from stream.kafka.partition import Partitions
 
 _WRITER: Final = {"enable.idempotence": True, "compression.type": "lz4", "linger.ms": 1}
 
@@ -42,24 +44,31 @@ class Sink:
         self._client = Producer(
             client_settings(address, extra, **{**_WRITER, "message.timeout.ms": int(timeout_s * 1000)})
         )
+        self._partitions = Partitions(self._client, address, topic, extra, timeout_s)
         self._delivery = Delivery(self._hand_over, self._client.poll)
 
     def send(
-        self, key: bytes | None, payload: bytes, on_done: Done | None = None, headers: Headers = ()
-    ) -> None:
+        self, key: bytes | None, payload: bytes, on_done: Done | None = None, headers: Headers = (),
+        partition_key: bytes = b"",
+    ) -> None:  # fmt: skip
         """Queue a record, and wait only while the queue is full or the reader is too far behind.
+
+        Args:
+            partition_key: Whose partition it goes to, left out, that of its key.
 
         `on_done` is called with partition and offset once the broker has it, inside a later call; `flush` raises failures.
         """
         if self._backpressure is not None:
             self._backpressure.wait(self._ends, self._client.__len__, self._client.poll)
         done = self._done if on_done is None else partial(self._done, on_done=on_done)
-        while not self._queue(key, payload, done, headers):
+        partition = self._partitions.of(partition_key)
+        while not self._queue(key, payload, done, headers, partition):
             self._client.poll(0.05)
 
-    async def publish(self, key: bytes, payload: bytes) -> tuple[int, int]:
+    async def publish(self, key: bytes, payload: bytes, partition_key: bytes = b"") -> tuple[int, int]:
         """Write a record and return its partition and offset, or raise BadSource."""
-        return await self._delivery.deliver(key, payload)
+        partition = await asyncio.to_thread(self._partitions.of, partition_key) if partition_key else -1
+        return await self._delivery.deliver(key, payload, partition)
 
     def flush(self, timeout_s: float = 30.0) -> None:
         """Wait until the broker has everything, or raise BadSource."""
@@ -73,9 +82,12 @@ class Sink:
         self._client.flush(2.0)
         self._delivery.close()
 
-    def _queue(self, key: bytes | None, payload: bytes, done: Any, headers: Headers = ()) -> bool:
+    def _queue(
+        self, key: bytes | None, payload: bytes, done: Any, headers: Headers = (), partition: int = -1
+    ) -> bool:
+        where = self._partition if partition < 0 else partition
         try:
-            self._client.produce(self._topic, payload, key, self._partition, done, headers=list(headers))
+            self._client.produce(self._topic, payload, key, where, done, headers=list(headers))
         except BufferError:
             return False
         return True
@@ -91,8 +103,8 @@ class Sink:
     def _refusal(self, error: KafkaError) -> str:
         return f"{self._address}: topic {self._topic} cannot be written ({error.str()}); is the broker up?"
 
-    def _hand_over(self, key: bytes, payload: bytes, settled: Settled) -> bool:
+    def _hand_over(self, key: bytes, payload: bytes, settled: Settled, partition: int) -> bool:
         def done(error: KafkaError | None, message: Any) -> None:
             settled(message.partition(), message.offset(), "" if error is None else self._refusal(error))
 
-        return self._queue(key, payload, done)
+        return self._queue(key, payload, done, (), partition)

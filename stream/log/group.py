@@ -21,13 +21,14 @@ _ROW: Final = "(?, ?, ?, ?, ?, ?)"
 
 
 class Entry(NamedTuple):
-    """A record to append; `partition` is -1 where its key decides."""
+    """A record to append; `partition` is -1 where its key decides, or `partition_key` where it has one."""
 
     partition: int
     ms: int
     key: bytes | None
     value: bytes
     headers: bytes = b""
+    partition_key: bytes = b""
 
 
 class Appender:
@@ -84,6 +85,8 @@ class Appender:
             return entry.partition
         if topic.partitions == 1:
             return 0
+        if entry.partition_key:
+            return partition_of(entry.partition_key, topic.partitions)
         if entry.key is None:
             self._next = (self._next + 1) % topic.partitions
             return self._next

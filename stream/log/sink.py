@@ -46,26 +46,32 @@ class Sink:
         self._writer = Writer(self._folder, topic, self._settle, timeout_s)
 
     def send(
-        self, key: bytes | None, payload: bytes, on_done: Done | None = None, headers: Headers = ()
-    ) -> None:
+        self, key: bytes | None, payload: bytes, on_done: Done | None = None, headers: Headers = (),
+        partition_key: bytes = b"",
+    ) -> None:  # fmt: skip
         """Queue a record, and wait only while the queue is full or the reader is too far behind.
+
+        Args:
+            partition_key: Whose partition it goes to, left out, that of its key.
 
         `on_done` is called with partition and offset once the record is on disk, inside a later call; `flush` raises failures.
         """
         if self._backpressure is not None:
             self._backpressure.wait(self._ends, lambda: self._open, self._serve)
-        entry = Entry(self._partition, time.time_ns() // 1_000_000, key, payload, pack(headers))
+        now_ms = time.time_ns() // 1_000_000
+        entry = Entry(self._partition, now_ms, key, payload, pack(headers), partition_key)
         while not self._writer.put(entry, on_done):
             self._serve(0.05)
         self._open += 1
         if self._settled:
             self._serve(0.0)
 
-    async def publish(self, key: bytes, payload: bytes) -> tuple[int, int]:
+    async def publish(self, key: bytes, payload: bytes, partition_key: bytes = b"") -> tuple[int, int]:
         """Write a record; return its partition and offset once it is on disk, or raise BadSource."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[tuple[int, int]] = loop.create_future()
-        entry = Entry(self._partition, time.time_ns() // 1_000_000, key, payload)
+        now_ms = time.time_ns() // 1_000_000
+        entry = Entry(self._partition, now_ms, key, payload, partition_key=partition_key)
         while not self._writer.put(entry, (loop, future)):
             await asyncio.sleep(0.01)
         return await future

@@ -47,7 +47,7 @@ async def item(session: Session, args: list[bytes]) -> Reply:
 
 
 async def hide(session: Session, args: list[bytes]) -> Reply:
-    """Leave an item out of every answer, from the next one on."""
+    """Leave an item out of every answer, from the next one on; what it is stays as it is."""
     return await _hidden(session, args, True)
 
 
@@ -58,11 +58,7 @@ async def unhide(session: Session, args: list[bytes]) -> Reply:
 
 async def _hidden(session: Session, args: list[bytes], hidden: bool) -> Reply:
     which: str = GRAMMARS["HIDE" if hidden else "UNHIDE"].read(args)["item"]
-    backend = session.service.backend
-    fields = {key: value for key, value in (backend.item(which) or {}).items() if key != "hidden"}
-    if hidden:
-        fields["hidden"] = True
-    return _position(await backend.describe(which, fields or None))
+    return _position(await session.service.backend.hide(which, hidden))
 
 
 async def forget(session: Session, args: list[bytes]) -> Reply:

@@ -211,8 +211,8 @@ TABLE: Final = (
         (_ITEM, Parameter("fields", "json", "Its fields from now on, a JSON object or null.", "{json}")),
         path="/item/{item}",
     ),
-    Command("HIDE", "Leave an item out of every answer, from the next one on.", (_ITEM,)),
-    Command("UNHIDE", "Let an item be in answers again.", (_ITEM,)),
+    Command("HIDE", "Leave an item out of every answer, from the next one on, until UNHIDE; what it is stays as it is.", (_ITEM,)),
+    Command("UNHIDE", "Let an item be in answers again, whichever way it was hidden.", (_ITEM,)),
     Command(
         "FORGET",
         "Remove all that is remembered of a user; the reply is a receipt.",

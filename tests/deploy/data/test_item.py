@@ -10,6 +10,7 @@ from deploy.data import dataset, synthetic
 from deploy.data import item as shelf
 from deploy.main import main
 from stream.broker import log_address, open_source
+from stream.catalogue import hiding
 from stream.catalogue.record import decode
 from stream.error import BadSource
 from stream.event.batch import Record
@@ -112,6 +113,24 @@ def test_items_are_records_by_id_and_one_waits_until_they_are_in_force(tmp_path:
     assert {record.key.decode(): record.payload for record in records} == {
         item: data for item, _, data in items
     }
+
+
+def test_an_item_that_a_file_says_is_not_hidden_is_shown_for_good(tmp_path: Path) -> None:
+    kafka, file = Kafka(address=log_address(tmp_path), items="things"), tmp_path / "items.csv"
+    file.write_text("item,title,hidden\na,Lamp,no\nb,Cup,yes\nc,Rug,\n")
+    refused = shelf.Refused()
+
+    assert shelf.publish(shelf.read(file, "shop", refused), kafka) == 3
+    assert not refused.count
+    source = open_source(kafka.address, "things", {})
+    records = source.poll(100, 1.0)
+    source.close()
+    assert [(record.key, record.payload) for record in records] == [
+        (b"a", b'{"title":"Lamp","hidden":false}'),
+        (hiding.key("a"), b'{"hidden":false}'),
+        (b"b", b'{"title":"Cup","hidden":true}'),
+        (b"c", b'{"title":"Rug"}'),
+    ]
 
 
 def test_events_without_a_file_of_items_make_no_topic_and_ask_nobody(tmp_path: Path) -> None:

@@ -82,6 +82,36 @@ def test_an_item_that_is_not_shown_says_all_that_stands_against_it(pair: Pair) -
     assert one.explain("ann", "cup")["because"].startswith("cup is not shown: it is hidden.")
 
 
+def test_an_item_that_is_not_available_says_so(pair: Pair) -> None:
+    pair.learn([("ann", "tea", 1), ("bob", "cup", 2)])
+    generation = pair.writer.generation
+    generation.metadata.put(generation.items.row["cup"], b'{"available": false}', True)
+
+    assert reader(pair).explain("ann", "cup")["shown"] == "no: it is not available"
+
+
+def test_a_hidden_item_is_named_in_no_reason_and_no_explanation_of_another(pair: Pair) -> None:
+    pair.learn([(f"u{k}", item, k * HOUR + j) for k in range(20) for j, item in enumerate(("tea", "cup"))])
+    pair.learn([("ann", "tea", 22 * HOUR)])
+    one = reader(pair)
+    assert (
+        one.recommend(Recommend("ann", 1, with_reasons=True)).reasons[0].startswith("because you viewed tea ")
+    )
+    tell(pair, "tea", '{"title": "Green tea", "hidden": true}')
+    answers = [
+        one.recommend(Recommend("ann", 9, with_reasons=True, include_seen=True)),
+        one.recommend(Recommend("", 9, with_reasons=True, visited=["tea"])),
+    ]
+    told = one.explain("ann", "cup")
+
+    for answer in answers:
+        assert answer.items == ["cup"]
+        assert answer.reasons == ["because you viewed another item just now: often taken right after it"]
+    assert (told["seed_1"], told["seed_1_title"], told["seed_1_events"]) == ("(hidden)", "another item", "1")
+    assert "tea" not in " ".join(told.values())
+    assert one.explain("ann", "tea")["shown"].startswith("no: it is hidden")
+
+
 def test_an_item_that_is_no_candidate_is_scored_beside_them(tmp_path: Path) -> None:
     pair = Pair(tmp_path)
     rare = [(f"r{k}", f"i{k}", k * HOUR) for k in range(100)]

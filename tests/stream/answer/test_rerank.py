@@ -27,7 +27,7 @@ def describe(pair: Pair, **items: dict[str, object]) -> None:
     for name, fields in items.items():
         row = generation.items.add(name)
         generation.world.state.world[0]["items"] = len(generation.items)
-        generation.metadata.put(row, msgspec.json.encode(fields))
+        generation.metadata.put(row, msgspec.json.encode(fields), "hidden" in fields)
 
 
 def sameness(alike: np.ndarray) -> float:
@@ -120,12 +120,23 @@ def test_a_new_item_is_reached_by_its_words_a_bounded_number_of_times(pair: Pair
     assert answers.recommend(Recommend("bob", 10)).items[-1] == "new2"
     assert "new1" not in answers.recommend(Recommend("ann", 10, explore=0.0)).items
     assert "new1" not in answers.recommend(Recommend("ann", 10, exclude=["new1"])).items
+    assert "hid" not in answers.recommend(Recommend("ann", 100, explore=1.0)).items
     shown = sum("new1" in answers.recommend(Recommend("ann", 10)).items for _ in range(20))
     assert shown == 3, "four times in all"
     pair.learn([(f"w{k}", "new2", 501 * 60_000) for k in range(5)])
     rows, items = answers.generation.items.row, answers.state.items["n"]
     near = answers.exploration.near([rows["i2"]], items)
     assert rows["new2"] not in [row for row, _ in near], "it has been taken often enough"
+
+
+def test_a_new_item_that_is_like_a_hidden_one_does_not_name_it(pair: Pair) -> None:
+    pair.learn(shop())
+    pair.learn([("ann", "i1", 500 * 60_000)])
+    describe(pair, i1={"category": "lamp", "hidden": True}, new1={"category": "lamp"})
+    answer = reader(pair, AnswerSettings(explore=0.1)).recommend(Recommend("ann", 10, with_reasons=True))
+
+    assert (answer.items[-1], answer.reasons[-1]) == ("new1", "new here")
+    assert not any("i1 " in f"{reason} " for reason in answer.reasons)
 
 
 def test_a_share_below_one_place_is_a_chance(pair: Pair) -> None:

@@ -30,19 +30,19 @@ def test_what_a_page_asks_is_filtered_and_a_bad_filter_is_shown_its_place() -> N
     on_loop(test)
 
 
-def test_hiding_keeps_what_is_known_of_an_item() -> None:
+def test_hiding_leaves_what_is_known_of_an_item_alone() -> None:
     async def test() -> None:
         toy = Toy(5)
         async with serving(toy) as server:
             words = (
-                b'ITEM i1 \'{"title":"Tea pot"}\'\r\nHIDE i1\r\nITEM i1\r\nUNHIDE i1\r\nITEM i1\r\n'
-                b"UNHIDE i2\r\nITEM i2\r\nHIDE\r\nITEM i1 [1]\r\nITEM i1 x y\r\n"
+                b'ITEM i1 \'{"title":"Tea pot"}\'\r\nHIDE i1\r\nUNHIDE i2\r\n'
+                b"HIDE\r\nITEM i1 [1]\r\nITEM i1 x y\r\n"
             )
             reply = await ask(server.port, words)
 
-            assert reply.startswith(encode("0:0") + encode("0:0"))
-            assert encode({"title": "Tea pot", "hidden": True}) in reply
-            assert toy.described == {"i1": {"title": "Tea pot"}, "i2": None}
+            assert reply.startswith(encode("0:0") + encode("0:0") + encode("0:1"))
+            assert toy.described == {"i1": {"title": "Tea pot"}}
+            assert toy.hidden == {"i1": True, "i2": False}
             assert b"-ERR wanted HIDE item" in reply
             assert b"-ERR no description of an item: " in reply
             assert b"-ERR wanted ITEM item [{json}]" in reply

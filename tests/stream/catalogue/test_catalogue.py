@@ -15,7 +15,6 @@ from stream.catalogue.syntax import Group, Not, Term
 from stream.error import BadEvent
 from stream.event.duration import Duration
 from stream.event.event import REASONS
-from stream.ingest.item import hides
 
 NOW = 1_714_521_600_000  # a whole minute
 DAY_MS = 86_400_000
@@ -135,9 +134,6 @@ def test_a_catalogue_is_a_dict_of_items_and_a_mask_a_loop_over_them(puts, nodes,
         mask = catalogue.mask(filter, NOW + 59_999, rows)
         wanted = [not holds(filter.root, items.get(row) or {}) for row in range(rows)]
         assert mask[:rows].tolist() == wanted, str(filter)
-    for row in range(rows):
-        item = items.get(row) or {}
-        assert hides(item) == (item.get("hidden") is True or item.get("available") is False)
     assert catalogue.version == len(puts)
 
 

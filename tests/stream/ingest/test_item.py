@@ -2,91 +2,12 @@
 
 from pathlib import Path
 
-import msgspec
-import numpy as np
 import pytest
 
-from state.record.setting import GraphSettings
-from state.storage.store import Store
-from stream.answer.recommender import Recommender
 from stream.answer.request import Recommend
 from stream.catalogue.filter import parse
-from stream.event.batch import Batch, Record
-from stream.generation.generation import Generation, Limits
 from stream.generation.metadata import MOST, RING, Metadata
-from stream.ingest.item import ItemsTopic
-from stream.ingest.writer import Writer
-from tgn.inference.layout import TgnSettings
-
-LIMITS = Limits(max_users=200, max_items=120)
-CATEGORIES = ("lamp", "cup", "rug")
-
-
-class Topic:
-    """Records of the items topic, and where those go that describe nothing."""
-
-    def __init__(self) -> None:
-        self.waiting: list[Record] = []
-        self.next = 0
-        self.refused: list[tuple[bytes, str, str]] = []
-        self.committed: dict[int, int] = {}
-
-    def tell(self, item: str | bytes, value: object) -> None:
-        payload = value if isinstance(value, bytes) else msgspec.json.encode(value)
-        key = item.encode() if isinstance(item, str) else item
-        self.waiting.append(Record(0, self.next, payload, 0, key))
-        self.next += 1
-
-    def poll(self, limit: int, wait_s: float) -> list[Record]:
-        out, self.waiting = self.waiting[:limit], self.waiting[limit:]
-        return out
-
-    def commit(self, ends: dict[int, int]) -> None:
-        self.committed.update(ends)
-
-    def put(self, record: Record, reason: str, message: str) -> None:
-        self.refused.append((record.key, reason, message))
-
-    def flush(self) -> None:
-        """Nothing waits."""
-
-
-class Shop:
-    """A writer with a store, the topic that describes its items, and readers."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.store = Store(folder / "store")
-        made = Generation(GraphSettings(), TgnSettings(), LIMITS, live=folder / "live")
-        self.store.load([*made.world.tables, *made.metadata.tables], [made.users, made.items])
-        self.writer = Writer(made, store=self.store, samples=64)
-        made.publish()
-        self.topic = Topic()
-        self.items = ItemsTopic(self.writer, self.topic, self.topic, "items")
-
-    def events(self, count: int = 300) -> None:
-        chance = np.random.default_rng(1)
-        user = [f"u{chance.integers(20)}" for _ in range(count)]
-        item = [f"i{int(40 * chance.random() ** 2)}" for _ in range(count)]
-        zero = np.zeros(count, np.int64)
-        batch = Batch(
-            user, item, np.arange(count) * 60_000, zero.astype(np.int8), np.ones(count, np.float32),
-            zero.astype(np.int32), np.arange(count), zero, {0: count},
-        )  # fmt: skip
-        self.writer.learn(batch, lambda job: None)
-
-    def describe(self) -> None:
-        for k in range(40):
-            self.topic.tell(f"i{k}", {"category": CATEGORIES[k % 3], "price": k})
-        self.items.step()
-
-    @property
-    def reader(self) -> Recommender:
-        one = Recommender(
-            Generation(GraphSettings(), TgnSettings(), LIMITS, live=self.folder / "live", write=False)
-        )
-        one.items.catch_up(10_000)
-        return one
+from tests.fixture.catalogue.shop import Shop
 
 
 @pytest.fixture

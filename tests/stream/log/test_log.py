@@ -182,6 +182,22 @@ def test_keys_spread_over_partitions(folder: Path) -> None:
     source.close()
 
 
+def test_a_record_may_stand_beside_those_of_another_key(folder: Path) -> None:
+    ensure_topic(folder, "items", 4)
+    sink = Sink(folder, "items")
+    done: dict[bytes, list[int]] = {}
+    for number in range(20):
+        key = b"i%d" % number
+        places = done.setdefault(key, [])
+        sink.send(key, b"{}", lambda partition, offset, places=places: places.append(partition))
+        places.append(asyncio.run(sink.publish(b"hide " + key, b"", partition_key=key))[0])
+    sink.flush()
+    sink.close()
+
+    assert all(first == second for first, second in done.values())
+    assert {first for first, _ in done.values()} == {0, 1, 2, 3}
+
+
 def test_a_compacted_topic_keeps_the_newest_record_of_each_key_at_its_offset(folder: Path) -> None:
     ensure_topic(folder, "items", compact=True)
     append(folder, "items", (b"a", b"1"), (b"b", b"2"), (b"a", b"3"))
