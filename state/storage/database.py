@@ -12,13 +12,23 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from rocksdict import BottommostLevelCompaction, CompactOptions, Options, Rdict, WriteBatch, WriteOptions
+from rocksdict import (
+    BottommostLevelCompaction,
+    Checkpoint,
+    CompactOptions,
+    Options,
+    Rdict,
+    WriteBatch,
+    WriteOptions,
+)
 
 from state.error import BadStore
+from state.storage import crash
 
 MARKER = "riverwalk.json"
 MEND = "restore a backup or replay the topic into an empty folder"
@@ -207,6 +217,24 @@ class Database:
                 self.db.compact_range(prefix, prefix + b"\xff" * 8, options)
         except Exception as exc:
             raise BadStore(f"{self.folder}: old rows cannot be dropped ({exc})") from exc
+
+    def checkpoint(self, folder: Path) -> None:
+        """Write the database as it is now to a folder that is not there yet: links to files that no longer change, and the rest.
+
+        Raises:
+            BadStore: It cannot be written.
+        """
+        try:
+            Checkpoint(self.db).create_checkpoint(str(folder))
+            crash.point("checkpoint")
+            folder.chmod(0o700)
+            shutil.copyfile(self.folder / MARKER, folder / MARKER)
+            for path in folder.iterdir():
+                path.chmod(0o600)
+        except Exception as exc:
+            raise BadStore(
+                f"{folder}: no copy of the store can be written there ({exc}); free some disk space, or choose another folder"
+            ) from exc
 
     def sync(self) -> None:
         """Wait until everything written is on the disk."""

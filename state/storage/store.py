@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from state.error import BadStore
+from state.storage import crash
 from state.storage.database import MEND, Database
 from state.storage.ids import Ids
 from state.storage.ledger import ROW, Ledger
@@ -171,7 +172,9 @@ class Store:
             key = kind.encode() + b"\0" + topic.encode() + b"\0" + partition.to_bytes(4, "big")
             records[key] = offset.to_bytes(8, "little")
         self.ledger.put(batch, records | dict(more or {}))
+        crash.point("save")
         self.ledger.write(batch, self.sync if sync is None else sync)
+        crash.point("saved")
         for table in tables:
             table.clean()
         for ids in names:
@@ -205,6 +208,7 @@ class Store:
                 try:
                     self._put(batch, table, rows[begin : begin + PIECE])
                     self.ledger.write(batch, False)
+                    crash.point("learned")
                 except BadStore:
                     table.touch(rows[begin:])
                     raise
@@ -250,6 +254,14 @@ class Store:
     def rows(self) -> Iterator[tuple[bytes, bytes]]:
         """Return every key and its bytes, for comparing two stores."""
         return self.ledger.scan(b"")
+
+    def checkpoint(self, folder: Path) -> None:
+        """Write the store as it is now to a folder that is not there yet, while it goes on.
+
+        Raises:
+            BadStore: It cannot be written.
+        """
+        self.base.checkpoint(folder)
 
     def flush(self) -> None:
         """Wait until everything written is on the disk."""

@@ -18,6 +18,7 @@ import msgspec
 import structlog
 
 from state.error import BadStore, NoRoom
+from state.storage import crash
 from stream import metric
 from stream.event.batch import Batch, Record, Rejected
 from stream.event.event import DAY_MS
@@ -119,6 +120,7 @@ class Ingest:
             while self.waiting:
                 self.waiting.popleft().result()
             self._save_learned()
+            crash.point("stop")
             self.writer.flush()
         finally:
             self.pool.shutdown(wait=True, cancel_futures=True)

@@ -88,8 +88,7 @@ class Order:
 
         A batch that is pending is returned whole.
         """
-        held = any(part.batch.size for part in self._parts.values())
-        records = self._source.poll(limit, 0.001 if held else wait_s)
+        records = self._source.poll(limit, 0.001 if self.held else wait_s)
         waiting = self._source.waiting()
         self.several = len(waiting) > 1
         if not (self.several or self._parts or self._pending):
@@ -101,6 +100,11 @@ class Order:
         self._focus(missing, limit)
         counts = self._safe(missing, limit)
         return self._taken(counts)
+
+    @property
+    def held(self) -> int:
+        """How many events were read and not taken yet."""
+        return sum(part.batch.size for part in self._parts.values())
 
     def _sort(self, records: list[Record]) -> None:
         """Put what was read to its partition."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from state.counter.once import Once
 from state.ranking.sample import Sample, Sampling, empty, events, learn
+from state.storage import crash
 from state.storage.store import Store
 from state.storage.table import Table
 from stream.event.batch import Batch, hashed, picked
@@ -84,6 +85,7 @@ class Writer:
         t0, before = int(self.state.world[0]["t0"]), int(self.state.world[0]["t"])
         if budget.gone:  # evicted for described items: before the events that come now
             self.hand(teach)
+        crash.point("batch")
         for run in budget.runs(*self._chosen(batch, teach), lambda: self.hand(teach)):
             named = time.perf_counter()
             if self.explicit is not None:
@@ -97,6 +99,7 @@ class Writer:
         self.clock.see(batch, t0, before)
         if self.sampled >= STEP or sum(part[0].shape[0] for part in self.run) >= 4 * self.samples:
             self.hand(teach)
+        crash.point("applied")
         taught = time.perf_counter()
         self.save(batch.ends)
         self.seconds = {

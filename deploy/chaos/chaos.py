@@ -1,0 +1,203 @@
+"""`riverwalk chaos`: kill again and again, then compare with what the topic gives.
+
+Most lives are ingest alone, forked from one warm process, so that hundreds fit into minutes: half of them are killed at
+a random moment, half at a named point (see `state.storage.crash`).  In between the producer and the broker are killed
+too.  Some are whole instances, of which ingest, the server or the supervisor is killed (`instance`).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from deploy.chaos import instance
+from deploy.chaos.broker import Broker
+from deploy.chaos.life import Place, ended, forked, live, warm
+from deploy.chaos.stream import expected, produce
+from deploy.chaos.verify import Verdict, verify
+from deploy.config.schema import BadConfig
+from deploy.terminal.progress import Bars
+from state.storage.crash import POINTS
+from stream.broker import open_sink
+
+LONGEST_S = 0.8  # of a life that ends at a random moment
+PIECE = 2_000  # events a life of the producer sends
+A_SECOND = 3_000.0
+BROKER_EVERY = 50  # kills of ingest for one of the broker
+POINTED = tuple(point for point in POINTS if point not in ("restore", "learned"))
+
+
+class Chaos(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run does.
+
+    Args:
+        kills: Of ingest, broker and producer together.
+        instances: Of them, kills of parts of whole instances.
+        broker: `log` for the embedded log, `kafka` for a real Kafka of its own.
+        partitions: Of the topic.
+        learn: Whether lives learn; counted tables are compared all the same.
+    """
+
+    kills: int = 100
+    instances: int = 4
+    broker: str = "log"
+    partitions: int = 1
+    learn: bool = False
+    seed: int = 0
+
+
+class Report(msgspec.Struct):
+    """What a run did and found."""
+
+    broker: str
+    partitions: int
+    kills: Counter[str]
+    events: int = 0
+    seconds: float = 0.0
+    verdict: Verdict = msgspec.field(default_factory=Verdict)
+
+    def row(self) -> dict[str, Any]:
+        """Return it as one thing by name."""
+        kinds = {f"killed_{name}": count for name, count in sorted(self.kills.items())}
+        found = msgspec.structs.asdict(self.verdict)
+        return {
+            "broker": self.broker, "partitions": self.partitions, "kills": sum(self.kills.values()), **kinds,
+            "events": self.events, "seconds": round(self.seconds, 1), **found, "right": self.verdict.right,
+        }  # fmt: skip
+
+
+def run(how: Chaos) -> Report:
+    """Do it, in a temporary folder.
+
+    Raises:
+        BadConfig: The broker cannot be started, or a life ended otherwise than it should.
+    """
+    began = time.monotonic()
+    report = Report(how.broker, how.partitions, Counter())
+    with _folder() as folder, Broker(how.broker, folder, how.partitions) as broker, Bars() as bars:
+        step = bars.watch(f"{how.kills} kills on {how.broker}, {how.partitions} partitions")
+        place = Place(broker.address, broker.topic, folder / "state" / "store")
+        place.folder.parent.mkdir(mode=0o700, exist_ok=True)
+        warm(place)
+        _kill_ingest(how, place, broker, report, step)
+        instance.kill(how, place, report, lambda: step(sum(report.kills.values()), how.kills))
+        report.events += _rest(how, place, report)
+        _must(forked(partial(live, place, whole=True)))
+        report.verdict = _verified(how, place, report, folder)
+    report.seconds = time.monotonic() - began
+    return report
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="riverwalk-chaos-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _kill_ingest(
+    how: Chaos, place: Place, broker: Broker, report: Report, step: Callable[[int, int], None]
+) -> None:
+    """Kill lives of ingest, while a producer sends, is killed and begins again."""
+    draw = random.Random(how.seed)
+    producer, since = _producer(how, place, report.events), report.events
+    for turn in range(how.kills - how.instances):
+        point = draw.choice(POINTED) if draw.random() < 0.5 else ""
+        child = forked(partial(live, place, point=point, count=draw.randint(1, 12), learn=how.learn))
+        if point:
+            name = _wait(child, 20 * LONGEST_S, point)
+        else:
+            time.sleep(draw.random() * LONGEST_S)
+            os.kill(child, signal.SIGKILL)
+            _died(ended(child))
+            name = "moment"
+        report.kills[name] += 1
+        step(sum(report.kills.values()), how.kills)
+        if turn % BROKER_EVERY == BROKER_EVERY - 1 and broker.kill():
+            report.kills["broker"] += 1
+        if os.waitpid(producer, os.WNOHANG)[0] or draw.random() < 0.05:
+            _end(producer, report)
+            report.events = since + PIECE
+            producer, since = _producer(how, place, report.events), report.events
+    _end(producer, report)
+    report.events = since + PIECE
+    # What a killed producer did not send is sent now: ids make what it did send count once.
+    _must(forked(partial(_send, how, place, 0, report.events, 1e9)))
+
+
+def _wait(child: int, longest_s: float, point: str) -> str:
+    """Wait until a life dies at its point; one that does not come by there is killed like any other."""
+    until = time.monotonic() + longest_s
+    while time.monotonic() < until:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            _died(os.waitstatus_to_exitcode(status))
+            return point
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    _died(ended(child))
+    return "moment"
+
+
+def _died(code: int) -> None:
+    if code not in (0, -signal.SIGKILL):
+        raise BadConfig(f"a life of ingest ended with status {code}; its last lines are above")
+
+
+def _must(child: int) -> None:
+    if (code := ended(child)) != 0:
+        raise BadConfig(f"a process of the run ended with status {code}; its last lines are above")
+
+
+def _producer(how: Chaos, place: Place, begin: int) -> int:
+    return forked(partial(_send, how, place, begin, begin + PIECE, A_SECOND))
+
+
+def _send(how: Chaos, place: Place, begin: int, until: int, a_second: float) -> None:
+    sink = open_sink(place.address, place.topic)
+    produce(sink, how.seed, begin, until, a_second)
+    sink.close()
+
+
+def _end(producer: int, report: Report) -> None:
+    """Kill the producer where it is still at work."""
+    try:
+        os.kill(producer, signal.SIGKILL)
+        if ended(producer):
+            report.kills["producer"] += 1
+    except (ProcessLookupError, ChildProcessError):
+        return
+
+
+def _rest(how: Chaos, place: Place, report: Report) -> int:
+    """Send some more events after all kills; return how many."""
+    _must(forked(partial(_send, how, place, report.events, report.events + PIECE, 1e9)))
+    return PIECE
+
+
+def _verified(how: Chaos, place: Place, report: Report, folder: Path) -> Verdict:
+    """Return the verdict, from a process of its own."""
+    path = folder / "verdict.json"
+
+    def work() -> None:
+        found = verify(
+            place, expected(how.seed, report.events), folder / "again" / "store", learned=how.learn
+        )
+        path.write_bytes(msgspec.json.encode(found))
+
+    _must(forked(work))
+    return msgspec.json.decode(path.read_bytes(), type=Verdict)
