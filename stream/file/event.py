@@ -12,9 +12,22 @@ from stream.event.batch import signed
 from stream.event.event import CODE, FORGOTTEN, Event
 from stream.file.column import ANY, Selection
 from stream.file.format import rows
+from stream.file.parquet import ENDINGS
 from stream.file.plan import ordered, plan
 
-_ENDINGS = (".csv", ".data", ".base", ".test", ".jsonl", ".ndjson", ".npz", ".tsv", ".dat", ".inter")
+_ENDINGS = (
+    ".csv",
+    ".data",
+    ".base",
+    ".test",
+    ".jsonl",
+    ".ndjson",
+    ".npz",
+    ".tsv",
+    ".dat",
+    ".inter",
+    *ENDINGS,
+)
 _FIRST = (
     "events.csv.gz",
     "events.csv",

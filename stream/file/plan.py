@@ -54,7 +54,7 @@ def _plan(path: Path, size: int, changed_ns: int, format: str | None, chosen: Se
         late = int((t < np.maximum.accumulate(t)).sum())
     else:
         found = times(path, form)
-        one = chosen.unit or found.unit(form.layout.usual, now_ms)
+        one = form.unit or chosen.unit or found.unit(form.layout.usual, now_ms)
         late = found.late(one or "", now_ms)
     if one is None:
         raise BadSource(
@@ -85,9 +85,9 @@ def _by_time(read: Iterator[Row]) -> Iterator[Row]:
 
 
 def _remarks(name: str, form: Form, unit: str, late: int) -> Iterator[str]:
-    yield f"{name}: times are {WORD[unit]}"
+    yield f"{name}: times are {'timestamps' if form.unit else WORD[unit]}"
     value = form.layout.value
-    if form.name == "csv" and value is not None and form.layout.names[value] != "value":
+    if form.name in ("csv", "parquet") and value is not None and form.layout.names[value] != "value":
         yield f"{name}: the column {form.layout.names[value]} is the value"
     if form.unread:
         more = f" and {len(form.unread) - 20} more" if len(form.unread) > 20 else ""

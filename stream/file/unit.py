@@ -25,6 +25,8 @@ WORD = {
 }
 EARLY_MS = 473_385_600_000  # 1985
 
+COMMA = re.compile(r"[+-]?\d+,\d+")  # a number with a decimal comma
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _SLASHED = re.compile(r"\d{4}/\d\d/\d\d")

@@ -145,7 +145,7 @@ def test_a_choice_nobody_understands_is_refused(text: str) -> None:
         ("user,item,note\na,x,1\n", None, "no column 't' in the header"),
         (PLAIN, "user=visitorid", "no column 'visitorid' in the header"),
         ("a\tb\tc\td\n1\t2\t3\t4\n", None, "unknown format"),
-        ("PAR1\x15\x04", None, "a Parquet file, which is not read"),
+        ("PAR1\x15\x04", None, "the Parquet file is damaged"),
         ("1,2,3,4\n", None, "--columns user=NAME"),
     ],
 )
