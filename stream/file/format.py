@@ -22,7 +22,7 @@ from stream.file.column import ROLES
 from stream.file.form import Form
 from stream.file.table import rows as table_rows
 from stream.file.text import text_lines
-from stream.file.unit import COMMA, FACTOR, Clock, Times, clock
+from stream.file.unit import COMMA, EARLY_MS, FACTOR, Clock, Times, clock, mistaken
 
 Row = tuple[str, str, int, str, float, str | None]
 """user, item, t in milliseconds, type, value, id."""
@@ -48,18 +48,21 @@ _KIND = {name: name for name in CODE} | {
 }
 
 
-def rows(path: Path, form: Form, unit: str, now_ms: int, reject: Reject) -> Iterator[Row]:
+def rows(
+    path: Path, form: Form, unit: str, now_ms: int, reject: Reject, recent: bool = False
+) -> Iterator[Row]:
     """The rows of a file in file order.
 
     Args:
         unit: Of its times.
         now_ms: The wall clock; later times by more than a day are bad.
+        recent: Whether most times are from 1985 on; one of 1970 is then in another unit, and bad.
     """
     if form.name == "npz":
         return _npz(path, unit)
     if form.name == "json":
-        return _objects(path, form, unit, now_ms, reject)
-    return _table(path, form, clock(unit, now_ms), reject)
+        return _objects(path, form, unit, now_ms, reject, recent)
+    return _table(path, form, clock(unit, now_ms, recent), reject)
 
 
 def times(path: Path, form: Form) -> Times:
@@ -158,12 +161,12 @@ def _kind(word: str) -> str:
 
 def _nearest(word: str) -> str:
     """What to do about a type that is not known."""
-    near = get_close_matches(word.lower(), _KIND, 1)
+    near = get_close_matches(word.lower(), _KIND, 1, 0.75)
     hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(KINDS)};"
     return f"{hint} rename it in the file, or leave types out with --columns type= to have every event a view"
 
 
-def _objects(path: Path, form: Form, unit: str, now_ms: int, reject: Reject) -> Iterator[Row]:
+def _objects(path: Path, form: Form, unit: str, now_ms: int, reject: Reject, recent: bool) -> Iterator[Row]:
     usual, factor = not form.keys and unit in ("ms", "iso"), FACTOR.get(unit, 1.0)
     for number, line in enumerate(text_lines(path), 1):
         if line.isspace():
@@ -178,6 +181,9 @@ def _objects(path: Path, form: Form, unit: str, now_ms: int, reject: Reject) -> 
                 bad = other if other.reason == "type" else exc  # it knows other names of types
                 reject(BadEvent(bad.reason, f"{path}:{number}: {bad}"), line.rstrip("\r\n"))
                 continue
+        if recent and event.t < EARLY_MS and (what := mistaken(event.t, now_ms)):
+            reject(BadEvent("time", f"{path}:{number}: {what}"), line.rstrip("\r\n"))
+            continue
         yield event.user, event.item, event.t, event.type, event.value, event.id
 
 
