@@ -6,9 +6,10 @@ import io
 import lzma
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from stream.error import BadSource
 
@@ -29,6 +30,7 @@ _OTHER: Final = {
     b"Obj\x01": "an Avro file: write it as Parquet or JSON lines",
     b"ARROW1": "an Arrow file: write it as Parquet",
 }
+_BLOCK = 1 << 16
 _SEPARATOR = re.compile(r'"?sep=.?"?\s*', re.IGNORECASE)  # Excel's own first line
 
 
@@ -41,11 +43,11 @@ def text_lines(path: Path) -> Iterator[str]:
         BadSource: It is packed and damaged, no text at all, or ends within a character.
     """
     try:
-        with _opened(path) as file:
-            first = next(file, None)
+        with _opened(path) as file, closing(_lines(file)) as lines:
+            first = next(lines, None)
             if first is not None:
                 yield "\n" if _SEPARATOR.fullmatch(first) else first
-            yield from file
+            yield from lines
     except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as exc:
         raise _damaged(path, exc) from exc
     except UnicodeError as exc:
@@ -61,7 +63,8 @@ def _damaged(path: Path, exc: Exception) -> BadSource:
     return BadSource(f"{path}: the {kind} file is damaged or ends early ({exc}); fetch it again")
 
 
-def _opened(path: Path) -> IO[str]:
+def _opened(path: Path) -> io.BufferedReader:
+    """The bytes of a file, unpacked."""
     with path.open("rb") as file:
         head = file.read(16)
     for mark, what in _OTHER.items():
@@ -72,13 +75,28 @@ def _opened(path: Path) -> IO[str]:
         raise BadSource(
             f"{path}: the gz file is damaged, it begins {head[:4]!r}; fetch it again, or name it otherwise"
         )
-    if unpack is not None:
-        with unpack(path) as packed:
-            head = packed.read(3)
+    return io.BufferedReader(unpack(path), _BLOCK) if unpack else path.open("rb", buffering=_BLOCK)
+
+
+def _lines(file: io.BufferedReader) -> Generator[str, None, None]:
+    head = file.peek(_BLOCK)
     if head[:2] in UTF16:
-        encoding, errors = "utf-16", "replace"
-    else:
+        yield from _wrapped(file, "utf-16", "replace")
+        return
+    if head.startswith(MARK):
+        file.read(len(MARK))
+    if b"\r" in head and b"\n" not in head:
+        yield from _wrapped(file, "utf-8", "surrogateescape")
+        return
+    for raw in file:
         # surrogateescape keeps bad bytes apart until the id check names them
-        encoding, errors = "utf-8-sig" if head[:3] == MARK else "utf-8", "surrogateescape"
-    opened = unpack or io.open
-    return opened(path, "rt", encoding=encoding, errors=errors, newline="")  # type: ignore[no-any-return]
+        line = raw.decode("utf-8", "surrogateescape")
+        if raw.find(b"\r", 0, -2) < 0:
+            yield line
+        else:
+            yield from io.StringIO(line, newline="")
+
+
+def _wrapped(file: io.BufferedReader, encoding: str, errors: str) -> Iterator[str]:
+    with io.TextIOWrapper(file, encoding, errors, newline="") as text:
+        yield from text

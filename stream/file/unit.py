@@ -32,6 +32,7 @@ EARLY_MS = 473_385_600_000  # 1985
 
 COMMA = re.compile(r"[+-]?\d+,\d+")  # a number with a decimal comma
 
+_NAN = float("nan")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _SLASHED = re.compile(r"\d{4}/\d\d/\d\d")
@@ -50,18 +51,18 @@ class Times:
 
     def add(self, text: str | float) -> None:
         """Take the next time, in the order of lines."""
-        nan = float("nan")
         try:
             self._number.append(float(text))
-            self._iso.append(nan)
+            self._iso.append(_NAN)
         except ValueError:
-            self._number.append(nan)
+            self._number.append(_NAN)
             try:
                 self._iso.append(iso(str(text)))
             except BadEvent:
-                self._iso.append(nan)
+                self._iso.append(_NAN)
         else:
-            self._dates = self._dates and isinstance(text, str) and bool(_DATE.fullmatch(text))
+            if self._dates:
+                self._dates = isinstance(text, str) and bool(_DATE.fullmatch(text))
 
     def unit(self, usual: str, now_ms: int) -> str | None:
         """The unit of most of the numbers; None where none makes them times of the past.
