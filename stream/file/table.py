@@ -39,9 +39,9 @@ def rows(
         number += 1
         if '"' not in line:
             if not line.isspace():
-                cells = line.split(delimiter, most)
-                cells[-1] = cells[-1].rstrip("\r\n")
-                yield number, line, cells
+                parts = line.split(delimiter, most)
+                parts[-1] = parts[-1].rstrip("\r\n")
+                yield number, line, parts
             continue
         cells, taken = cut([line], delimiter), [line]
         if cells is None and line.count('"') % 2:

@@ -75,7 +75,7 @@ def _opened(path: Path) -> io.BufferedReader:
         raise BadSource(
             f"{path}: the gz file is damaged, it begins {head[:4]!r}; fetch it again, or name it otherwise"
         )
-    return io.BufferedReader(unpack(path), _BLOCK) if unpack else path.open("rb", buffering=_BLOCK)
+    return io.BufferedReader(unpack(path) if unpack else path.open("rb", buffering=0), _BLOCK)
 
 
 def _lines(file: io.BufferedReader) -> Generator[str, None, None]:
