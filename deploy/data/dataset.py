@@ -17,6 +17,7 @@ import msgspec
 from deploy.config.schema import BadConfig
 from deploy.data import item, online_retail, synthetic
 from deploy.data.download import BadDownload, fetch
+from deploy.data.pipe import is_pipe, kept
 from deploy.terminal.progress import Step
 from stream.error import BadEvent, BadRequest, BadSource
 from stream.event.event import Event
@@ -136,7 +137,7 @@ def find(
     """The events to work on.
 
     Args:
-        data: A file, a folder, or a name: online-retail, ml-100k, jodie-wikipedia, ciao, generated.
+        data: A file, a folder, `-` for standard input, a named pipe, or a name: online-retail, ml-100k, jodie-wikipedia, ciao, generated.
         items: The file that says what the items are; what lies beside the events when left out.
         columns: Which columns hold what, as `user=visitorid,item=sku,t=ts:s`; found by their names when left out.
         env: The environment; the process's own when left out.
@@ -155,6 +156,9 @@ def find(
         return msgspec.structs.replace(found, items=items or found.items, chosen=chosen)
     if data == GENERATED:
         return _made("generated events, as asked")
+    if data is not None and is_pipe(data):
+        path = kept(data)
+        return Dataset(path.name, path, note="from standard input" if data == "-" else f"from {data}")
     if data is not None and Path(data).expanduser().exists():
         return _at(Path(data).expanduser(), "from --data")
     if data is not None:

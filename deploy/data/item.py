@@ -1,6 +1,6 @@
 """Item metadata of a data set: found beside its events or in a named file, published to the items topic.
 
-    items.csv, items.jsonl   beside an event file, gz or not; `stream/file/item.py` says what they may hold
+    items.csv, items.jsonl   beside an event file, gz or not, or items.parquet; `stream/file/item.py` says what they may hold
     u.item                   the films of MovieLens
     generated                the made-up shop
 
@@ -27,7 +27,7 @@ from stream.file import item as listing
 from stream.file import movielens
 from stream.file.item import Fields
 
-BESIDE = ("items.csv", "items.csv.gz", "items.jsonl", "items.jsonl.gz", movielens.FILE)
+BESIDE = ("items.csv", "items.csv.gz", "items.jsonl", "items.jsonl.gz", "items.parquet", movielens.FILE)
 CHARGES = frozenset(("BANK CHARGES", "C2", "DOT", "M", "POST"))
 AHEAD = 4_000  # records in flight
 LOOK_S = 0.01  # how often one looks whether they are in force
@@ -84,7 +84,9 @@ def read(file: Path | None, name: str, reject: Refused) -> Iterator[Item]:
         yield from ((item, fields, listing.payload(item, fields)) for item, fields in synthetic.catalogue())
         return
     if not file.is_file():
-        raise BadSource(f"{file}: no such file; give one that says what items are, as csv or JSON lines")
+        raise BadSource(
+            f"{file}: no such file; give one that says what items are, as csv, JSON lines or Parquet"
+        )
     films = file.name == movielens.FILE
     found = movielens.rows(file, reject) if films else listing.rows(file, reject, reject.remarks.append)
     for row in found:

@@ -27,11 +27,16 @@ from stream.error import BadEvent, BadSource
 from stream.event.batch import Batch, signed
 from stream.event.event import CODE, DAY_MS, Event
 from stream.file.column import ANY, Selection
+from stream.file.parquet import ENDINGS
 from stream.file.plan import plan
 
 HEAD = 65_536
 BLOCK = 1 << 20
-WHOLE = ("movielens", "npz")  # formats that are published in no order of time
+WHOLE = (
+    "movielens",
+    "npz",
+    "parquet",
+)  # formats that are published in no order of time, or of which a part says nothing
 UNREADABLE = (OSError, EOFError, ValueError, csv.Error, zlib.error, zipfile.BadZipFile)
 
 
@@ -74,7 +79,7 @@ def identity(path: Path, chosen: Selection = ANY) -> Identity:
 
 def records(path: Path) -> int | None:
     """Return about how many records a text file holds, None where lines do not tell."""
-    if path.name.endswith(".npz"):
+    if path.name.endswith((".npz", *ENDINGS)):
         return None
     with _opened(path) as file:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(BLOCK), b""))

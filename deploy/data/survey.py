@@ -47,13 +47,16 @@ class _Bad:
     def __init__(self) -> None:
         self.count = 0
         self.first: BadEvent | None = None
+        self.reasons: Counter[str] = Counter()
 
     def __call__(self, bad: BadEvent) -> None:
         self.count += 1
+        self.reasons[bad.reason] += 1
         self.first = self.first or bad
 
 
 def _nothing(found: Dataset, bad: _Bad) -> str:
     if not bad.count:
         return f"{found.path}: holds no event; name a file that does"
-    return f"{found.path}: none of its {bad.count:,} lines is an event; the first: {bad.first}"
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in bad.reasons.most_common())
+    return f"{found.path}: none of its {bad.count:,} lines is an event ({reasons}); the first: {bad.first}"

@@ -209,6 +209,12 @@ def _send(
         producer = Producer(sink, speed, total=total, on_event=lambda _: progress.advance(task))
         try:
             producer.run(events)
+        except KeyboardInterrupt:
+            sink.flush()
+            print(
+                f"interrupted: {producer.delivered:,} of {total:,} events were sent, in the order of their time"
+            )
+            raise
         finally:
             sink.close()
             if consumed is not None:

@@ -56,6 +56,12 @@ class Layout(NamedTuple):
     kind: str = "view"  # of events whose type is not said
     usual: str = "s"  # unit of times that count from a beginning of their own
 
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Of the columns that are read."""
+        roles = (self.user, self.item, self.t, self.type, self.value, self.id)
+        return tuple(place for place in roles if place is not None)
+
 
 def selection(text: str | None) -> Selection:
     """The selection in `user=visitorid,item=sku,t=ts:s,type=event`; a unit is s, ms, us, ns or iso.

@@ -12,9 +12,22 @@ from stream.event.batch import signed
 from stream.event.event import CODE, FORGOTTEN, Event
 from stream.file.column import ANY, Selection
 from stream.file.format import rows
+from stream.file.parquet import ENDINGS
 from stream.file.plan import ordered, plan
 
-_ENDINGS = (".csv", ".data", ".base", ".test", ".jsonl", ".ndjson", ".npz", ".tsv", ".dat", ".inter")
+_ENDINGS = (
+    ".csv",
+    ".data",
+    ".base",
+    ".test",
+    ".jsonl",
+    ".ndjson",
+    ".npz",
+    ".tsv",
+    ".dat",
+    ".inter",
+    *ENDINGS,
+)
 _FIRST = (
     "events.csv.gz",
     "events.csv",
@@ -61,7 +74,7 @@ class Replay(Iterator[Event]):
         self._rows = (
             ordered(self.path, how, self._reject)
             if sort
-            else rows(self.path, how.form, how.unit, how.now_ms, self._reject)
+            else rows(self.path, how.form, how.unit, how.now_ms, self._reject, how.recent)
         )
 
     def __next__(self) -> Event:
@@ -94,7 +107,8 @@ def columns(path: str | Path, *, format: str | None = None, chosen: Selection = 
     """
     path = event_file(path)
     how = plan(path, format, chosen)
-    read = [row for row in rows(path, how.form, how.unit, how.now_ms, _refuse) if row[3] != FORGOTTEN]
+    found = rows(path, how.form, how.unit, how.now_ms, _refuse, how.recent)
+    read = [row for row in found if row[3] != FORGOTTEN]
     user, item, t, kind, value, _ = zip(*read, strict=True) if read else ((),) * 6
     times = np.array(t, np.int64)
     order, amounts = np.argsort(times, kind="stable"), np.array(value, np.float32)

@@ -5,6 +5,7 @@ jodie       u,i,ts,label…   or   user_id,item_id,timestamp,state_label,…    
 movielens   user, item, rating and time, numbers without a header, parted by tabs or ::      the rating is the value
 json        one event a line, as on the topic, or with a name of the same columns
 npz         arrays user, item, ts, optional user_ids, item_ids, rating
+parquet     columns as of csv; timestamps and dates say their own unit
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from pathlib import Path
 import msgspec
 
 from stream.error import BadSource
-from stream.file import column
+from stream.file import column, parquet
 from stream.file.column import ANY, Layout, Selection
 from stream.file.table import DELIMITERS, header, twice
 from stream.file.text import text_lines
 
-FORMATS = ("jodie", "movielens", "csv", "json", "npz")
+FORMATS = ("jodie", "movielens", "csv", "json", "npz", "parquet")
 JODIE = Layout(",", 0, 1, 2)
 FILMS = {"\t": Layout("\t", 0, 1, 3, value=2, width=4, kind="watch")}
 FILMS["::"] = FILMS["\t"]._replace(delimiter="::")
@@ -38,6 +39,7 @@ class Form(msgspec.Struct, frozen=True):
     headed: bool = False
     keys: tuple[tuple[str, str], ...] = ()
     unread: tuple[str, ...] = ()  # names of what is not read
+    unit: str = ""  # of its times, where their type says it
 
 
 def first_line(path: Path) -> str:
@@ -56,10 +58,12 @@ def form_of(path: Path, wanted: str | None = None, chosen: Selection = ANY) -> F
     name = wanted or ("npz" if path.name.endswith(".npz") else None)
     if name == "npz":
         return Form("npz")
+    if name == "parquet" or (name is None and parquet.is_parquet(path)):
+        return _parquet(path, chosen)
     head = first_line(path)
     if not head:
         raise BadSource(f"{path}: the file is empty; expected events")
-    name = name or _name(path, head, chosen)
+    name = name or _name(head, chosen)
     if name == "json":
         return _json(head, chosen)
     if name == "jodie":
@@ -69,10 +73,8 @@ def form_of(path: Path, wanted: str | None = None, chosen: Selection = ANY) -> F
     return _table(path, head, chosen)
 
 
-def _name(path: Path, head: str, chosen: Selection) -> str:
+def _name(head: str, chosen: Selection) -> str:
     """The format that a first line is of."""
-    if head.startswith("PAR1"):
-        raise BadSource(f"{path}: a Parquet file, which is not read; write it as csv or JSON lines")
     if head.lstrip().startswith("{"):
         return "json"
     if head.startswith(_JODIE) and not chosen.names:
@@ -102,11 +104,34 @@ def _table(path: Path, head: str, chosen: Selection) -> Form:
             f"{path}:1: no column {name!r} in the header {head.strip()[:200]!r}; expected {WANTED}, or say which "
             f"column it is: --columns {lacking}=NAME"
         )
+    return Form("csv", _once(path, found), headed=True, unread=_unread(found))
+
+
+def _parquet(path: Path, chosen: Selection) -> Form:
+    names = parquet.names(path)
+    found = column.layout(names, ",", chosen)
+    if not isinstance(found, Layout):
+        name = dict(chosen.names).get(found, found)
+        raise BadSource(
+            f"{path}: no column {name!r} among {', '.join(names)[:200]}; expected a user, an item and a time, or say which "
+            f"column it is: --columns {found}=NAME"
+        )
+    if told := parquet.compound(path, found.places):
+        raise BadSource(
+            f"{path}: the column {told} holds no single values; expected text, numbers or timestamps"
+        )
+    unit = "ms" if parquet.is_stamped(path, found.t) else ""
+    return Form("parquet", _once(path, found), unread=_unread(found), unit=unit)
+
+
+def _once(path: Path, found: Layout) -> Layout:
     if same := twice(list(found.names)):
         raise BadSource(f"{path}:1: the header names the column {same!r} twice; name each column once")
-    read = {found.user, found.item, found.t, found.type, found.value, found.id}
-    unread = tuple(name for k, name in enumerate(found.names) if k not in read and name)
-    return Form("csv", found, headed=True, unread=unread)
+    return found
+
+
+def _unread(found: Layout) -> tuple[str, ...]:
+    return tuple(name for k, name in enumerate(found.names) if k not in found.places and name)
 
 
 def _json(head: str, chosen: Selection) -> Form:

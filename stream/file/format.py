@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ import numpy as np
 
 from stream.error import BadEvent, BadSource
 from stream.event.event import CODE, FORGOTTEN, KINDS, decode
+from stream.file import parquet
 from stream.file.column import ROLES
 from stream.file.form import Form
 from stream.file.table import rows as table_rows
 from stream.file.text import text_lines
-from stream.file.unit import FACTOR, Clock, Times, clock
+from stream.file.unit import COMMA, EARLY_MS, FACTOR, Clock, Times, clock, mistaken
 
 Row = tuple[str, str, int, str, float, str | None]
 """user, item, t in milliseconds, type, value, id."""
@@ -28,33 +30,43 @@ Row = tuple[str, str, int, str, float, str | None]
 Reject = Callable[[BadEvent, str], None]
 """What to do with a bad line: the error and the line itself."""
 
-SAME = {
-    "pageview": "view", "detail": "view", "buy": "purchase", "order": "purchase", "transaction": "purchase",
-    "play": "watch", "listen": "watch",
-}  # fmt: skip
-"""Types of events under other names."""
+ALIASES = {
+    "view": "pageview page_view pv detail detail_page_view product_view view_item viewed visit browse",
+    "click": "clicked clk tap select select_item",
+    "like": "liked fav favorite favourite save wishlist add_to_wishlist bookmark share cart addtocart add_to_cart add_to_basket",
+    "dislike": "disliked thumbs_down",
+    "purchase": "purchased buy bought order ordered transaction checkout sale",
+    "watch": "watched play played listen listened",
+    "impression": "shown show exposure exposed",
+}
+"""Other names of each type of event, in lower case; blanks and `-` are as `_`.  To put into a cart is to like."""
 
 _LARGE = 3.4028234663852886e38  # the largest finite 32-bit float
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_KIND = {name: name for name in CODE} | SAME
+_KIND = {name: name for name in CODE} | {
+    one: name for name, others in ALIASES.items() for one in others.split()
+}
 
 
-def rows(path: Path, form: Form, unit: str, now_ms: int, reject: Reject) -> Iterator[Row]:
+def rows(
+    path: Path, form: Form, unit: str, now_ms: int, reject: Reject, recent: bool = False
+) -> Iterator[Row]:
     """The rows of a file in file order.
 
     Args:
         unit: Of its times.
         now_ms: The wall clock; later times by more than a day are bad.
+        recent: Whether most times are from 1985 on; one of 1970 is then in another unit, and bad.
     """
     if form.name == "npz":
         return _npz(path, unit)
     if form.name == "json":
-        return _objects(path, form, unit, now_ms, reject)
-    return _table(path, form, clock(unit, now_ms), reject)
+        return _objects(path, form, unit, now_ms, reject, recent)
+    return _table(path, form, clock(unit, now_ms, recent), reject)
 
 
 def times(path: Path, form: Form) -> Times:
-    """The times of a file of text, as they are written."""
+    """The times of a file of text or Parquet, as they are written."""
     found = Times()
     add = found.add
     if form.name == "json":
@@ -69,6 +81,10 @@ def times(path: Path, form: Form) -> Times:
                 continue  # reading the events tells what is wrong
         return found
     at, width = form.layout.t, form.layout.width
+    if form.name == "parquet":
+        for row in parquet.cells(path, [at]):
+            add(row[at])
+        return found
     for _, _, cells in _cells(path, form, lambda number, why, line: None):
         if len(cells) == width or (not width and len(cells) > at):
             add(cells[at])
@@ -79,6 +95,11 @@ def _cells(
     path: Path, form: Form, reject: Callable[[int, str, str], None]
 ) -> Iterator[tuple[int, str, list[str]]]:
     layout = form.layout
+    if form.name == "parquet":
+        return (
+            (number, ",".join(cells), [*cells])
+            for number, cells in enumerate(parquet.cells(path, layout.places), 1)
+        )
     most = -1 if layout.width else 1 + max(layout.user, layout.item, layout.t)
     found = table_rows(text_lines(path), layout.delimiter, reject, width=layout.width, most=most)
     if form.headed:
@@ -110,7 +131,7 @@ def _table(path: Path, form: Form, time: Clock, reject: Reject) -> Iterator[Row]
                 name = _kind(word)
             weight = 1.0
             if value is not None and (word := cells[value].strip()):
-                weight = _number(word, "value")
+                weight = _number(word, "value", layout.delimiter)
             what = "" if name == FORGOTTEN else _id(cells[item].strip(" "), "item")
             row = (
                 _id(cells[user].strip(" "), "user"),
@@ -132,13 +153,20 @@ def _narrow(names: tuple[str, ...], width: int, found: int) -> str:
 
 
 def _kind(word: str) -> str:
-    name = _KIND.get(word) or _KIND.get(word.lower())
+    name = _KIND.get(word) or _KIND.get(re.sub(r"[\s-]+", "_", word.strip().lower()))
     if not name:
-        raise BadEvent("type", f"type {word[:40]!r} is not known; expected one of {', '.join(KINDS)}")
+        raise BadEvent("type", f"type {word[:40]!r} is not known; {_nearest(word)}")
     return name
 
 
-def _objects(path: Path, form: Form, unit: str, now_ms: int, reject: Reject) -> Iterator[Row]:
+def _nearest(word: str) -> str:
+    """What to do about a type that is not known."""
+    near = get_close_matches(word.lower(), _KIND, 1, 0.75)
+    hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(KINDS)};"
+    return f"{hint} rename it in the file, or leave types out with --columns type= to have every event a view"
+
+
+def _objects(path: Path, form: Form, unit: str, now_ms: int, reject: Reject, recent: bool) -> Iterator[Row]:
     usual, factor = not form.keys and unit in ("ms", "iso"), FACTOR.get(unit, 1.0)
     for number, line in enumerate(text_lines(path), 1):
         if line.isspace():
@@ -149,9 +177,13 @@ def _objects(path: Path, form: Form, unit: str, now_ms: int, reject: Reject) -> 
         except BadEvent as exc:
             try:
                 event = decode(_usual(data, form, factor), now_ms)
-            except BadEvent:
-                reject(BadEvent(exc.reason, f"{path}:{number}: {exc}"), line.rstrip("\r\n"))
+            except BadEvent as other:
+                bad = other if other.reason == "type" else exc  # it knows other names of types
+                reject(BadEvent(bad.reason, f"{path}:{number}: {bad}"), line.rstrip("\r\n"))
                 continue
+        if recent and event.t < EARLY_MS and (what := mistaken(event.t, now_ms)):
+            reject(BadEvent("time", f"{path}:{number}: {what}"), line.rstrip("\r\n"))
+            continue
         yield event.user, event.item, event.t, event.type, event.value, event.id
 
 
@@ -166,7 +198,7 @@ def _usual(data: bytes, form: Form, factor: float) -> bytes:
     with suppress(KeyError, TypeError, ValueError, OverflowError):  # ISO 8601, or no time
         told["t"] = round(float(told["t"]) * factor)
     if isinstance(kind := told.get("type"), str):
-        told["type"] = _KIND.get(kind.lower(), kind) or kind
+        told["type"] = _kind(kind)
     return msgspec.json.encode(told)
 
 
@@ -204,7 +236,9 @@ def _id(text: str, what: str) -> str:
     return text
 
 
-def _number(text: str, what: str) -> float:
+def _number(text: str, what: str, delimiter: str) -> float:
+    if delimiter == ";" and COMMA.fullmatch(text):  # Excel's, where a comma is the decimal point
+        text = text.replace(",", ".")
     try:
         number = float(text)
     except ValueError as exc:

@@ -1,4 +1,4 @@
-"""Item files, CSV or JSON lines, read as a stream: a row an item.
+"""Item files, CSV, JSON lines or Parquet, read as a stream: a row an item.
 
     item,title,price,tags               {"item": "a1", "title": "Lamp", "price": 4.5, "tags": ["garden", "light"]}
     a1,Lamp,4.5,garden|light
@@ -25,6 +25,7 @@ from stream.catalogue.record import Value, decode
 from stream.catalogue.syntax import FIELD
 from stream.error import BadEvent, BadRequest, BadSource
 from stream.event.identifier import name
+from stream.file import parquet
 from stream.file.table import rows as table_rows
 from stream.file.text import text_lines
 from stream.generation.metadata import MOST
@@ -80,6 +81,8 @@ def rows(path: Path, reject: Reject, remark: Remark = lambda line: None) -> Iter
         BadSource: It is no such file.
     """
     try:
+        if parquet.is_parquet(path):
+            return _typed(path, reject)
         head = next((line for line in text_lines(path) if not line.isspace()), "").lstrip()
     except OSError as exc:
         raise BadSource(f"{path}: cannot be read ({exc.strerror or exc})") from exc
@@ -158,6 +161,27 @@ def _table(path: Path, reject: Reject, remark: Remark) -> Iterator[Row]:
             reject(BadEvent("type", f"{path}:{line}: {exc}"))
         else:
             yield Row(line, cells[key], {one: value for one, value in fields.items() if value is not None})
+
+
+def _typed(path: Path, reject: Reject) -> Iterator[Row]:
+    names = _header(path, parquet.names(path))
+    key = next((names.index(one) for one in IDS if one in names), 0)
+    for line, values in enumerate(parquet.records(path), 1):
+        fields = {name: value for name, value in zip(names, values, strict=True) if value is not None}
+        item = fields.pop(names[key], "")
+        item = str(int(item)) if isinstance(item, float) and item.is_integer() else str(item)
+        try:
+            yield Row(line, item, {name: _as_fixed(name, value) for name, value in fields.items()})
+        except ValueError as exc:
+            reject(BadEvent("type", f"{path}:{line}: {exc}"))
+
+
+def _as_fixed(name: str, value: Value) -> Value:
+    """A typed value as its column is read, whatever the others hold."""
+    read = FIXED.get(name)
+    if read is None or isinstance(value, list) or (read is _switch and isinstance(value, bool)):
+        return value
+    return read(str(value))
 
 
 def _header(path: Path, cells: list[str]) -> list[str]:

@@ -31,6 +31,7 @@ class Plan(msgspec.Struct, frozen=True):
     form: Form
     unit: str
     now_ms: int  # the wall clock when it was looked at
+    recent: bool  # whether most times are from 1985 on
     late: int  # lines whose time is before that of an earlier one
     remarks: tuple[str, ...]  # what is said of it, a line each
 
@@ -51,22 +52,24 @@ def _plan(path: Path, size: int, changed_ns: int, format: str | None, chosen: Se
     if form.name == "npz":
         t = npz_times(path)
         one = chosen.unit or (unit(t, "s", now_ms) if t.size else "s")
+        recent = False
         late = int((t < np.maximum.accumulate(t)).sum())
     else:
         found = times(path, form)
-        one = chosen.unit or found.unit(form.layout.usual, now_ms)
+        one = form.unit or chosen.unit or found.unit(form.layout.usual, now_ms)
+        recent = found.recent(one or "")
         late = found.late(one or "", now_ms)
     if one is None:
         raise BadSource(
             f"{path}: its times are of no known unit: in seconds, milliseconds, microseconds or nanoseconds since 1970 "
             "they are before 1985 or after today; --columns t=NAME:s (or ms, us, iso) says the unit"
         )
-    return Plan(form, one, now_ms, late, tuple(_remarks(path.name, form, one, late)))
+    return Plan(form, one, now_ms, recent, late, tuple(_remarks(path.name, form, one, late)))
 
 
 def ordered(path: Path, how: Plan, reject: Reject) -> Iterator[Row]:
     """The rows of a file in the order of their times, earlier lines first among equals."""
-    read = rows(path, how.form, how.unit, how.now_ms, reject)
+    read = rows(path, how.form, how.unit, how.now_ms, reject, how.recent)
     return _by_time(read) if how.late else read
 
 
@@ -85,9 +88,9 @@ def _by_time(read: Iterator[Row]) -> Iterator[Row]:
 
 
 def _remarks(name: str, form: Form, unit: str, late: int) -> Iterator[str]:
-    yield f"{name}: times are {WORD[unit]}"
+    yield f"{name}: times are {'timestamps' if form.unit else WORD[unit]}"
     value = form.layout.value
-    if form.name == "csv" and value is not None and form.layout.names[value] != "value":
+    if form.name in ("csv", "parquet") and value is not None and form.layout.names[value] != "value":
         yield f"{name}: the column {form.layout.names[value]} is the value"
     if form.unread:
         more = f" and {len(form.unread) - 20} more" if len(form.unread) > 20 else ""

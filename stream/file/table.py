@@ -39,7 +39,9 @@ def rows(
         number += 1
         if '"' not in line:
             if not line.isspace():
-                yield number, line, line.rstrip("\r\n").split(delimiter, most)
+                parts = line.split(delimiter, most)
+                parts[-1] = parts[-1].rstrip("\r\n")
+                yield number, line, parts
             continue
         cells, taken = cut([line], delimiter), [line]
         if cells is None and line.count('"') % 2:

@@ -23,8 +23,16 @@ WORD = {
     "iso": "ISO 8601",
     "date": "dates as YYYYMMDD",
 }
+_MISTAKES = (
+    "a thousandth of what the others are, as seconds among milliseconds",
+    "a millionth of what the others are, as seconds among microseconds",
+    "a billionth of what the others are, as seconds among nanoseconds",
+)
 EARLY_MS = 473_385_600_000  # 1985
 
+COMMA = re.compile(r"[+-]?\d+,\d+")  # a number with a decimal comma
+
+_NAN = float("nan")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _SLASHED = re.compile(r"\d{4}/\d\d/\d\d")
@@ -43,18 +51,18 @@ class Times:
 
     def add(self, text: str | float) -> None:
         """Take the next time, in the order of lines."""
-        nan = float("nan")
         try:
             self._number.append(float(text))
-            self._iso.append(nan)
+            self._iso.append(_NAN)
         except ValueError:
-            self._number.append(nan)
+            self._number.append(_NAN)
             try:
                 self._iso.append(iso(str(text)))
             except BadEvent:
-                self._iso.append(nan)
+                self._iso.append(_NAN)
         else:
-            self._dates = self._dates and isinstance(text, str) and bool(_DATE.fullmatch(text))
+            if self._dates:
+                self._dates = isinstance(text, str) and bool(_DATE.fullmatch(text))
 
     def unit(self, usual: str, now_ms: int) -> str | None:
         """The unit of most of the numbers; None where none makes them times of the past.
@@ -69,6 +77,15 @@ class Times:
         if self._dates:
             return "date"
         return unit(number, usual, now_ms)
+
+    def recent(self, unit: str) -> bool:
+        """Whether most of the numbers are times from 1985 on."""
+        number = np.frombuffer(self._number)
+        number = number[np.isfinite(number)]
+        place = int(0.05 * (number.size - 1))
+        return bool(
+            unit in FACTOR and number.size and np.partition(number, place)[place] * FACTOR[unit] >= EARLY_MS
+        )
 
     def late(self, unit: str, now_ms: int) -> int:
         """How many of the times are before one of an earlier line."""
@@ -95,13 +112,33 @@ def unit(number: np.ndarray, usual: str, now_ms: int) -> str | None:
     for one, factor in FACTOR.items():
         if low * factor >= EARLY_MS and high * factor <= latest:
             return one
-    return usual if high * FACTOR[usual] <= latest else None
+    high_ms = high * FACTOR[usual]
+    mixed = high_ms >= EARLY_MS and mistaken(low * FACTOR[usual], now_ms)
+    return usual if high_ms <= latest and not mixed else None
 
 
-def clock(unit: str, now_ms: int) -> Clock:
-    """What reads times in this unit; ISO 8601 text is read beside numbers, too."""
+def mistaken(t: float, now_ms: int) -> str:
+    """What is wrong with a time of about 1970 that is a later one in another unit; empty where nothing is.
+
+    Units: t in milliseconds.
+    """
+    if not t or t >= EARLY_MS:
+        return ""
+    for power, what in enumerate(_MISTAKES, 1):
+        if EARLY_MS <= t * 1000.0**power <= now_ms + DAY_MS:
+            return f"the time {t:.0f} ms is of 1970, {what}; write all times of a file in one unit"
+    return ""
+
+
+def clock(unit: str, now_ms: int, recent: bool = False) -> Clock:
+    """What reads times in this unit; ISO 8601 text is read beside numbers, too.
+
+    Args:
+        recent: Whether most times are from 1985 on, so that one of 1970 is in another unit.
+    """
     latest = now_ms + DAY_MS
     factor = FACTOR.get(unit)
+    early = EARLY_MS if recent else 0
 
     def read(text: str) -> int:
         try:
@@ -111,7 +148,7 @@ def clock(unit: str, now_ms: int) -> Clock:
         if factor is None:
             return _checked(iso(text), latest)
         t = round(number * factor) if -1e300 < number < 1e300 else number
-        return t if 0 <= t <= latest else _checked(t, latest)  # type: ignore[return-value]
+        return t if early <= t <= latest else _checked(t, latest, recent)  # type: ignore[return-value]
 
     return read
 
@@ -132,7 +169,7 @@ def iso(text: str) -> int:
         raise BadEvent("type", f"the timestamp {text[:40]!r} is no number and no ISO 8601 time") from exc
 
 
-def _checked(t: float, latest: int) -> int:
+def _checked(t: float, latest: int, recent: bool = False) -> int:
     if t != t or t in (float("inf"), float("-inf")):
         raise BadEvent("nan", f"the timestamp is {t}, expected a finite number")
     if t < 0:
@@ -141,4 +178,6 @@ def _checked(t: float, latest: int) -> int:
         raise BadEvent(
             "future", f"t is {t:.0f} ms, more than a day after now; seconds and milliseconds mixed?"
         )
+    if recent and (what := mistaken(t, latest - DAY_MS)):
+        raise BadEvent("time", what)
     return int(t)

@@ -12,6 +12,7 @@ from typing import Final, cast
 
 import h11
 
+from stream.http.admission import Admission
 from stream.http.query import origin_form
 from stream.http.route import JSON, HttpRequest, HttpResponse, Routes
 from stream.service import address
@@ -32,8 +33,8 @@ _BUSY: Final = HttpResponse(503, b'{"error":"too many clients; serve.max_clients
 class Connection(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, routes: Routes, connections: "set[Connection]", most: int, patience_s: float) -> None:
-        self._routes, self._connections, self._most = routes, connections, most
+    def __init__(self, routes: Routes, admission: Admission, patience_s: float) -> None:
+        self._routes, self._admission = routes, admission
         self._patience_s = patience_s
         self._loop = asyncio.get_running_loop()
         self._wire = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
@@ -48,9 +49,8 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._local, self._host = address.is_local(transport), address.host(transport)
         address.keep_alive(transport)
-        self._connections.add(self)
         self._wait()
-        if len(self._connections) > self._most:
+        if not self._admission.enter(self, known=self._local):
             self._write(_BUSY)
             self._transport.close()
 
@@ -72,11 +72,16 @@ class Connection(asyncio.Protocol):
         return self._task is not None and self._transport.get_extra_info("sslcontext") is None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._connections.discard(self)
+        self._admission.leave(self)
         if self._patience is not None:
             self._patience.cancel()
         if self._task is not None:
             self._task.cancel()
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether a request is being answered."""
+        return self._task is not None
 
     def finish(self) -> None:
         """Hang up after the reply that is under way, if any."""
@@ -139,6 +144,9 @@ class Connection(asyncio.Protocol):
     async def _reply(self, request: HttpRequest) -> None:
         response = await self._routes.answer(request)
         self._task = None
+        if response.known:
+            self._admission.know(self)
+        self._admission.rest(self)
         self._write(response, request.method == "HEAD")
         if self._wire.our_state is h11.MUST_CLOSE:
             self._transport.close()
@@ -192,8 +200,8 @@ def _too_long() -> h11.RemoteProtocolError:
 class Endpoint:
     """The listening socket and its clients.  `port` is the port in use."""
 
-    def __init__(self, server: asyncio.Server, connections: set[Connection]) -> None:
-        self._server, self._connections = server, connections
+    def __init__(self, server: asyncio.Server, admission: Admission) -> None:
+        self._server, self._connections = server, admission.clients
         self.port: int = server.sockets[0].getsockname()[1]
 
     async def close(self, grace_s: float = GRACE_S) -> None:
@@ -227,9 +235,9 @@ async def serve(
         tls: Makes it HTTPS.
         patience_s: Seconds a client has to send a request, and to take a reply.
     """
-    connections: set[Connection] = set()
+    admission = Admission(service.max_clients)
     routes = Routes(service, socket_port)
     server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(routes, connections, service.max_clients, patience_s), host, port, ssl=tls
+        lambda: Connection(routes, admission, patience_s), host, port, ssl=tls
     )
-    return Endpoint(server, connections)
+    return Endpoint(server, admission)

@@ -67,6 +67,7 @@ class HttpResponse(NamedTuple):
     body: bytes
     kind: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
+    known: bool = False  # the client gave a password
 
 
 class Missing(BadRequest):
@@ -129,7 +130,7 @@ class Routes:
         if path == "/metrics":
             metric.flush()
             return HttpResponse(200, await asyncio.to_thread(metric.page), METRICS)
-        return await self._asked(path, query)
+        return (await self._asked(path, query))._replace(known=self._service.access.needed)
 
     def _refusal(self, request: HttpRequest, path: str) -> HttpResponse | None:
         """Why this one may not ask this, if so."""

@@ -47,7 +47,7 @@ TABLE = {
     "stream/log": Rule("kafka event error"),
     "stream/broker": Rule("kafka log event error"),
     "stream/generation": Rule("", "state/storage state/record state/ranking tgn/inference", "numpy msgspec"),
-    "stream/file": Rule("event catalogue generation error", "", "numpy msgspec"),
+    "stream/file": Rule("event catalogue generation error", "", "numpy msgspec pyarrow"),
     "stream/learning": Rule(
         "generation", "state/ranking state/counter tgn/training tgn/inference", "numpy structlog"
     ),
@@ -86,6 +86,7 @@ ONE_FILE = {  # a package that a room keeps behind a single file
     "prometheus_client": {"stream/metric.py"},
     "uvloop": {"stream/server.py"},
     "h11": {"stream/http/connection.py"},
+    "pyarrow": {"stream/file/parquet.py"},
     "sqlite3": {"stream/log/database.py"},
 }
 

@@ -19,7 +19,10 @@ def write(path: Path, text: str) -> str:
     ("text", "message"),
     [
         ("user,item,timestamp\n", "holds no event"),
-        ("user,item,timestamp\na,x,soon\nb,y,later\n", r"none of its 2 lines is an event; the first: .*:2: "),
+        (
+            "user,item,timestamp\na,x,soon\nb,y,later\n",
+            r"none of its 2 lines is an event \(2 type\); the first: .*:2: ",
+        ),
         (
             '{"reviewerID":"A1","asin":"1","unixReviewTime":1252800000}\n',
             "none of its 1 lines is an event",

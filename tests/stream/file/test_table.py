@@ -1,5 +1,8 @@
 """Delimited text: headers and cells as programs write them, units of times, and what is said of a file."""
 
+import bz2
+import gzip
+import lzma
 from pathlib import Path
 
 import pytest
@@ -145,7 +148,7 @@ def test_a_choice_nobody_understands_is_refused(text: str) -> None:
         ("user,item,note\na,x,1\n", None, "no column 't' in the header"),
         (PLAIN, "user=visitorid", "no column 'visitorid' in the header"),
         ("a\tb\tc\td\n1\t2\t3\t4\n", None, "unknown format"),
-        ("PAR1\x15\x04", None, "a Parquet file, which is not read"),
+        ("PAR1\x15\x04", None, "the Parquet file is damaged"),
         ("1,2,3,4\n", None, "--columns user=NAME"),
     ],
 )
@@ -198,3 +201,98 @@ def test_a_file_that_changed_is_looked_at_again(tmp_path: Path) -> None:
     found = read(path, PLAIN.replace("1600000000", "1600000009.5"))[0]
 
     assert [event.user for event in found] == ["u2", "u1"]
+
+
+PACKED = {"bz2": bz2.compress, "xz": lzma.compress, "gz": gzip.compress}
+
+
+@pytest.mark.parametrize("kind", PACKED)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_packed_files_are_told_by_their_first_bytes(tmp_path: Path, kind: str, encoding: str) -> None:
+    whole = PACKED[kind]("user,item,timestamp\nö,x,1600000000\n".encode(encoding))
+    (tmp_path / "a.csv").write_bytes(whole)
+    (tmp_path / "cut.csv").write_bytes(whole[:-9])
+
+    assert [event.user for event in events(tmp_path / "a.csv")] == ["ö"]
+    with pytest.raises(BadSource, match="damaged or ends early"):
+        list(events(tmp_path / "cut.csv"))
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [(b"PK\x03\x04", "an Excel workbook"), (b"\x28\xb5\x2f\xfd", "zstd -d"), (b"Obj\x01", "an Avro file")],
+)
+def test_other_kinds_of_files_are_refused_by_what_they_are(tmp_path: Path, head: bytes, told: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(head + bytes(99))
+
+    with pytest.raises(BadSource, match=told):
+        events(path)
+
+
+def test_an_export_of_excel_is_read_with_its_first_line_and_its_commas(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("sep=;\r\nuser;item;time;rating\r\nä;x;2023-11-14 22:13:20;4,5\r\n".encode("utf-16"))
+
+    assert list(events(path)) == [Event("ä", "x", 1_700_000_000_000, "view", 4.5)]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_types_under_other_names_are_read_and_others_are_bad_with_the_nearest(
+    tmp_path: Path, form: str
+) -> None:
+    names = ["addtocart", "Add to Cart", "transaction", "pv", "FAV", "purchse", "explode"]
+    path = tmp_path / f"a.{form}"
+    line = (
+        '{{"visitorid":"u","itemid":"i","timestamp":1433221332117,"event":"{}"}}\n'
+        if form == "jsonl"
+        else "1433221332117,u,{},i,\n"
+    )
+    head = "" if form == "jsonl" else "timestamp,visitorid,event,itemid,transactionid\n"
+    path.write_text(head + "".join(line.format(name) for name in names))
+    bad: list[str] = []
+
+    found = [event.type for event in events(path, on_bad=lambda one: bad.append(f"{one.reason} {one}"))]
+
+    assert found == ["like", "like", "purchase", "view", "like"]
+    assert bad[0].startswith("type ")
+    assert "did you mean purchase?" in bad[0]
+    assert "expected one of view, click" in bad[1]
+    assert "--columns type=" in bad[1]
+
+
+@pytest.mark.parametrize("name", ["t", "timestamp"])
+def test_a_column_half_of_seconds_and_half_of_milliseconds_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a.csv"
+    times = [1_600_000_000 + k for k in range(50)] + [1_600_000_000_000 + k for k in range(50)]
+    path.write_text(f"user,item,{name}\n" + "".join(f"u,i,{t}\n" for t in times))
+
+    with pytest.raises(BadSource, match="no known unit"):
+        events(path)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_few_seconds_among_milliseconds_are_bad_and_no_events_of_1970(tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"a.{form}"
+    times = [*(1_600_000_000_000 + k for k in range(50)), 1_600_000_000]
+    line = '{{"user":"u","item":"i","t":{}}}\n' if form == "jsonl" else "u,i,{}\n"
+    path.write_text(("" if form == "jsonl" else "user,item,t\n") + "".join(line.format(t) for t in times))
+    bad: list[str] = []
+
+    found = [event.t for event in events(path, on_bad=lambda one: bad.append(f"{one.reason} {one}"))]
+
+    assert found == times[:-1]
+    assert len(bad) == 1
+    assert bad[0].startswith("time ")
+    assert "seconds among milliseconds" in bad[0]
+
+
+def test_times_from_a_beginning_of_their_own_may_be_of_any_length(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("user,item,t\nu,a,0\nu,b,1600000000\nu,c,1700000000\n")
+
+    assert [event.t for event in events(path, chosen=selection("t=t:ms"))] == [
+        0,
+        1_600_000_000,
+        1_700_000_000,
+    ]
