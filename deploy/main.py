@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from deploy.bench.bench import NAMES
-from deploy.cli import chaos, evaluate, query, train
+from deploy.cli import backup, chaos, evaluate, query, train
 from deploy.cli.configured import configured
 from deploy.cli.example import add_examples
 from deploy.cli.option import ColumnNames, File, Json, Set, duration, settings
@@ -137,6 +137,8 @@ def replay(
 
 app.command("train")(train.command)
 app.command()(evaluate.evaluate)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(chaos.chaos)
 
 

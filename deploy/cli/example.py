@@ -32,6 +32,15 @@ EXAMPLES: Final = {  # by the words of the command
         "riverwalk evaluate events.csv --protocol stream --new-only --seeds 3 --details",
         "riverwalk evaluate events.csv --part validation --ablate --json",
     ),
+    "backup": (
+        "riverwalk backup /backup/monday",
+        "riverwalk backup /backup/monday --state /var/lib/riverwalk --json",
+    ),
+    "restore": ("riverwalk restore /backup/monday --state restored",),
+    "chaos": (
+        "riverwalk chaos",
+        "riverwalk chaos --kills 1000 --instances 40 --broker kafka --partitions 4",
+    ),
     "doctor": ("riverwalk doctor", "riverwalk doctor --kafka host:9092 --json"),
     "bench": (
         "riverwalk bench ingest",

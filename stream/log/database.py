@@ -258,3 +258,22 @@ def _full(folder: Path) -> bool:
     with suppress(OSError):
         return os.statvfs(folder).f_bavail == 0
     return False
+
+
+def copy(folder: Path, target: Path) -> None:
+    """Write the log as it is at one moment to a file that is not there yet, whatever is appended meanwhile.
+
+    Raises:
+        BadSource: The log cannot be read, or the file not be written.
+    """
+    database = Database(folder)
+    try:
+        with database.named():
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            other = sqlite3.connect(target)
+            try:
+                database.connection.backup(other)
+            finally:
+                other.close()
+    finally:
+        database.close()
