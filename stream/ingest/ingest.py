@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Protocol
 
 import msgspec
+import numpy as np
 import structlog
 
 from state.error import BadStore, NoRoom
 from stream import metric
+from stream.dead_letter.erasure import Erased
 from stream.event.batch import Batch, Record, Rejected
-from stream.event.event import DAY_MS
+from stream.event.event import DAY_MS, FORGET
 from stream.generation.status import RANKERS
 from stream.ingest import order
 from stream.ingest.edge import Edges
@@ -50,6 +52,7 @@ class Letters(Protocol):
 
     def put(self, record: Record, reason: str, message: str) -> None: ...
     def flush(self) -> None: ...
+    def erase(self, users: Iterable[str]) -> Erased: ...
 
 
 class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +148,7 @@ class Ingest:
         """Apply a batch, commit its offsets and count it."""
         batch = taken.batch
         self._reject(taken.rejected)
+        self._erase(batch)
         self._learn(batch, stop)
         self.source.commit(batch.ends)
         self.ends.update(batch.ends)
@@ -183,14 +187,20 @@ class Ingest:
             self.letters.flush()
             self.writer.state.world[0]["rejected"] += len(rejected)
             last = rejected[-1]
-            log.warning(
+            log.warning(  # without the message: it quotes the record, and users are to be forgotten here, too
                 "bad records",
                 count=len(rejected),
                 reason=last.reason,
-                message=last.message,
                 partition=last.record.partition,
                 offset=last.record.offset,
+                next="riverwalk dlq list",
             )
+
+    def _erase(self, batch: Batch) -> None:
+        """Erase the dead letters of users who are to be forgotten; a crash before the save does it again."""
+        users = {batch.user[k] for k in np.flatnonzero(batch.kind == FORGET).tolist()}
+        if users:
+            self.writer.budget.letters = self.letters.erase(users)
 
     def _learn(self, batch: Batch, stop: Callable[[], bool]) -> None:
         """Note the order, apply and save; while the disk cannot be written, stop learning and let readers go on."""

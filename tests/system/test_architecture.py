@@ -43,15 +43,16 @@ TABLE = {
     "stream/metric": Rule("", "", "prometheus_client numpy"),
     "stream/event": Rule("error", "", "numpy msgspec"),
     "stream/catalogue": Rule("event error", "", "numpy msgspec"),
+    "stream/dead_letter": Rule("event metric error", "", "msgspec structlog"),
     "stream/kafka": Rule("event error", "", "confluent_kafka"),
     "stream/log": Rule("kafka event error"),
-    "stream/broker": Rule("kafka log event error"),
+    "stream/broker": Rule("kafka log dead_letter event error"),
     "stream/generation": Rule("", "state/storage state/record state/ranking tgn/inference", "numpy msgspec"),
     "stream/file": Rule("event catalogue generation error", "", "numpy msgspec"),
     "stream/learning": Rule(
         "generation", "state/ranking state/counter tgn/training tgn/inference", "numpy structlog"
     ),
-    "stream/ingest": Rule("learning generation catalogue event metric error", "state", "numpy msgspec structlog"),
+    "stream/ingest": Rule("learning generation catalogue dead_letter event metric error", "state", "numpy msgspec structlog"),
     "stream/answer": Rule(
         "generation catalogue event metric error", "state tgn/inference", "numpy msgspec structlog"
     ),
