@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -90,8 +90,8 @@ class Resender:
         self, spool: Spool, connect: Callable[[], Sink], *, wait_s: float, taken: Callable[[], object]
     ) -> None:
         self._spool, self._connect, self._wait_s, self._taken = spool, connect, wait_s, taken
-        self.busy = threading.Lock()  # held while letters of a file are on their way
-        self._woken, self._closed = threading.Event(), threading.Event()
+        self._busy = threading.Lock()  # held while letters of a file are on their way
+        self._woken, self._closed, self._halted = (threading.Event() for _ in range(3))
         self._fits = MAX_BYTES  # of a value, as the topic has shown
         self._thread: threading.Thread | None = None
 
@@ -101,6 +101,14 @@ class Resender:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="dead letters", daemon=True)
             self._thread.start()
+
+    @contextmanager
+    def halted(self) -> Iterator[None]:
+        """Have no letter on its way from disk: those that are not settled are sent again later."""
+        self._halted.set()
+        with self._busy:
+            self._halted.clear()
+            yield
 
     def close(self) -> None:
         """End the thread; what is not sent stays on disk."""
@@ -135,7 +143,7 @@ class Resender:
         for path in self._spool.sealed():
             if self._closed.is_set():
                 return "closed"
-            with self.busy:
+            with self._busy:
                 left, away = self._file(sink, path)
             why = left or why
             if away:
@@ -149,7 +157,7 @@ class Resender:
         for letter in letters:
             outcome.post(sink, letter, pack(letter))
         left, reason, away = list[Letter](), "", False
-        for letter, kind, why in outcome.settle(sink, 2 * self._wait_s, self._closed.is_set):
+        for letter, kind, why in outcome.settle(sink, 2 * self._wait_s, self._stops):
             away |= kind == OTHER
             if not away:
                 kind, why = self._shrink(sink, letter, kind)
@@ -176,9 +184,12 @@ class Resender:
                 return kind, why
         return kind, why
 
+    def _stops(self) -> bool:
+        return self._closed.is_set() or self._halted.is_set()
+
     def _alone(self, sink: Sink, message: Message, letter: Letter) -> tuple[str, str]:
         outcome = Outcome()
         outcome.post(sink, letter, message)
-        for _, kind, why in outcome.settle(sink, self._wait_s, self._closed.is_set):
+        for _, kind, why in outcome.settle(sink, self._wait_s, self._stops):
             return kind, why
         return "", ""

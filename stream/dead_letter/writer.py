@@ -93,7 +93,7 @@ class DeadLetter:
             BadSource: The log, or the disk, does not take it now.
         """
         mention = Mention(users, self._origin)
-        with self._resender.busy:
+        with self._resender.halted():
             counts = self._on_disk(mention)
         if self._erase is None:
             return Erased(counts, self._topic)
