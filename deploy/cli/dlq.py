@@ -3,7 +3,7 @@
 import re
 import time
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,10 @@ from deploy.config.schema import BadConfig, Config
 from deploy.terminal.output import complain, show
 from stream.event import duration
 from stream.event.event import REASONS
+
+if TYPE_CHECKING:
+    from deploy.dlq.archive import Selection
+    from deploy.dlq.replay import Named
 
 app = typer.Typer(help="Dead letters: what was rejected and why.", no_args_is_help=True)
 Reasons = Annotated[
@@ -63,11 +67,11 @@ def replay(
 ) -> None:
     """Publish dead letters again, as their records were, to the topics they came from; each once."""
     from deploy.dlq.listing import LONG, escaped, place
-    from deploy.dlq.replay import Named, Replay
+    from deploy.dlq.replay import Replay
 
     report = Replay(config, _selection(reason, since), dry=dry_run, again=again).run()
 
-    def rows(named: list[Named]) -> list[dict[str, str]]:
+    def rows(named: list["Named"]) -> list[dict[str, str]]:
         return [{"place": place(one.letter), "why": escaped(one.why, LONG)} for one in named]
 
     told = {
@@ -88,7 +92,7 @@ def replay(
     _end(report.trouble)
 
 
-def _selection(reasons: list[str] | None, since: str | None):  # type: ignore[no-untyped-def]
+def _selection(reasons: list[str] | None, since: str | None) -> "Selection":
     from deploy.dlq.archive import Selection
 
     unknown = sorted(set(reasons or ()) - set(REASONS))

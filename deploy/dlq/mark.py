@@ -71,6 +71,8 @@ class Marks:
             self._file = os.fdopen(os.open(self._path, flags, 0o600), "ab")
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
+            if self._file is not None:
+                self._file.close()
             raise BadSource(f"{self._path}: another replay is under way; wait for its end") from exc
         except OSError as exc:
             raise BadSource(

@@ -81,18 +81,22 @@ class Replay:
         """
         if not self._dry:
             self._marks.begin()
-        group = list[Letter]()
-        for letter in self._chosen():
-            group.append(letter)
-            if len(group) == GROUP:
-                self._publish(group)
-                group = []
-        self._publish(group)
-        self._report.trouble = self._archive.trouble
-        for sink in self._sinks.values():
-            sink.close()
-        if not self._dry:
-            self._marks.end(None if self._archive.trouble else self._places)
+        whole = False
+        try:
+            group = list[Letter]()
+            for letter in self._chosen():
+                group.append(letter)
+                if len(group) == GROUP:
+                    self._publish(group)
+                    group = []
+            self._publish(group)
+            self._report.trouble = self._archive.trouble
+            whole = not self._report.trouble
+        finally:
+            for sink in self._sinks.values():
+                sink.close()
+            if not self._dry:
+                self._marks.end(self._places if whole else None)
         return self._report
 
     def _chosen(self) -> Iterator[Letter]:
