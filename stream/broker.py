@@ -200,6 +200,7 @@ def open_dead_letter(
         spool=Spool(folder, topic),
         topic=topic,
         erase=_erasing(address, topic),
+        wait_s=WAIT_S,
     )
 
 

@@ -179,4 +179,4 @@ def _cut(letter: Letter, size: int) -> Letter:
 
 def _number(told: dict[str, str], name: str, default: int = -1) -> int:
     text = told.get(name, "")
-    return int(text) if re.fullmatch(r"-?\d{1,18}", text, re.ASCII) else default
+    return int(text) if re.fullmatch(r"-?\d{1,19}", text, re.ASCII) else default
