@@ -42,13 +42,12 @@ class Mention:
         for text in (letter.key if event else None, *(text for _, text in letter.headers)):
             with suppress(UnicodeDecodeError):
                 named.add((text or b"").decode())
-        found, readable = _user(letter.value or b"", event)
-        named.add(found)
-        return [
-            user
-            for user, pattern in self._patterns.items()
-            if user in named or (not readable and pattern.search(letter.value or b""))
-        ]
+        value = letter.value or b""
+        found, readable = _user(value, event)
+        named = {one for one in (*named, found) if one in self._texts}
+        if not readable:
+            named.update(user for user, pattern in self._patterns.items() if pattern.search(value))
+        return sorted(named)
 
 
 def _user(value: bytes, event: bool) -> tuple[str, bool]:

@@ -78,7 +78,9 @@ class Sink:
             if error is None:
                 on_done(sent.partition(), sent.offset())
             else:
-                on_refused(_KINDS.get(error.code(), OTHER), self._refusal(error))
+                kind = _KINDS.get(error.code(), OTHER)
+                wrong = f"{self._address}: topic {self._topic} refuses a record ({error.str()})"
+                on_refused(kind, self._refusal(error) if kind == OTHER else wrong)
 
         value, key, headers, ms, partition = message
         partition = partition if partition >= 0 else self._partition

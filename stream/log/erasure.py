@@ -18,6 +18,7 @@ from stream.log.topic import WAIT_S, Topic, find, table
 
 ROWS: Final = 500  # erased in one transaction: writers wait for no more
 TERMS: Final = 40  # texts one statement looks for
+MOST: Final = 200  # texts looked for by SQLite; beyond that, `blank` is asked for every record
 TRIES, PAUSE_S = 20, 0.01  # to empty the WAL
 
 Blank = Callable[[Record], Headers | None]
@@ -65,10 +66,10 @@ def _rows(
     database: Database, topic: Topic, partition: int, texts: Sequence[bytes], blank: Blank
 ) -> Iterator[_Row]:
     """Yield the records to erase."""
-    seen = set[int]()
-    for start in range(0, len(texts), TERMS):
-        some = texts[start : start + TERMS]
-        where = " OR ".join(["instr(key, ?) OR instr(value, ?) OR instr(headers, ?)"] * len(some))
+    seen, few = set[int](), len(texts) <= MOST
+    for start in range(0, len(texts) if few else 1, TERMS):
+        some = texts[start : start + TERMS] if few else ()
+        where = " OR ".join(["instr(key, ?) OR instr(value, ?) OR instr(headers, ?)"] * len(some)) or "1"
         with database.reading() as connection:
             for offset, ms, key, value, headers in connection.execute(
                 f"SELECT offset, ms, key, value, headers FROM {table(topic.number, partition)} WHERE {where}",
