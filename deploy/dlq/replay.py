@@ -191,6 +191,6 @@ def refusal(letter: Letter, config: Config) -> str:
             return str(exc)
         return ""
     ms = letter.timestamp if letter.timestamp > 0 and letter.reason != "future" else now_ms
-    record = Record(0, 0, value, ms)
+    record = Record(0, 0, value, ms, letter.key or b"", letter.headers)
     _, rejected = decode_batch([record], now_ms, round(config.kafka.future_minutes * 60_000))
     return f"{rejected[0].reason}: {rejected[0].message}" if rejected else ""

@@ -9,26 +9,25 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Protocol
 
 import msgspec
-import numpy as np
 import structlog
 
 from state.error import BadStore, NoRoom
 from stream import metric
-from stream.dead_letter.erasure import Erased
-from stream.event.batch import Batch, Record, Rejected
+from stream.event.batch import Batch
 from stream.event.event import DAY_MS, FORGET
 from stream.generation.status import RANKERS
-from stream.ingest import order
+from stream.ingest import order, rejection
 from stream.ingest.edge import Edges
 from stream.ingest.item import ItemsTopic
 from stream.ingest.order import Taken
 from stream.ingest.plan import Plan
+from stream.ingest.rejection import Letters
 from stream.ingest.writer import Writer
 from stream.learning import guard
 from stream.learning.job import Job
@@ -45,14 +44,6 @@ class Source(order.Source, Protocol):
 
     def commit(self, ends: dict[int, int]) -> None: ...
     def lag(self) -> int: ...
-
-
-class Letters(Protocol):
-    """Where records go that are no events."""
-
-    def put(self, record: Record, reason: str, message: str) -> None: ...
-    def flush(self) -> None: ...
-    def erase(self, users: Iterable[str]) -> Erased: ...
 
 
 class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,8 +138,10 @@ class Ingest:
     def _apply(self, taken: Taken, stop: Callable[[], bool]) -> None:
         """Apply a batch, commit its offsets and count it."""
         batch = taken.batch
-        self._reject(taken.rejected)
-        self._erase(batch)
+        rejection.reject(self.letters, taken.rejected)
+        self.writer.state.world[0]["rejected"] += len(taken.rejected)
+        if FORGET in batch.kind:
+            self.writer.budget.letters = rejection.erase(self.letters, batch)
         self._learn(batch, stop)
         self.source.commit(batch.ends)
         self.ends.update(batch.ends)
@@ -177,30 +170,6 @@ class Ingest:
 
     def _reached(self, goal: dict[int, int]) -> bool:
         return all(self.status["applied"][partition] >= offset for partition, offset in goal.items())
-
-    def _reject(self, rejected: list[Rejected]) -> None:
-        """Put bad records in the dead-letter topic before their offsets are saved."""
-        for item in rejected:
-            self.letters.put(item.record, item.reason, item.message)
-            metric.rejected(item.reason)
-        if rejected:
-            self.letters.flush()
-            self.writer.state.world[0]["rejected"] += len(rejected)
-            last = rejected[-1]
-            log.warning(  # without the message: it quotes the record, and users are to be forgotten here, too
-                "bad records",
-                count=len(rejected),
-                reason=last.reason,
-                partition=last.record.partition,
-                offset=last.record.offset,
-                next="riverwalk dlq list",
-            )
-
-    def _erase(self, batch: Batch) -> None:
-        """Erase the dead letters of users who are to be forgotten; a crash before the save does it again."""
-        users = {batch.user[k] for k in np.flatnonzero(batch.kind == FORGET).tolist()}
-        if users:
-            self.writer.budget.letters = self.letters.erase(users)
 
     def _learn(self, batch: Batch, stop: Callable[[], bool]) -> None:
         """Note the order, apply and save; while the disk cannot be written, stop learning and let readers go on."""

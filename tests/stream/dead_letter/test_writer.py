@@ -94,12 +94,8 @@ def test_a_dead_letter_is_its_record_with_headers_that_say_why(
     found, item = letters(address, topic, 2)
 
     assert (found.key, found.payload, found.produced_ms) == (b"ann", b'{"user":"\xff"', before - 60_000)
-    assert [name for name, _ in found.headers[:4]] == [
-        "trace",
-        "original.riverwalk.reason",
-        "original.original.riverwalk.x",
-        "trace",
-    ]
+    names = [name for name, _ in found.headers[:4]]
+    assert names == ["trace", "original.riverwalk.reason", "original.original.riverwalk.x", "trace"]
     told = {name.removeprefix("riverwalk."): (value or b"").decode() for name, value in found.headers[4:]}
     assert before <= int(told.pop("rejected")) <= before + 60_000
     assert told == {
@@ -279,9 +275,7 @@ def test_a_user_who_is_forgotten_is_erased_from_our_own_log_and_its_places_stay(
     assert (erased.letters, erased.beyond) == ({"qZ7-xW2_pK9": 8}, "")
     found = [unpack(record) for record in letters(address, "shop.dead", 13)]
     assert [letter.offset for letter in found if letter.erased] == [*range(len(NAMED)), 11]
-    assert {(letter.key, letter.value, letter.reason) for letter in found[: len(NAMED)]} == {
-        (None, b"", REASON)
-    }
+    assert {(one.key, one.value, one.reason) for one in found[: len(NAMED)]} == {(None, b"", REASON)}
     assert [(letter.key or b"", letter.value) for letter in found[len(NAMED) : -2]] == OTHERS
     assert dead.erase(["qZ7-xW2_pK9"]).letters == {}
     left = everything(tmp_path)
