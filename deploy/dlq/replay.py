@@ -21,6 +21,7 @@ from stream.event.message import TIME, Message
 GROUP: Final = 100  # letters published, then noted, together: a crash repeats no more
 WAIT_S: Final = 30.0
 LISTED: Final = 1000  # letters that are named one by one
+Sent = tuple[Letter, tuple[int, int]]  # a letter, and the partition and offset of its record now
 
 
 class Named(NamedTuple):
@@ -130,36 +131,31 @@ class Replay:
         if self._dry:
             self._report.sent += len(group)
             return
-        done = list[tuple[Letter, tuple[int, int]]]()
+        done = list[Sent]()
         try:
-            timeless = self._post(group, done, timed=True)
-            for letter, why in self._post(timeless, done, timed=False):
+            refused = self._post(group, done, timed=True)
+            untimely = [letter for letter, kind, _ in refused if kind == TIME]
+            refused = [one for one in refused if one[1] != TIME] + self._post(untimely, done, timed=False)
+            for letter, _, why in refused:
                 self._report.keep(letter, why)
         finally:
             self._report.sent += len(done)
             self._marks.add(done)
 
-    def _post(
-        self, group: list[Letter] | list[Named], done: list[tuple[Letter, tuple[int, int]]], *, timed: bool
-    ) -> list[Named]:
-        """Publish letters; return those to be tried without their time, or, without it, those that were refused."""
-        left = list[Named]()
-        used = set[str]()
-        for one in group:
-            letter = one.letter if isinstance(one, Named) else one
-            if isinstance(one, Named) and one.why != TIME:
-                left.append(one)
-                continue
+    def _post(self, group: list[Letter], done: list[Sent], *, timed: bool) -> list[tuple[Letter, str, str]]:
+        """Publish letters, those that are written into `done`; return the others, with the kind of refusal and why."""
+        left = list[tuple[Letter, str, str]]()
 
-            def written(partition: int, offset: int, letter: Letter = letter) -> None:
-                done.append((letter, (partition, offset)))
+        def post(letter: Letter) -> None:
+            self._sink(letter.topic).post(
+                self._message(letter, timed),
+                lambda partition, offset: done.append((letter, (partition, offset))),
+                lambda kind, why: left.append((letter, kind, why)),
+            )
 
-            def refused(kind: str, why: str, letter: Letter = letter) -> None:
-                left.append(Named(letter, TIME if timed and kind == TIME else why))
-
-            used.add(letter.topic)
-            self._sink(letter.topic).post(self._message(letter, timed), written, refused)
-        for topic in used:
+        for letter in group:
+            post(letter)
+        for topic in {letter.topic for letter in group}:
             self._sink(topic).flush(WAIT_S)
         return left
 

@@ -14,11 +14,13 @@ import structlog
 from stream.dead_letter.letter import MAX_BYTES, Letter, pack, smaller
 from stream.dead_letter.spool import Spool, read
 from stream.error import BadSource
-from stream.event.message import OTHER, SIZE, TIME, Done, Message, Refused
+from stream.event.message import AWAY, OTHER, SIZE, TIME, Done, Message, Refused
 
 log = structlog.get_logger("dead letters")
 
 FIRST_S, LAST_S = 0.2, 30.0  # between two tries: the first pause, and the longest
+IDLE: Final = 20  # files in a row of which the topic took nothing: then a round stops
+VAIN: Final = 10  # letters in a row that are refused alone, too: then the rest of a file waits
 LOOK_S: Final = 0.2  # between two looks whether to stop waiting
 UNSETTLED: Final = "it was not taken in time"
 
@@ -72,7 +74,7 @@ class Outcome:
         while self.open and time.monotonic() < until and not closed():
             with suppress(BadSource):
                 sink.flush(min(wait_s, LOOK_S))
-        late = [(letter, OTHER, UNSETTLED) for letter in self.open.values()]
+        late = [(letter, AWAY, UNSETTLED) for letter in self.open.values()]
         found, self.open, self.refused = [*self.refused, *late], {}, []
         return found
 
@@ -93,6 +95,8 @@ class Resender:
         self._busy = threading.Lock()  # held while letters of a file are on their way
         self._woken, self._closed, self._halted = (threading.Event() for _ in range(3))
         self._fits = MAX_BYTES  # of a value, as the topic has shown
+        self._last = Path()  # the file the last round stopped at
+        self._told = ""  # the last complaint
         self._thread: threading.Thread | None = None
 
     def wake(self) -> None:
@@ -127,7 +131,7 @@ class Resender:
                 left = self._round(sink)
             except BadSource as exc:
                 left = str(exc)
-                log.error("dead letters on disk could not be sent", reason=left)
+                self._complain(left)
             if left:
                 self._closed.wait(pause_s)
                 pause_s = min(2 * pause_s, LAST_S)
@@ -138,35 +142,48 @@ class Resender:
             sink.close()
 
     def _round(self, sink: Sink) -> str:
-        """Send every file; return why something is left, or nothing."""
-        why, self._fits = "", MAX_BYTES
-        for path in self._spool.sealed():
+        """Send the files, from where the last round stopped on; return why something is left, or nothing."""
+        found, self._fits, idle, reason = self._spool.sealed(), MAX_BYTES, 0, ""
+        for path in [one for one in found if one > self._last] + [one for one in found if one <= self._last]:
             if self._closed.is_set():
-                return "closed"
+                return UNSETTLED
+            self._last = path
             with self._busy:
-                left, away = self._file(sink, path)
-            why = left or why
-            if away:
-                return why
-            self._taken()
-        return why
+                taken, why, away = self._file(sink, path)
+            reason, idle = why or reason, 0 if taken else idle + 1
+            if taken:
+                self._taken()
+            if idle == IDLE or (away and not taken):
+                break
+        return reason
 
-    def _file(self, sink: Sink, path: Path) -> tuple[str, bool]:
-        """Send the letters of a file; return why some are left, and whether the topic takes none now."""
-        letters, outcome = list(read(path)), Outcome()
+    def _file(self, sink: Sink, path: Path) -> tuple[bool, str, bool]:
+        """Send the letters of a file; return whether some were taken, why others were not, and whether nobody answers."""
+        try:
+            letters, outcome = list(read(path)), Outcome()
+        except BadSource as exc:
+            self._complain(str(exc))
+            return False, str(exc), False
         for letter in letters:
             outcome.post(sink, letter, pack(letter))
-        left, reason, away = list[Letter](), "", False
+        left, reason, away, vain = list[Letter](), "", False, 0
         for letter, kind, why in outcome.settle(sink, 2 * self._wait_s, self._stops):
-            away |= kind == OTHER
-            if not away:
+            away |= kind == AWAY
+            if not away and vain < VAIN:  # a broker refuses all that are sent together for one of them
                 kind, why = self._shrink(sink, letter, kind)
+                vain = vain + 1 if kind == OTHER else 0
             if kind:
                 left.append(letter)
                 reason = why
         if len(left) < len(letters):
             self._spool.replace(path, left)
-        return reason, away
+        return len(left) < len(letters), reason, away
+
+    def _complain(self, reason: str) -> None:
+        """Tell why letters cannot be sent, once."""
+        if reason != self._told:
+            self._told = reason
+            log.error("dead letters on disk could not be sent", reason=reason)
 
     def _shrink(self, sink: Sink, letter: Letter, kind: str) -> tuple[str, str]:
         """Send a letter smaller and smaller, or without its time; return why the smallest was refused, or nothing."""
@@ -181,7 +198,7 @@ class Resender:
                     self._fits = max(2 * len(one.value), 1)
                 return "", ""
             if kind != SIZE:
-                return kind, why
+                break
         return kind, why
 
     def _stops(self) -> bool:

@@ -16,7 +16,7 @@ from stream.dead_letter.resend import Outcome, Resender, Sink
 from stream.dead_letter.spool import Spool, read
 from stream.error import BadSource
 from stream.event.batch import Record
-from stream.event.message import OTHER
+from stream.event.message import AWAY
 
 log = structlog.get_logger("dead letters")
 
@@ -79,7 +79,7 @@ class DeadLetter:
         """
         if self._sink is not None:
             for letter, kind, why in self._outcome.settle(self._sink, 2 * self._wait_s):
-                self._away |= kind == OTHER
+                self._away |= kind == AWAY
                 self._keep(letter, why)
         self._spool.sync()
         if self._spool.count:

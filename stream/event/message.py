@@ -13,7 +13,8 @@ Refused = Callable[[str, str], None]
 
 SIZE: Final = "size"  # larger than the topic takes, alone or with those it was sent with
 TIME: Final = "time"  # its time is further from the broker's than the topic takes
-OTHER: Final = "other"  # nobody answered in time, no right to write, no such topic, …
+AWAY: Final = "away"  # nobody took it in time, or there is no such topic
+OTHER: Final = "other"  # no right to write, against a policy, …
 
 
 class Message(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from stream.error import BadSource
-from stream.event.message import OTHER, SIZE, TIME, Done, Headers, Message, Refused
+from stream.event.message import AWAY, OTHER, SIZE, TIME, Done, Headers, Message, Refused
 from stream.kafka.backpressure import Backpressure
 from stream.kafka.broker import Extra, client_settings
 from stream.kafka.delivery import Delivery, Settled
@@ -22,6 +22,14 @@ _KINDS: Final = {
     KafkaError.INVALID_MSG_SIZE: SIZE,
     KafkaError.RECORD_LIST_TOO_LARGE: SIZE,
     KafkaError.INVALID_TIMESTAMP: TIME,
+    KafkaError._MSG_TIMED_OUT: AWAY,
+    KafkaError._TIMED_OUT: AWAY,
+    KafkaError._TRANSPORT: AWAY,
+    KafkaError._ALL_BROKERS_DOWN: AWAY,
+    KafkaError._RESOLVE: AWAY,
+    KafkaError._AUTHENTICATION: AWAY,
+    KafkaError._UNKNOWN_TOPIC: AWAY,
+    KafkaError.UNKNOWN_TOPIC_OR_PART: AWAY,
 }
 
 
@@ -78,9 +86,9 @@ class Sink:
             if error is None:
                 on_done(sent.partition(), sent.offset())
             else:
-                kind = _KINDS.get(error.code(), OTHER)
+                kind = _KINDS.get(error.code(), AWAY if error.retriable() else OTHER)
                 wrong = f"{self._address}: topic {self._topic} refuses a record ({error.str()})"
-                on_refused(kind, self._refusal(error) if kind == OTHER else wrong)
+                on_refused(kind, self._refusal(error) if kind == AWAY else wrong)
 
         value, key, headers, ms, partition = message
         partition = partition if partition >= 0 else self._partition

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stream.error import BadSource
-from stream.event.message import OTHER, Done, Headers, Message, Refused
+from stream.event.message import AWAY, Done, Headers, Message, Refused
 from stream.kafka.backpressure import Backpressure
 from stream.log.group import Entry
 from stream.log.record import pack
@@ -136,7 +136,7 @@ class Sink:
                     if done is not None:
                         done(partition, offset)
                 elif isinstance(tag, _Posted):
-                    tag.refused(OTHER, refusal)
+                    tag.refused(AWAY, refusal)
 
     def _settle(self, tags: list[object], places: list[tuple[int, int]], refusal: str) -> None:
         """Pass on what became of a group."""

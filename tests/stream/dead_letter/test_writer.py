@@ -2,21 +2,17 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import structlog
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
 
-from stream.broker import ensure_topic, log_address, open_dead_letter, open_source
-from stream.dead_letter.letter import Letter, unpack
-from stream.dead_letter.spool import files, read
-from stream.dead_letter.writer import DeadLetter
+from stream.broker import ensure_topic, log_address
+from stream.dead_letter.letter import unpack
+from stream.dead_letter.spool import files
 from stream.event.batch import Record
-from tests.fixture.broker.topic import read as polled
 from tests.fixture.documentation import free_port
+from tests.fixture.letter import Opened, letters, on_disk, wait
 
 REASON, WHY = "utf8", "record is not UTF-8: “ÿ”"
 
@@ -35,55 +31,14 @@ def topic(address: str) -> str:
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Callable[[str, str], DeadLetter]]:
-    """Opens dead letters of the topic `shop` whose disk is `tmp_path / "dead"`."""
-    made: list[DeadLetter] = []
-
-    def open(address: str, topic: str) -> DeadLetter:
-        made.append(open_dead_letter(address, topic, origin="shop", folder=tmp_path / "dead"))
-        return made[-1]
-
-    yield open
-    for one in made:
-        one.close()
-
-
-@pytest.fixture
 def nobody(monkeypatch: pytest.MonkeyPatch) -> str:
     """An address where nobody listens, and little patience."""
     monkeypatch.setattr("stream.dead_letter.writer.WAIT_S", 0.4)
     return f"127.0.0.1:{free_port()}"
 
 
-def letters(address: str, topic: str, count: int) -> list[Record]:
-    source = open_source(address, topic, {})
-    found = polled(source, count)  # type: ignore[arg-type]
-    source.close()
-    return found
-
-
-def on_disk(folder: Path) -> list[Letter]:
-    return [letter for path in files(folder / "dead") for letter in read(path)]
-
-
-def wait(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.02)
-
-
-def limited(address: str, size: int) -> str:
-    """A topic that takes records up to so many bytes."""
-    name = f"t-{uuid.uuid4().hex[:12]}"
-    admin = AdminClient({"bootstrap.servers": address, "log_level": 2})
-    new = NewTopic(name, 1, config={"max.message.bytes": str(size)})
-    admin.create_topics([new])[name].result(20)
-    return name
-
-
 def test_a_dead_letter_is_its_record_with_headers_that_say_why(
-    address: str, topic: str, opened: Callable[[str, str], DeadLetter]
+    address: str, topic: str, opened: Opened
 ) -> None:
     before = int(time.time() * 1000)
     own = [("trace", b"7"), ("riverwalk.reason", b"mine"), ("original.riverwalk.x", b""), ("trace", b"\xff")]
@@ -106,9 +61,7 @@ def test_a_dead_letter_is_its_record_with_headers_that_say_why(
     assert (item.key, unpack(item).topic, unpack(item).offset) == (b"cup-7", "shop.items", 7)
 
 
-def test_a_huge_value_is_cut_and_says_so(
-    address: str, topic: str, opened: Callable[[str, str], DeadLetter]
-) -> None:
+def test_a_huge_value_is_cut_and_says_so(address: str, topic: str, opened: Opened) -> None:
     dead = opened(address, topic)
     dead.put(Record(0, 0, b"x" * 1_048_576, 0), "size", "too large")
     dead.flush()
@@ -118,74 +71,8 @@ def test_a_huge_value_is_cut_and_says_so(
     assert (unpack(found).size, unpack(found).whole) == (1_048_576, False)
 
 
-@pytest.mark.kafka
-def test_a_tombstone_and_a_record_without_a_key_stay_what_they_are(
-    kafka_address: str, opened: Callable[[str, str], DeadLetter]
-) -> None:
-    origin, topic = (f"t-{uuid.uuid4().hex[:12]}" for _ in range(2))
-    client = Producer({"bootstrap.servers": kafka_address, "log_level": 2})
-    for name in (origin, topic):
-        ensure_topic(kafka_address, name)
-    sent = [(b"bob", None), (None, b"x"), (b"", b""), (b"ann", b"")]
-    for key, value in sent:
-        client.produce(origin, value, key, headers=[("none", None)])
-    client.flush(20)
-    dead = opened(kafka_address, topic)
-    for record in letters(kafka_address, origin, 4):
-        dead.put(record, "json", "no JSON")
-    dead.flush()
-    found = [unpack(record) for record in letters(kafka_address, topic, 4)]
-
-    assert [(letter.key, letter.value) for letter in found] == sent
-    assert found[0].headers == (("none", None),)
-
-
-@pytest.mark.kafka
-def test_what_a_topic_finds_too_large_is_cut_until_it_fits(
-    kafka_address: str, tmp_path: Path, opened: Callable[[str, str], DeadLetter]
-) -> None:
-    """Small ones that were refused only because they were sent together arrive whole."""
-    topic = limited(kafka_address, 10_000)
-    dead = opened(kafka_address, topic)
-    noise = b"".join(uuid.uuid4().bytes for _ in range(4_000))  # which no compression makes smaller
-    for k in range(50):
-        dead.put(Record(0, k, noise[40 * k :][:600], 0, b"small"), "json", "no JSON")
-    dead.put(Record(0, 50, noise, 0, b"large", [("trace", b"7")]), "json", "no JSON")
-    dead.put(Record(0, 51, b"short", 0, b"headers", [("trace", noise)]), "json", "no JSON")
-    dead.put(Record(0, 52, noise * 20, 0, b"client", [("trace", noise * 20)]), "json", "no JSON")
-    dead.flush()
-    found = {letter.offset: letter for letter in map(unpack, letters(kafka_address, topic, 53))}
-    wait(lambda: on_disk(tmp_path) == [])
-
-    assert [found[k].value for k in range(50)] == [noise[40 * k :][:600] for k in range(50)]
-    large, headers, client = found[50], found[51], found[52]
-    assert large.size == len(noise)
-    assert large.headers == (("trace", b"7"),)
-    assert 2_000 < len(large.value or b"") < 10_000
-    assert noise.startswith(large.value or b"?")
-    assert (headers.value, headers.dropped, headers.whole) == (b"short", 1, False)
-    assert (client.size, client.dropped) == (len(noise) * 20, 1)
-
-
-@pytest.mark.kafka
-def test_a_time_the_topic_does_not_take_is_told_in_the_headers_alone(
-    kafka_address: str, opened: Callable[[str, str], DeadLetter]
-) -> None:
-    name = f"t-{uuid.uuid4().hex[:12]}"
-    admin = AdminClient({"bootstrap.servers": kafka_address, "log_level": 2})
-    new = NewTopic(name, 1, config={"message.timestamp.before.max.ms": "1000"})
-    admin.create_topics([new])[name].result(20)
-    dead = opened(kafka_address, name)
-    dead.put(Record(0, 0, b"x", 1_000_000_000_000, b"ann"), "json", "no JSON")
-    dead.flush()
-    [found] = letters(kafka_address, name, 1)
-
-    assert found.produced_ms > 1_700_000_000_000
-    assert unpack(found).timestamp == 1_000_000_000_000
-
-
 def test_without_a_broker_letters_wait_on_disk_in_private_files_and_are_told_once(
-    nobody: str, tmp_path: Path, opened: Callable[[str, str], DeadLetter]
+    nobody: str, tmp_path: Path, opened: Opened
 ) -> None:
     dead = opened(nobody, "shop.dead")
     record = Record(0, 0, b"\xff", 5, b"ann", [("trace", None)], False, True)
@@ -213,9 +100,7 @@ def test_without_a_broker_letters_wait_on_disk_in_private_files_and_are_told_onc
     assert {path.stat().st_mode & 0o777 for path in files(tmp_path / "dead")} == {0o600}
 
 
-def test_letters_on_disk_are_sent_once_the_topic_takes_them(
-    tmp_path: Path, opened: Callable[[str, str], DeadLetter]
-) -> None:
+def test_letters_on_disk_are_sent_once_the_topic_takes_them(tmp_path: Path, opened: Opened) -> None:
     """Here there is no such topic at first; then the letters of an earlier life and of this one are sent."""
     address = log_address(tmp_path)
     ensure_topic(address, "shop")
@@ -259,7 +144,7 @@ def everything(folder: Path) -> bytes:
 
 
 def test_a_user_who_is_forgotten_is_erased_from_our_own_log_and_its_places_stay(
-    tmp_path: Path, opened: Callable[[str, str], DeadLetter]
+    tmp_path: Path, opened: Opened
 ) -> None:
     address = log_address(tmp_path)
     ensure_topic(address, "shop.dead")
@@ -283,7 +168,7 @@ def test_a_user_who_is_forgotten_is_erased_from_our_own_log_and_its_places_stay(
 
 
 def test_a_user_who_is_forgotten_is_erased_on_disk_and_the_kafka_topic_is_named(
-    nobody: str, tmp_path: Path, opened: Callable[[str, str], DeadLetter]
+    nobody: str, tmp_path: Path, opened: Opened
 ) -> None:
     dead = opened(nobody, "shop.dead")
     for k, (key, value) in enumerate([*NAMED, *OTHERS]):
