@@ -11,12 +11,14 @@ from deploy.config.schema import Config
 from deploy.dlq.archive import Archive, Found, Selection
 from deploy.dlq.mark import Marks
 from stream.broker import Sink, ensure_topic, open_sink
+from stream.catalogue import hiding
 from stream.catalogue.record import decode as described
 from stream.dead_letter.letter import Letter
 from stream.error import BadEvent, BadRequest
 from stream.event.batch import Record, decode_batch
 from stream.event.identifier import name
 from stream.event.message import TIME, Message
+from stream.generation.metadata import MOST
 
 GROUP: Final = 100  # letters published, then noted, together: a crash repeats no more
 WAIT_S: Final = 30.0
@@ -180,13 +182,21 @@ def refusal(letter: Letter, config: Config) -> str:
     """Return why a letter's record is rejected today, too, or nothing."""
     value, now_ms = letter.value or b"", time.time_ns() // 1_000_000
     if letter.topic == config.kafka.items:
-        try:
-            name("item", letter.key or b"")
-            described(value)
-        except (BadEvent, BadRequest) as exc:
-            return str(exc)
-        return ""
+        return _undescribed(letter.key or b"", value)
     ms = letter.timestamp if letter.timestamp > 0 and letter.reason != "future" else now_ms
     record = Record(0, 0, value, ms, letter.key or b"", letter.headers)
     _, rejected = decode_batch([record], now_ms, round(config.kafka.future_minutes * 60_000))
     return f"{rejected[0].reason}: {rejected[0].message}" if rejected else ""
+
+
+def _undescribed(key: bytes, value: bytes) -> str:
+    """Return why a record describes no item, and hides none, or nothing."""
+    try:
+        name("item", key.removeprefix(hiding.PREFIX))
+        if key.startswith(hiding.PREFIX):
+            hiding.decode(value)
+        else:
+            described(value)
+    except (BadEvent, BadRequest) as exc:
+        return str(exc)
+    return f"it has {len(value)} bytes; at most {MOST} are kept" if len(value) > MOST else ""

@@ -67,7 +67,9 @@ TABLE = {
     "deploy/data": Rule("config terminal", "stream/file stream/event stream/catalogue stream/broker stream/error", "numpy msgspec"),
     "deploy/service": Rule("config", "stream state/storage state/error", "msgspec structlog torch"),
     "deploy/dlq": Rule(
-        "config", "stream/dead_letter stream/broker stream/catalogue stream/event stream/error", "msgspec"
+        "config",
+        "stream/dead_letter stream/broker stream/catalogue stream/generation stream/event stream/error",
+        "msgspec",
     ),
     "deploy/kafka": Rule("config", "stream/kafka"),
     "deploy/doctor": Rule("service config terminal", "state/storage state/error stream/broker", "msgspec"),
