@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from deploy.bench.bench import NAMES
-from deploy.cli import backup, chaos, evaluate, query, train
+from deploy.cli import backup, chaos, dlq, evaluate, query, train
 from deploy.cli.configured import configured
 from deploy.cli.example import add_examples
 from deploy.cli.option import ColumnNames, File, Json, Set, duration, settings
@@ -37,6 +37,7 @@ kafka_app = typer.Typer(
     help="A real Apache Kafka for development, from its Maven jars.", no_args_is_help=True
 )
 app.add_typer(query.app, name="query")
+app.add_typer(dlq.app, name="dlq")
 app.add_typer(config_app, name="config")
 app.add_typer(kafka_app, name="kafka")
 

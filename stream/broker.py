@@ -5,19 +5,21 @@ Neither client is loaded before an address asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
+    from stream.dead_letter.mention import Mention
+    from stream.dead_letter.writer import DeadLetter
     from stream.event.batch import Record
-    from stream.kafka.dead_letter import DeadLetter
+    from stream.event.message import Done, Headers, Message, Refused
     from stream.kafka.offset import Offsets
 
 SCHEME: Final = "log:"
 
 Extra = Mapping[str, str]  # settings of the Kafka client; the log has none
-Done = Callable[[int, int], None]  # called with partition and offset
 
 
 class Source(Protocol):
@@ -55,13 +57,16 @@ class Sink(Protocol):
         key: bytes | None,
         payload: bytes,
         on_done: Done | None = None,
-        headers: Sequence[tuple[str, bytes]] = (),
+        headers: Headers = (),
         partition_key: bytes = b"",
     ) -> None:
         """Queue a record; `on_done` is called with partition and offset once it is written, inside a later call.
 
         It goes to the partition of its key, or of `partition_key`.
         """
+
+    def post(self, message: Message, on_done: Done, on_refused: Refused) -> None:
+        """Queue a record as it is; one of the two is called once it is settled, and `flush` does not raise it."""
 
     async def publish(self, key: bytes, payload: bytes, partition_key: bytes = b"") -> tuple[int, int]:
         """Write a record and return its partition and offset, or raise BadSource."""
@@ -178,8 +183,33 @@ def open_sink(
     )
 
 
-def open_dead_letter(address: str, topic: str, *, origin: str, extra: Extra | None = None) -> DeadLetter:
-    """Write rejected records of the topic `origin` to a topic of their own."""
-    from stream.kafka.dead_letter import WAIT_S, DeadLetter
+def open_dead_letter(
+    address: str, topic: str, *, origin: str, folder: Path, extra: Extra | None = None
+) -> DeadLetter:
+    """Write rejected records of the topic `origin`, and of others, to a topic of their own.
 
-    return DeadLetter(open_sink(address, topic, timeout_s=WAIT_S, extra=extra), origin=origin)
+    Args:
+        folder: Where they are kept while the topic does not take them.
+    """
+    from stream.dead_letter.spool import Spool
+    from stream.dead_letter.writer import WAIT_S, DeadLetter
+
+    return DeadLetter(
+        partial(open_sink, address, topic, timeout_s=WAIT_S, extra=extra),
+        origin=origin,
+        spool=Spool(folder, topic),
+        topic=topic,
+        erase=_erasing(address, topic),
+        wait_s=WAIT_S,
+    )
+
+
+def _erasing(address: str, topic: str) -> Callable[[Mention], dict[str, int]] | None:
+    """Return what erases letters of a topic of our own log; a broker's cannot be changed."""
+    folder = log_folder(address)
+    if folder is None:
+        return None
+    from stream.dead_letter.erasure import erase
+    from stream.log.erasure import erase as erase_records
+
+    return partial(erase, partial(erase_records, folder, topic))

@@ -134,18 +134,15 @@ def setup(folder: Path | None) -> None:
     counter("rows_let_go", "Rows let go because others needed the room", "table")
     for table in ("item", "user"):
         _metrics["rows_let_go"].labels(table)  # to be seen while it is 0
-    counter(
-        "requests",
-        "Requests by command and result: ok, error (the client's), failed (ours)",
-        "command",
-        "result",
-    )
+    results = "ok, error (the client's), failed (ours)"
+    counter("requests", f"Requests by command and result: {results}", "command", "result")
     counter("ingest_restarts", "Times the writer was started again after it died")
     counter("store_errors", "Saves that failed")
     counter("explored", "Places of answers given to new items")
     counter("edges_pruned", "Co-watch edges dropped: for a stronger one, or by age", "reason")
     gauge("edges", "Co-watch edges by the time since they were last strengthened", "age")
     gauge("lag", "Events in the topic that are not applied yet")
+    gauge("dead_letters_on_disk", "Rejected records that the dead-letter topic did not take, kept on disk")
     gauge("ready", "1 when answers are fresh enough to be used")
     gauge("stream_time_seconds", "Newest event time applied")
     gauge("live_mrr", "Mean reciprocal rank over the last events, judged before learning", "ranker")
@@ -255,6 +252,12 @@ def lag(count: int) -> None:
     """Say how far behind the topic the state is, in events."""
     if _metrics:
         _metrics["lag"].set(count)
+
+
+def dead_letters_on_disk(count: int) -> None:
+    """Say how many dead letters wait on disk for their topic."""
+    if _metrics:
+        _metrics["dead_letters_on_disk"].set(count)
 
 
 def ready(yes: bool) -> None:

@@ -52,6 +52,8 @@ EXAMPLES: Final = {  # by the words of the command
     "config check": ("riverwalk config check --config riverwalk.toml",),
     "kafka start": ("riverwalk kafka start --port 9092",),
     "kafka stop": ("riverwalk kafka stop",),
+    "dlq list": ("riverwalk dlq list", "riverwalk dlq list --reason json --since 2h --json"),
+    "dlq replay": ("riverwalk dlq replay --dry-run", "riverwalk dlq replay --reason future --since 7d"),
     "query recommend": ("riverwalk query recommend ann -k 5", "riverwalk query recommend ann --json"),
     "query session": ("riverwalk query session cup-7 cup-9",),
     "query rank": ("riverwalk query rank ann cup-7 cup-9",),

@@ -1,5 +1,7 @@
 """Where events are kept: the Kafka broker that is named, or the log in the state folder."""
 
+from pathlib import Path
+
 import msgspec
 
 from deploy.config.schema import Config
@@ -20,6 +22,11 @@ def describe_broker(config: Config) -> str:
     """Return where events are kept, for people."""
     folder = log_folder(config.kafka.address)
     return f"broker {config.kafka.address}" if folder is None else f"log {folder}"
+
+
+def spool_folder(config: Config) -> Path:
+    """Return where dead letters lie that their topic did not take."""
+    return Path(config.state.folder).expanduser().absolute() / "dead"
 
 
 def ensure_topics(config: Config) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from deploy.config.retired import RETIRED, refuse
-from deploy.config.schema import BadConfig, Config
+from deploy.config.schema import MAX_NAME, BadConfig, Config
 
 PREFIX = "RIVERWALK_"
 FILE = "riverwalk.toml"
@@ -202,6 +202,12 @@ def _agree(config: Config) -> None:
     for one, other in (("topic", "dead_letter"), ("topic", "items"), ("items", "dead_letter")):
         if topics[one] == topics[other]:
             raise BadConfig(f"kafka.{one} and kafka.{other} are both {topics[one]!r}; choose two topics")
+    for one, name in topics.items():
+        if len(name) > MAX_NAME:
+            raise BadConfig(
+                f"kafka.{one} would be {name!r} of {len(name)} characters, at most {MAX_NAME} are taken; "
+                f"give a shorter kafka.topic, or set kafka.{one}"
+            )
 
 
 def _nearest(word: str, known: Any) -> str:

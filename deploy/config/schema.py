@@ -19,7 +19,11 @@ Above = Annotated[float, msgspec.Meta(gt=0)]
 Keep = Annotated[
     str, msgspec.Meta(pattern=rf"^(forever|never|{duration.PATTERN})$")
 ]  # how long something holds
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=249, pattern=r"^[a-zA-Z0-9._-]+$")]
+MAX_NAME = 249  # characters of a topic's name, for Kafka
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME, pattern=r"^[a-zA-Z0-9._-]+$")]
+Derived = Annotated[
+    str, msgspec.Meta(max_length=MAX_NAME, pattern=r"^[a-zA-Z0-9._-]*$")
+]  # empty: by the topic
 
 
 class BadConfig(Exception):
@@ -27,17 +31,25 @@ class BadConfig(Exception):
 
 
 class Kafka(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where events come from. An empty address means the log in the state folder."""
+    """Where events come from. An empty address means the log in the state folder.
+
+    The topics beside that of events are named after it unless they are given: `shop.dead` and `shop.items` for `shop`.
+    """
 
     address: str = ""
     topic: Name = "events"
-    dead_letter: Name = "events.dead"
-    items: Name = "events.items"
+    dead_letter: Derived = ""
+    items: Derived = ""
     on_gap: Literal["stop", "skip"] = "stop"
     future_minutes: Above = 10.0
     once_hours: Annotated[float, msgspec.Meta(ge=0)] = 168.0
     start: Literal["earliest", "latest"] = "earliest"
     options: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        """Name the topics that are not given."""
+        for field, ending in (("dead_letter", "dead"), ("items", "items")):
+            msgspec.structs.force_setattr(self, field, getattr(self, field) or f"{self.topic}.{ending}")
 
 
 class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

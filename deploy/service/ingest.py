@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from deploy.config.broker import ensure_topics
+from deploy.config.broker import ensure_topics, spool_folder
 from deploy.config.room import graph_settings, limits, tgn_settings
 from deploy.config.schema import BadConfig, Config
 from deploy.service.folder import TABLES
@@ -20,9 +20,9 @@ from stream.ingest.feature import Explicit
 
 if TYPE_CHECKING:
     from state.storage.store import Store
+    from stream.dead_letter.writer import Branch, DeadLetter
     from stream.ingest.ingest import Ingest
     from stream.ingest.writer import Writer
-    from stream.kafka.dead_letter import DeadLetter
 
 SWITCH_SECONDS = 30.0  # readers switch to a new generation after so long even if it is still behind
 
@@ -64,7 +64,7 @@ class Sources(NamedTuple):
     events: Source
     rejected: DeadLetter
     items: Source
-    rejected_items: DeadLetter
+    rejected_items: Branch
 
 
 def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
@@ -114,7 +114,7 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
         loop.run(stop.is_set)
     finally:
         retention.close()
-        for end in (sources.events, sources.items, sources.rejected, sources.rejected_items):
+        for end in (sources.events, sources.items, sources.rejected):
             end.close()
         store.close()
 
@@ -144,6 +144,13 @@ def open_sources(config: Config, store: Store, topics: Topics) -> Sources:
     """Connect to the topics at the offsets that the store holds."""
     kafka = config.kafka
     extra = kafka.options
+    rejected = open_dead_letter(
+        kafka.address,
+        kafka.dead_letter,
+        origin=kafka.topic,
+        folder=spool_folder(config),
+        extra=extra,
+    )
     return Sources(
         open_source(
             kafka.address,
@@ -153,7 +160,7 @@ def open_sources(config: Config, store: Store, topics: Topics) -> Sources:
             start=kafka.start,
             extra=extra,
         ),
-        open_dead_letter(kafka.address, kafka.dead_letter, origin=kafka.topic, extra=extra),
+        rejected,
         open_source(
             kafka.address,
             kafka.items,
@@ -161,7 +168,7 @@ def open_sources(config: Config, store: Store, topics: Topics) -> Sources:
             on_gap="skip",  # of a compacted topic the last record of each item is enough
             extra=extra,
         ),
-        open_dead_letter(kafka.address, kafka.dead_letter, origin=kafka.items, extra=extra),
+        rejected.of(kafka.items),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -261,7 +262,7 @@ class Reader:
         """Publish that a user is to be forgotten; return the record's partition and offset."""
         return await self._topic().publish(user.encode(), forget(user, now_ms))
 
-    def receipt(self, partition: int, offset: int) -> dict[str, int] | None:
+    def receipt(self, partition: int, offset: int) -> dict[str, Any] | None:
         """Return what was removed by the record at an offset, None where that is not known any more."""
         return self._current().generation.receipts.get(partition, offset)
 

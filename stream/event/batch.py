@@ -13,17 +13,29 @@ from numpy.typing import NDArray
 
 from stream.error import BadEvent
 from stream.event.event import CODE, DAY_MS, DISLIKE, FORGET, IMPRESSION, Event, decode
+from stream.event.message import Headers
 
 
 class Record(NamedTuple):
-    """A record of a topic: its bytes, partition and offset, and when it was produced, in milliseconds of the wall clock."""
+    """A record of a topic: its bytes, partition and offset, and when it was produced, in milliseconds of the wall clock.
+
+    `payload` and `key` have no bytes where the record has none: `tombstone` tells a record without a value, `keyed` one
+    whose key is there and empty.
+    """
 
     partition: int
     offset: int
     payload: bytes
     produced_ms: int
     key: bytes = b""
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Headers = ()
+    tombstone: bool = False
+    keyed: bool = False
+
+    @property
+    def value(self) -> bytes | None:
+        """The payload as the topic has it, None of a tombstone."""
+        return None if self.tombstone else self.payload
 
 
 class Rejected(NamedTuple):

@@ -10,8 +10,10 @@ Source: CloudEvents 1.0.2, section 3 (attributes), and its Kafka binding, sectio
 `data_base64`, extensions.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any, Final
+
+from stream.event.message import Headers
 
 HEADERS: Final = {"ce_id": "id", "ce_source": "source", "ce_time": "t"}
 
@@ -30,7 +32,7 @@ def unwrap(fields: dict[str, Any], types: Collection[str]) -> dict[str, Any]:
     return about | {name: value for name, value in data.items() if name not in ("id", "source")}
 
 
-def attributes(headers: Sequence[tuple[str, bytes]]) -> dict[str, str]:
+def attributes(headers: Headers) -> dict[str, str]:
     """Return what the headers of a record say of the event in it, by field: id, source, t."""
     return {
         HEADERS[name]: value.decode(errors="replace")

@@ -104,7 +104,7 @@ class Routes:
         try:
             return await self._answer(request)
         except Exception:
-            log.exception("a request failed", target=request.target[:100])
+            log.exception("a request failed", route=request.target.partition("?")[0].split("/")[1:2])
             return _error(500, "this should not have happened; the server's log says what did")
 
     async def _answer(self, request: HttpRequest) -> HttpResponse:
@@ -182,7 +182,7 @@ class Routes:
         except BadRequest as exc:
             reply, result = _error(self._status(exc), str(exc)), "error"
         except Exception:
-            log.exception("a request failed", path=path)
+            log.exception("a request failed", route=head)
             reply, result = (
                 _error(500, "this should not have happened; the server's log says what did"),
                 "failed",

@@ -22,6 +22,7 @@ from state.error import NoRoom
 from state.record.layout import START
 from state.storage.store import Store
 from state.storage.tombstone import PREFIX, Tombstones
+from stream.dead_letter.erasure import Erased
 from stream.event.batch import Batch
 from stream.event.event import FORGET
 from stream.generation.generation import Generation
@@ -68,6 +69,7 @@ class Budget:
         self.removed: dict[bytes, None] = {}  # learned rows to remove from the store with the next save
         self.erased: list[bytes] = []  # keys of rows that held what was known of a forgotten user
         self.stale: list[bytes] = []  # such keys that are saved: the store's files may hold old bytes of them
+        self.letters = Erased({}, "")  # of the users that the batch at hand forgets
         self.number: object = forgotten  # tombstones when `stale` was last added to
         if forgotten != scrubbed:
             names = ["user", "user.id", "seen", *(table.name for table in generation.nodes["user"])]
@@ -213,6 +215,7 @@ class Budget:
             "seen": 0,
             "events": 0,
             "memory": 0,
+            "letters": self.letters.letters.get(name, 0),
         }
         if row >= 0:
             user, rows = self.world.state.users[row], np.array([row])
@@ -227,7 +230,7 @@ class Budget:
             self.erased += [name.encode() + b"\0" + row.to_bytes(4, "big") for name in tables]
             self.erased += [b"seen\0" + int(block).to_bytes(4, "big") for block in blocks]
         self.tombstones.put(name, told["t"])
-        generation.receipts.put(partition, offset, **told)
+        generation.receipts.put(partition, offset, beyond=self.letters.beyond, **told)
         self.seconds += time.perf_counter() - began
 
     def records(self) -> dict[bytes, bytes | None]:

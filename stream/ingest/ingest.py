@@ -20,14 +20,15 @@ import structlog
 from state.error import BadStore, NoRoom
 from state.storage import crash
 from stream import metric
-from stream.event.batch import Batch, Record, Rejected
-from stream.event.event import DAY_MS
+from stream.event.batch import Batch
+from stream.event.event import DAY_MS, FORGET
 from stream.generation.status import RANKERS
-from stream.ingest import order
+from stream.ingest import order, rejection
 from stream.ingest.edge import Edges
 from stream.ingest.item import ItemsTopic
 from stream.ingest.order import Taken
 from stream.ingest.plan import Plan
+from stream.ingest.rejection import Letters
 from stream.ingest.writer import Writer
 from stream.learning import guard
 from stream.learning.job import Job
@@ -44,13 +45,6 @@ class Source(order.Source, Protocol):
 
     def commit(self, ends: dict[int, int]) -> None: ...
     def lag(self) -> int: ...
-
-
-class Letters(Protocol):
-    """Where records go that are no events."""
-
-    def put(self, record: Record, reason: str, message: str) -> None: ...
-    def flush(self) -> None: ...
 
 
 class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +140,10 @@ class Ingest:
     def _apply(self, taken: Taken, stop: Callable[[], bool]) -> None:
         """Apply a batch, commit its offsets and count it."""
         batch = taken.batch
-        self._reject(taken.rejected)
+        rejection.reject(self.letters, taken.rejected)
+        self.writer.state.world[0]["rejected"] += len(taken.rejected)
+        if FORGET in batch.kind:
+            self.writer.budget.letters = rejection.erase(self.letters, batch)
         self._learn(batch, stop)
         self.source.commit(batch.ends)
         self.ends.update(batch.ends)
@@ -175,24 +172,6 @@ class Ingest:
 
     def _reached(self, goal: dict[int, int]) -> bool:
         return all(self.status["applied"][partition] >= offset for partition, offset in goal.items())
-
-    def _reject(self, rejected: list[Rejected]) -> None:
-        """Put bad records in the dead-letter topic before their offsets are saved."""
-        for item in rejected:
-            self.letters.put(item.record, item.reason, item.message)
-            metric.rejected(item.reason)
-        if rejected:
-            self.letters.flush()
-            self.writer.state.world[0]["rejected"] += len(rejected)
-            last = rejected[-1]
-            log.warning(
-                "bad records",
-                count=len(rejected),
-                reason=last.reason,
-                message=last.message,
-                partition=last.record.partition,
-                offset=last.record.offset,
-            )
 
     def _learn(self, batch: Batch, stop: Callable[[], bool]) -> None:
         """Note the order, apply and save; while the disk cannot be written, stop learning and let readers go on."""

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from stream.error import BadSource
+from stream.event.message import AWAY, OTHER, SIZE, TIME, Done, Headers, Message, Refused
 from stream.kafka.backpressure import Backpressure
 from stream.kafka.broker import Extra, client_settings
 from stream.kafka.delivery import Delivery, Settled
 from stream.kafka.partition import Partitions
 
 _WRITER: Final = {"enable.idempotence": True, "compression.type": "lz4", "linger.ms": 1}
-
-
-Done = Callable[[int, int], None]  # called with partition and offset
-Headers = Sequence[tuple[str, bytes]]
+_KINDS: Final = {
+    KafkaError.MSG_SIZE_TOO_LARGE: SIZE,
+    KafkaError.INVALID_MSG_SIZE: SIZE,
+    KafkaError.RECORD_LIST_TOO_LARGE: SIZE,
+    KafkaError.INVALID_TIMESTAMP: TIME,
+    KafkaError._MSG_TIMED_OUT: AWAY,
+    KafkaError._TIMED_OUT: AWAY,
+    KafkaError._TRANSPORT: AWAY,
+    KafkaError._ALL_BROKERS_DOWN: AWAY,
+    KafkaError._RESOLVE: AWAY,
+    KafkaError._AUTHENTICATION: AWAY,
+    KafkaError._UNKNOWN_TOPIC: AWAY,
+    KafkaError.UNKNOWN_TOPIC_OR_PART: AWAY,
+}
 
 
 class Sink:
@@ -64,6 +75,33 @@ class Sink:
         partition = self._partitions.of(partition_key)
         while not self._queue(key, payload, done, headers, partition):
             self._client.poll(0.05)
+
+    def post(self, message: Message, on_done: Done, on_refused: Refused) -> None:
+        """Queue a record as it is; one of the two is called once it is settled, here or inside a later call.
+
+        `flush` does not raise it.
+        """
+
+        def done(error: KafkaError | None, sent: Any) -> None:
+            if error is None:
+                on_done(sent.partition(), sent.offset())
+            else:
+                kind = _KINDS.get(error.code(), AWAY if error.retriable() else OTHER)
+                wrong = f"{self._address}: topic {self._topic} refuses a record ({error.str()})"
+                on_refused(kind, self._refusal(error) if kind == AWAY else wrong)
+
+        value, key, headers, ms, partition = message
+        partition = partition if partition >= 0 else self._partition
+        while True:
+            try:
+                self._client.produce(
+                    self._topic, value, key, partition, done, timestamp=max(ms, 0), headers=list(headers)
+                )
+                return
+            except BufferError:
+                self._client.poll(0.05)
+            except KafkaException as exc:  # the client itself refuses what is too large for any broker
+                return done(exc.args[0], None)
 
     async def publish(self, key: bytes, payload: bytes, partition_key: bytes = b"") -> tuple[int, int]:
         """Write a record and return its partition and offset, or raise BadSource."""

@@ -62,8 +62,10 @@ class Source:
                 self._settle(message, error)
                 continue
             partition, offset = message.partition(), message.offset()
-            value, key = message.value() or b"", message.key() or b""
-            records.append(Record(partition, offset, value, message.timestamp()[1], key))
+            value, key = message.value(), message.key()
+            bare = value is None, key is not None
+            ms, headers = message.timestamp()[1], message.headers() or ()
+            records.append(Record(partition, offset, value or b"", ms, key or b"", headers, *bare))
             reached[partition] = offset + 1
         return records
 

@@ -14,13 +14,12 @@ Headers, one after the other:
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
 from typing import Final
 from zlib import crc32
 
-_LENGTHS: Final = struct.Struct("<HI")
+from stream.event.message import Headers
 
-Headers = Sequence[tuple[str, bytes]]
+_LENGTHS: Final = struct.Struct("<HI")
 
 
 def checksum(offset: int, ms: int, key: bytes, value: bytes, headers: bytes) -> int:
@@ -29,10 +28,10 @@ def checksum(offset: int, ms: int, key: bytes, value: bytes, headers: bytes) -> 
 
 
 def pack(headers: Headers) -> bytes:
-    """Return headers as bytes."""
+    """Return headers as bytes; one without a value gets an empty one."""
     parts = list[bytes]()
-    for name, value in headers:
-        text = name.encode()
+    for name, given in headers:
+        text, value = name.encode(), given or b""
         parts += _LENGTHS.pack(len(text), len(value)), text, value
     return b"".join(parts)
 

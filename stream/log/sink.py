@@ -8,16 +8,28 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from stream.error import BadSource
+from stream.event.message import AWAY, Done, Headers, Message, Refused
 from stream.kafka.backpressure import Backpressure
 from stream.log.group import Entry
-from stream.log.record import Headers, pack
+from stream.log.record import pack
 from stream.log.writer import Writer
 
-Done = Callable[[int, int], None]  # called with partition and offset
 Waiting = list[tuple["asyncio.Future[tuple[int, int]]", tuple[int, int]]]
+
+
+NOWHERE: Final = (-1, -1)
+
+
+class _Posted:
+    """Who is told what became of a record."""
+
+    __slots__ = ("done", "refused")
+
+    def __init__(self, done: Done, refused: Refused) -> None:
+        self.done, self.refused = done, refused
 
 
 class Sink:
@@ -42,7 +54,7 @@ class Sink:
         self._ends: dict[int, int] = {}
         self._failure = ""
         self._open = 0  # records sent whose outcome the sender has not been given
-        self._settled: deque[list[tuple[Any, tuple[int, int]]]] = deque()
+        self._settled: deque[tuple[list[tuple[Any, tuple[int, int]]], str]] = deque()
         self._writer = Writer(self._folder, topic, self._settle, timeout_s)
 
     def send(
@@ -65,6 +77,21 @@ class Sink:
         self._open += 1
         if self._settled:
             self._serve(0.0)
+
+    def post(self, message: Message, on_done: Done, on_refused: Refused) -> None:
+        """Queue a record as it is; one of the two is called once it is settled, inside a later call; `flush` does not raise it."""
+        now_ms = time.time_ns() // 1_000_000
+        partition = message.partition if message.partition >= 0 else self._partition
+        entry = Entry(
+            partition,
+            message.ms if message.ms > 0 else now_ms,
+            message.key,
+            message.value or b"",
+            pack(message.headers),
+        )
+        while not self._writer.put(entry, _Posted(on_done, on_refused)):
+            self._serve(0.05)
+        self._open += 1
 
     async def publish(self, key: bytes, payload: bytes, partition_key: bytes = b"") -> tuple[int, int]:
         """Write a record; return its partition and offset once it is on disk, or raise BadSource."""
@@ -100,25 +127,30 @@ class Sink:
             if wait_s > 0 and self._writer.pending:
                 self._writer.changed.wait(wait_s)
         while self._settled:
-            for done, (partition, offset) in self._settled.popleft():
+            sent, refusal = self._settled.popleft()
+            for tag, (partition, offset) in sent:
                 self._open -= 1
+                done = tag.done if isinstance(tag, _Posted) else tag
                 if partition >= 0:
                     self._ends[partition] = offset + 1
                     if done is not None:
                         done(partition, offset)
+                elif isinstance(tag, _Posted):
+                    tag.refused(AWAY, refusal)
 
     def _settle(self, tags: list[object], places: list[tuple[int, int]], refusal: str) -> None:
         """Pass on what became of a group."""
         sent, waiting = list[tuple[Any, tuple[int, int]]](), dict[asyncio.AbstractEventLoop, Waiting]()
-        for tag, place in zip(tags, places or [(-1, -1)] * len(tags), strict=True):
+        for tag, place in zip(tags, places or [NOWHERE] * len(tags), strict=True):
             if isinstance(tag, tuple):
                 loop, future = tag
                 waiting.setdefault(loop, []).append((future, place))
             else:
                 sent.append((tag, place))
         if sent:
-            self._failure = self._failure or refusal
-            self._settled.append(sent)
+            if not all(isinstance(tag, _Posted) for tag, _ in sent):
+                self._failure = self._failure or refusal
+            self._settled.append((sent, refusal))
         for loop, futures in waiting.items():
             with suppress(RuntimeError):  # the loop has ended: nobody waits
                 loop.call_soon_threadsafe(_resolve, futures, refusal)

@@ -19,7 +19,7 @@ from stream.error import BadSource
 from stream.event.batch import Record
 from stream.kafka.offset import Offsets
 from stream.log.database import ANEW, Database
-from stream.log.record import checksum
+from stream.log.record import checksum, unpack
 from stream.log.topic import bounds, check, existing, table
 
 CHUNK, CHUNK_BYTES = 4096, 16 << 20  # rows and bytes read in one piece
@@ -170,7 +170,7 @@ class Source:
             if offset != place and not self._topic.compact:
                 raise self._damage(partition, place, "it is missing")
             place = offset + 1
-            records.append(Record(partition, offset, value, ms, key))
+            records.append(Record(partition, offset, value, ms, key, unpack(headers) if headers else ()))
         if not rows and place < high:
             if not self._topic.compact:
                 raise self._damage(partition, place, "it is missing")

@@ -63,7 +63,7 @@ def test_every_command_of_the_manual_is_there() -> None:
         "version",
     )
 
-    for name in (*names, "kafka"):
+    for name in (*names, "kafka", "dlq"):
         assert f" {name} " in text
 
 

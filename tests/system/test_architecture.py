@@ -43,15 +43,16 @@ TABLE = {
     "stream/metric": Rule("", "", "prometheus_client numpy"),
     "stream/event": Rule("error", "", "numpy msgspec"),
     "stream/catalogue": Rule("event error", "", "numpy msgspec"),
+    "stream/dead_letter": Rule("event metric error", "", "msgspec structlog"),
     "stream/kafka": Rule("event error", "", "confluent_kafka"),
     "stream/log": Rule("kafka event error"),
-    "stream/broker": Rule("kafka log event error"),
+    "stream/broker": Rule("kafka log dead_letter event error"),
     "stream/generation": Rule("", "state/storage state/record state/ranking tgn/inference", "numpy msgspec"),
     "stream/file": Rule("event catalogue generation error", "", "numpy msgspec pyarrow"),
     "stream/learning": Rule(
         "generation", "state/ranking state/counter tgn/training tgn/inference", "numpy structlog"
     ),
-    "stream/ingest": Rule("learning generation catalogue event metric error", "state", "numpy msgspec structlog"),
+    "stream/ingest": Rule("learning generation catalogue dead_letter event metric error", "state", "numpy msgspec structlog"),
     "stream/answer": Rule(
         "generation catalogue event metric error", "state tgn/inference", "numpy msgspec structlog"
     ),
@@ -65,6 +66,11 @@ TABLE = {
     "deploy/chart": Rule("config", "", "matplotlib numpy"),
     "deploy/data": Rule("config terminal", "stream/file stream/event stream/catalogue stream/broker stream/error", "numpy msgspec"),
     "deploy/service": Rule("config", "stream state/storage state/error", "msgspec structlog torch"),
+    "deploy/dlq": Rule(
+        "config",
+        "stream/dead_letter stream/broker stream/catalogue stream/generation stream/event stream/error",
+        "msgspec",
+    ),
     "deploy/kafka": Rule("config", "stream/kafka"),
     "deploy/doctor": Rule("service config terminal", "state/storage state/error stream/broker", "msgspec"),
     "deploy/produce": Rule("client data config terminal", "stream/broker stream/event stream/error", "rich msgspec"),

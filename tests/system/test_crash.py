@@ -18,6 +18,7 @@ import random, sys, threading, time, zlib
 from pathlib import Path
 from state.record.setting import GraphSettings
 from state.storage.store import Store
+from stream.dead_letter.erasure import Erased
 from stream.ingest.writer import Writer
 from stream.generation.generation import Generation, Limits
 from stream.ingest.ingest import Ingest, IngestSettings
@@ -27,6 +28,7 @@ from tgn.inference.layout import TgnSettings
 class Letters:
     def put(self, record, reason, message): pass
     def flush(self): pass
+    def erase(self, users): return Erased({}, "")
 
 class Slow(FileSource):
     def poll(self, limit, wait_s):

@@ -143,7 +143,7 @@ def test_who_is_forgotten_stays_forgotten_until_they_come_again(tmp_path: Path) 
     users = writer.generation.users
     assert set(users.row) == {"eve"}
     assert writer.generation.receipts.get(0, 6) == {
-        "t": 2_000, "found": 1, "history": 5, "seen": 5, "events": 5, "memory": 0
+        "t": 2_000, "found": 1, "history": 5, "seen": 5, "events": 5, "memory": 0, "letters": 0, "beyond": "shop.dead"
     }  # fmt: skip
     assert int(writer.writer.state.world[0]["dropped"]) == 6
     writer.close()

@@ -123,7 +123,7 @@ def test_what_is_typed_to_riverwalk_exists() -> None:
             text=True,
         )
         assert help.returncode == 0, command
-        if words[0] in ("query", "config", "kafka"):
+        if words[0] in ("query", "config", "kafka", "dlq"):
             assert words[1] in help.stdout, command
             continue
         for flag in (word for word in words if word.startswith("--")):

@@ -47,6 +47,16 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(file: P
     assert load(file, env, {"serve.port": None}).config.serve.port == 2000
 
 
+def test_topics_that_are_not_named_are_named_after_that_of_events(file: Path) -> None:
+    kafka = load(file, {}).config.kafka
+    named = load(file, {"RIVERWALK_KAFKA_ITEMS": "things"}, {"kafka.dead_letter": ""}).config
+    handed_on = decode(encode(named)).kafka
+
+    assert (kafka.topic, kafka.items, kafka.dead_letter) == ("clicks", "clicks.items", "clicks.dead")
+    assert (handed_on.items, handed_on.dead_letter) == ("things", "clicks.dead")
+    assert (Config().kafka.items, Config().kafka.dead_letter) == ("events.items", "events.dead")
+
+
 def test_every_value_says_where_it_came_from(file: Path) -> None:
     origin = load(file, {"RIVERWALK_SERVE_HTTP_PORT": "1"}, {"learn.seed": 4}).origin
 
@@ -97,6 +107,8 @@ def test_every_setting_can_be_given_in_the_environment(name: str) -> None:
         ("[serve]\nport = 5\nhttp_port = 5", r"both 5; choose two different ports"),
         ("[serve]\ntls_cert = 'x'", r"belong together"),
         ("[kafka]\ntopic = 'a'\ndead_letter = 'a'", r"choose two topics"),
+        ("[kafka]\ntopic = 'a'\nitems = 'a.dead'", r"items and kafka\.dead_letter are both 'a\.dead'"),
+        (f"[kafka]\ntopic = '{'a' * 245}'", r"kafka\.dead_letter would be 'a+\.dead' of 250 characters"),
         ("[serve\n", r"not TOML"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Source, Sink and DeadLetter on a real Apache Kafka, and the service that runs one."""
+"""Source and Sink on a real Apache Kafka, and the service that runs one."""
 
 import time
 import uuid

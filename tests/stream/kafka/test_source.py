@@ -1,17 +1,14 @@
-"""Source, Sink and DeadLetter on the mock broker, and what they do without one."""
+"""Source and Sink on the mock broker, and what they do without one."""
 
 import asyncio
 import socket
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from stream.error import BadSource
-from stream.event.batch import Record
 from stream.kafka.broker import ensure_topic, ready
-from stream.kafka.dead_letter import DeadLetter
 from stream.kafka.sink import Sink
 from stream.kafka.source import Source
 from tests.fixture.broker.mock import SOON, MockBroker, make
@@ -113,24 +110,6 @@ def test_no_broker_is_a_bad_source(nobody, monkeypatch):
     with pytest.raises(BadSource, match=rf"{nobody}: topic events cannot be made"):
         ensure_topic(nobody, "events")
     assert not ready(nobody, wait_s=0.1)
-
-
-def test_a_dead_letter_that_cannot_be_written_stops_the_stream(nobody):
-    dead = DeadLetter(Sink(nobody, "events.dead", timeout_s=0.3))
-    dead.put(Record(0, 0, b"x", 0), "json", "no JSON")
-
-    with pytest.raises(BadSource, match=rf"{nobody}: topic events.dead cannot be written"):
-        dead.flush()
-    dead.close()
-
-
-def test_a_dead_letter_with_nothing_to_write_asks_nobody(nobody):
-    dead = DeadLetter(Sink(nobody, "events.dead"))
-    began = time.monotonic()
-    dead.flush()
-    dead.close()
-
-    assert time.monotonic() - began < 1
 
 
 def test_publishing_to_nobody_is_a_bad_source(nobody):

@@ -1,4 +1,4 @@
-"""Source, Sink and DeadLetter on the log: what they do on a broker, and what they do alone."""
+"""Source and Sink on the log: what they do on a broker, and what they do alone."""
 
 import asyncio
 import sqlite3
@@ -9,13 +9,11 @@ from typing import Any
 import pytest
 
 from stream.error import BadSource
-from stream.kafka.dead_letter import DeadLetter
 from stream.log.database import Database
-from stream.log.record import unpack
 from stream.log.retention import trim
 from stream.log.sink import Sink
 from stream.log.source import Source
-from stream.log.topic import add_partitions, committed, ensure_topic, existing, identity, ready, table
+from stream.log.topic import add_partitions, committed, ensure_topic, identity, ready
 from tests.fixture.broker.topic import TopicSuite, read
 
 
@@ -47,17 +45,6 @@ class TestLog(TopicSuite):
     def sink(self, address: str, topic: str, **options: Any) -> Sink:
         options.pop("extra", None)
         return Sink(address, topic, **options)
-
-    def dead_letter(self, address: str, topic: str, origin: str = "") -> DeadLetter:
-        return DeadLetter(Sink(address, topic), origin=origin)
-
-    def letters(self, address: str, topic: str, count: int) -> list[tuple[bytes, dict[str, str]]]:
-        database = Database(Path(address))
-        name = table(existing(database, topic).number, 0)
-        rows = database.connection.execute(f"SELECT value, headers FROM {name} ORDER BY offset").fetchall()
-        database.close()
-        assert len(rows) == count
-        return [(value, {name: text.decode() for name, text in unpack(packed)}) for value, packed in rows]
 
     def committed(self, address: str, topic: str, group: str) -> int:
         return committed(address, topic, group).get(0, -1)

@@ -114,16 +114,20 @@ def _work(writer: StoredWriter, stop: threading.Event) -> None:
 
 def test_forget_on_the_socket_replies_with_a_receipt(instance: tuple[Reader, Topic, StoredWriter]) -> None:
     reader, topic, _ = instance
+    topic.letters += [b'{"user":"ann",', b'{"user":"bob",']
 
     async def test() -> None:
         async with serving(reader, clock=lambda: 777) as server:
             async with client(server.port, protocol=3) as asker:
                 told = await asker.execute_command("FORGET", "ann")
-                assert {name: told[name] for name in told if not name.endswith("removed")} == {
+                lists = [told.pop(name) for name in ("removed", "not_reached", "not_removed")]
+                assert told == {
                     "user": "ann", "place": "0:5", "stream_time_ms": 9, "found": 1, "history_items": 4,
-                    "seen_items": 4, "events": 4, "memory": 0,
+                    "seen_items": 4, "events": 4, "memory": 0, "dead_letters": 1,
                 }  # fmt: skip
-                assert told["removed"][-1] == "the id"
+                assert lists[0][-2:] == ["what 1 dead letters held", "the id"]
+                assert lists[1][1] == "Kafka topic shop.dead: dead letters, until its retention takes them"
+                told["not_removed"] = lists[2]
                 assert "salted hash" in told["not_removed"]
                 again = await asker.execute_command("FORGET", "ann")
                 assert (again["found"], again["removed"], again["place"]) == (0, [], "0:6")
