@@ -18,13 +18,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from deploy.chaos import instance
 from deploy.chaos.broker import Broker
 from deploy.chaos.life import Place, ended, forked, live, warm
+from deploy.chaos.report import Chaos, Report
 from deploy.chaos.stream import expected, produce
 from deploy.chaos.verify import Verdict, verify
 from deploy.config.schema import BadConfig
@@ -37,45 +37,6 @@ PIECE = 2_000  # events a life of the producer sends
 A_SECOND = 3_000.0
 BROKER_EVERY = 50  # kills of ingest for one of the broker
 POINTED = tuple(point for point in POINTS if point not in ("restore", "learned"))
-
-
-class Chaos(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run does.
-
-    Args:
-        kills: Of ingest, broker and producer together.
-        instances: Of them, kills of parts of whole instances.
-        broker: `log` for the embedded log, `kafka` for a real Kafka of its own.
-        partitions: Of the topic.
-        learn: Whether lives learn; counted tables are compared all the same.
-    """
-
-    kills: int = 100
-    instances: int = 4
-    broker: str = "log"
-    partitions: int = 1
-    learn: bool = False
-    seed: int = 0
-
-
-class Report(msgspec.Struct):
-    """What a run did and found."""
-
-    broker: str
-    partitions: int
-    kills: Counter[str]
-    events: int = 0
-    seconds: float = 0.0
-    verdict: Verdict = msgspec.field(default_factory=Verdict)
-
-    def row(self) -> dict[str, Any]:
-        """Return it as one thing by name."""
-        kinds = {f"killed_{name}": count for name, count in sorted(self.kills.items())}
-        found = msgspec.structs.asdict(self.verdict)
-        return {
-            "broker": self.broker, "partitions": self.partitions, "kills": sum(self.kills.values()), **kinds,
-            "events": self.events, "seconds": round(self.seconds, 1), **found, "right": self.verdict.right,
-        }  # fmt: skip
 
 
 def run(how: Chaos) -> Report:

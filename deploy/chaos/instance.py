@@ -11,13 +11,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from deploy.chaos.life import LIMITS, Place
+from deploy.chaos.report import Chaos, Report
 from deploy.config.schema import BadConfig
-
-if TYPE_CHECKING:
-    from deploy.chaos.chaos import Chaos, Report
 
 START_S: Final = 120.0
 PARTS: Final = ("ingest", "serve", "supervisor")

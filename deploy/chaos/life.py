@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from state.record.setting import GraphSettings
 from state.storage import crash
 from state.storage.store import Store
 from stream.broker import open_source
+from stream.dead_letter.erasure import Erased
 from stream.event.batch import Record, decode_batch
 from stream.event.event import Event, encode
 from stream.generation.generation import Generation, Limits
@@ -34,6 +35,10 @@ class Letters:
 
     def flush(self) -> None:
         """Nothing waits."""
+
+    def erase(self, users: Iterable[str]) -> Erased:
+        """There is nothing to erase."""
+        return Erased({}, "")
 
 
 class Place(NamedTuple):
