@@ -80,7 +80,7 @@ def _kill_ingest(
         point = draw.choice(POINTED) if draw.random() < 0.5 else ""
         child = forked(partial(live, place, point=point, count=draw.randint(1, 12), learn=how.learn))
         if point:
-            name = _wait(child, 20 * LONGEST_S, point)
+            name = _wait(child, 3 * LONGEST_S, point)
         else:
             time.sleep(draw.random() * LONGEST_S)
             os.kill(child, signal.SIGKILL)

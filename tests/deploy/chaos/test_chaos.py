@@ -1,0 +1,68 @@
+"""Kills lose nothing, count nothing twice, and leave the bytes that the topic gives; a difference is found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from deploy.chaos.broker import Broker
+from deploy.chaos.chaos import run
+from deploy.chaos.life import Place, ended, forked, live
+from deploy.chaos.report import Chaos
+from deploy.chaos.stream import expected, produce, record, sent
+from deploy.chaos.verify import verify
+from stream.broker import open_sink
+
+
+def test_the_records_of_a_number_are_always_the_same() -> None:
+    assert [record(1, n) for n in range(50)] == [record(1, n) for n in range(50)]
+    assert record(1, 7) != record(2, 7)
+    again = list(sent(1, 0, 500))
+    assert len(again) > 500
+    assert {one.payload for one in again} == {record(1, n).payload for n in range(500)}
+    assert sum(expected(1, 500).values()) == sum(bool(record(1, n).user) for n in range(500))
+
+
+@pytest.mark.slow
+def test_a_verdict_finds_what_is_lost_counted_twice_or_written_otherwise(tmp_path: Path) -> None:
+    with Broker("log", tmp_path, 2) as broker:
+        place = Place(broker.address, broker.topic, tmp_path / "state" / "store")
+        sink = open_sink(broker.address, broker.topic)
+        produce(sink, 1, 0, 300, 1e9)
+        sink.close()
+        assert ended(forked(partial(live, place, whole=True))) == 0
+
+        right = verify(place, expected(1, 300), tmp_path / "one")
+        lost = verify(place, expected(1, 310), tmp_path / "two")
+        twice = verify(place, expected(1, 300) - Counter({"u1": 1}), tmp_path / "three")
+        generation, store = place.loaded()
+        generation.world.state.users[3]["n"] += 1
+        generation.world.users.touch([3])
+        store.save(generation.world.tables, {}, "other", {})
+        store.close()
+        written = verify(place, expected(1, 300), tmp_path / "four")
+
+    assert right.right
+    assert lost.lost > 0
+    assert twice.twice == 1
+    assert written.rows_that_differ == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("partitions", "learn"), [(1, False), (4, False), (4, True)])
+def test_kills_at_any_moment_and_at_named_points(partitions: int, learn: bool) -> None:
+    report = run(Chaos(kills=12, instances=0, partitions=partitions, learn=learn, seed=partitions))
+
+    assert sum(report.kills.values()) >= 12
+    assert report.verdict.right, report.verdict
+
+
+@pytest.mark.slow
+def test_kills_of_the_parts_of_whole_instances() -> None:
+    report = run(Chaos(kills=3, instances=3, partitions=2))
+
+    assert {"ingest", "serve", "supervisor"} <= report.kills.keys()
+    assert report.verdict.right, report.verdict
