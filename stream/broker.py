@@ -39,6 +39,9 @@ class Source(Protocol):
     def lag(self) -> int:
         """Return how many records wait to be polled."""
 
+    def trouble(self) -> str:
+        """Return what keeps records from coming, empty where nothing does."""
+
     def waiting(self) -> dict[int, int]:
         """Return partition -> how many records are known to be there and were not polled."""
 

