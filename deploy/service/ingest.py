@@ -85,6 +85,7 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
         once_ms=round(config.kafka.once_hours * 3_600_000),
     )
     writer.warm()
+    learning = _learning(config, generation)
 
     # 2. Readers switch to it, unless they see more than was stored: then when it has caught up
     goal = _goal(config, live, before) if before else {}
@@ -99,7 +100,6 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
 
     # 3. Topics, read on from the stored offsets, as soon as they answer
     try:
-        learning = _learning(config, generation)
         found = connect(config, store, pulse, stop, ready)
         if found is not None:
             _read(config, _loop(config, writer, learning, *found, pulse), found[1], goal, stop)
