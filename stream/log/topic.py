@@ -96,6 +96,15 @@ def identity(folder: str | Path, topic: str) -> str:
         database.close()
 
 
+def topic_id(folder: str | Path, topic: str) -> str:
+    """Return which topic it is: another one when it, or the log, was made anew."""
+    database = Database(Path(folder))
+    try:
+        return f"log/{existing(database, topic).id}"
+    finally:
+        database.close()
+
+
 def committed(folder: str | Path, topic: str, group: str) -> dict[int, int]:
     """Return the next offset of each partition that a group has said it reads."""
     database = Database(Path(folder))
@@ -135,6 +144,12 @@ def existing(database: Database, topic: str) -> Topic:
             f"{database.path}: topic {topic} cannot be read (there is none); make it, or correct kafka.topic"
         )
     return found
+
+
+def present(database: Database, topic: Topic) -> str:
+    """Return the identity of the topic that has this one's number, empty where there is none."""
+    row = database.connection.execute("SELECT id FROM topic WHERE topic = ?", (topic.number,)).fetchone()
+    return "" if row is None else str(row[0])
 
 
 def bounds(database: Database, topic: Topic) -> dict[int, Bound]:
