@@ -63,12 +63,10 @@ class Source:
         self._client = connect(Consumer, settings)
         try:
             self._watch = Watch(address, topic, self._client.list_topics, extra)
-            self.topic_id = self._watch.open()
-            self._id = self._watch.found.id
+            found = self._watch.open()
+            self.topic_id = found.id
             self.offsets = self._place.offsets(self.topic_id, address)
-            self.offsets.begin(
-                {partition: self._bounds(partition) for partition in self._watch.found.partitions}
-            )
+            self.offsets.begin({partition: self._bounds(partition) for partition in found.partitions})
         except BadSource:
             self._client.close()
             raise
@@ -170,7 +168,11 @@ class Source:
     def _anew(self) -> str:
         """Return what is wrong when the topic under this name is not the one that was opened."""
         now = self._watch.found.id
-        return self._place.anew(self._id, now, self._address) if self._id and now and now != self._id else ""
+        return (
+            self._place.anew(self.topic_id, now, self._address)
+            if self.topic_id and now and now != self.topic_id
+            else ""
+        )
 
     def _wanted(self) -> float:
         """Return since when the topic must have been found for what came just now."""
@@ -182,7 +184,7 @@ class Source:
 
     def _known(self) -> bool:
         """Whether what waits is of the topic that was opened."""
-        return not self._id or (self._watch.since > self._known_at and not self._watch.gone)
+        return not self.topic_id or (self._watch.since > self._known_at and not self._watch.gone)
 
     def _records(self, messages: list[Any]) -> list[Record]:
         """Return the records among messages, and go on behind them."""

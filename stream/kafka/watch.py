@@ -25,7 +25,7 @@ NO_ID: Final = "A" * 22  # what a broker from before topic ids reports, in base6
 class Found(NamedTuple):
     """What the broker says of a topic."""
 
-    id: str  # empty where the broker has none
+    id: str  # "<cluster id>/<topic id>", empty where the broker has none
     partitions: frozenset[int]
     headless: tuple[int, ...]  # partitions that no broker leads now
 
@@ -47,11 +47,12 @@ class Watch:
         self._asked: Future[Any] | None = None
         self._asked_at = 0.0
         self.since = 0.0  # when the last request began that found the topic
+        self._cluster = ""
         self.found = Found("", frozenset(), ())
         self.gone = self.silent = ""  # why the topic is not found, and why nobody answers
 
-    def open(self) -> str:
-        """Wait for what the broker says; return the identity of the topic, "<cluster id>/<topic id>", empty where it has none.
+    def open(self) -> Found:
+        """Wait for what the broker says, and return it.
 
         Raises:
             BadSource: The broker does not answer, or has no such topic.
@@ -59,15 +60,15 @@ class Watch:
         asked = self._ask(ASK_S)
         try:
             about = self._listing(self._topic, timeout=ASK_S)
-            self.found = _listed(about)
+            self._cluster, self.found = about.cluster_id or "", _listed(about)
             if about.controller_id in about.brokers:  # only such a one describes topics
-                self.found = _described(asked.result(SLACK_S))
+                self.found = self._described(asked.result(SLACK_S))
             else:
                 self._pool = ThreadPoolExecutor(1, thread_name_prefix="watch")
         except (KafkaException, TimeoutError) as exc:
             raise BadSource(self._refusal(exc)) from exc
         self.since = time.monotonic()
-        return f"{about.cluster_id}/{self.found.id}" if self.found.id else ""
+        return self.found
 
     def close(self) -> None:
         """Ask no more."""
@@ -101,12 +102,20 @@ class Watch:
     def _take(self, asked: Future[Any]) -> None:
         """Note what an answer says."""
         try:
-            self.found = (_described if self._pool is None else _listed)(asked.result())
+            self.found = (self._described if self._pool is None else _listed)(asked.result())
         except KafkaException as exc:
             self._lose(exc)
             return
         self._asked, self.since = None, self._asked_at
         self.gone = self.silent = self._heard = ""
+
+    def _described(self, topic: Any) -> Found:
+        identity = str(topic.topic_id)
+        return Found(
+            "" if identity == NO_ID else f"{self._cluster}/{identity}",
+            frozenset(part.id for part in topic.partitions),
+            tuple(part.id for part in topic.partitions if part.leader is None or part.leader.id < 0),
+        )
 
     def _lose(self, exc: Exception) -> None:
         """Note that the topic was not found, or nobody answered."""
@@ -137,15 +146,6 @@ class Watch:
             self._heard = error.str()
 
 
-def _described(topic: Any) -> Found:
-    identity = str(topic.topic_id)
-    return Found(
-        "" if identity == NO_ID else identity,
-        frozenset(part.id for part in topic.partitions),
-        tuple(part.id for part in topic.partitions if part.leader is None or part.leader.id < 0),
-    )
-
-
 def _listed(about: Any) -> Found:
     [topic] = about.topics.values()
     if topic.error is not None:
@@ -155,9 +155,9 @@ def _listed(about: Any) -> Found:
 
 
 def topic_id(address: str, topic: str, extra: Extra | None) -> str:
-    """Return the identity of a topic: see `Watch.open`."""
+    """Return the identity of a topic: see `Found`."""
     client = connect(Consumer, client_settings(address, extra, **{"group.id": "riverwalk"}))
     try:
-        return Watch(address, topic, client.list_topics, extra).open()
+        return Watch(address, topic, client.list_topics, extra).open().id
     finally:
         client.close()
