@@ -1,11 +1,10 @@
-"""What a source tells on a real Kafka while its topic cannot be read: no broker, no topic, another topic, an open transaction."""
+"""What a source tells on a real Kafka while its topic cannot be read: no topic, another topic, an open transaction."""
 
 import re
 import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
-from deploy import kafka
 from stream.broker import open_source, topic_id
 from stream.error import BadSource
 from stream.event.batch import Record
@@ -207,37 +205,6 @@ def test_an_open_transaction_in_front_is_told_and_counts_as_lag(
     assert len(read(source, 10)) == 10
     assert source.held() == ""
     until(lambda: source.lag() == 0, source)
-
-
-@pytest.mark.slow
-def test_a_broker_that_is_gone_is_told_and_reading_goes_on_when_it_is_back(
-    kafka_address: str, tmp_path: Path
-) -> None:
-    address = kafka.start(tmp_path, 0)
-    ensure_topic(address, "events")
-    fill(address, "events", 60)
-    source = Source(address, "events", {})
-    assert len(read(source, 60)) == 60
-    until(lambda: source.lag() == 0, source)
-
-    kafka.stop(tmp_path)
-    seconds_until(source.trouble, source)
-    assert source.trouble().startswith(f"{address}: no answer from the broker (")
-    assert "refused" in source.trouble()
-    assert source.lag() == -1
-    slowest = 0.0
-    for _ in range(100):
-        began = time.monotonic()
-        assert source.poll(100, 0.01) == []
-        slowest = max(slowest, time.monotonic() - began)
-    assert slowest < 0.2
-
-    kafka.start(tmp_path, int(address.rpartition(":")[2]))
-    fill(address, "events", 40, "after")
-    assert [record.payload for record in read(source, 40)] == [b"after%d" % n for n in range(40)]
-    until(lambda: source.trouble() == "" and source.lag() == 0, source)
-    source.close()
-    kafka.stop(tmp_path)
 
 
 def test_opening_without_a_broker_is_refused_soon(kafka_address: str) -> None:
