@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stream.kafka.offset import Offsets
 
 SCHEME: Final = "log:"
+LOG: Final = "log/"  # with which the identity of a topic of the log begins
 
 Extra = Mapping[str, str]  # settings of the Kafka client; the log has none
 
@@ -131,12 +132,12 @@ def ensure_topic(
 
 def identity(address: str, topic: str) -> str:
     """Return the name a topic's offsets are kept under."""
-    folder = log_folder(address)
-    if folder is None:
-        return topic
-    from stream.log import topic as log
+    return topic if log_folder(address) is None else offsets_name(topic, topic_id(address, topic))
 
-    return log.identity(folder, topic)
+
+def offsets_name(topic: str, topic_id: str) -> str:
+    """Return the name the offsets of a topic of this identity are kept under."""
+    return f"{topic}@{topic_id.removeprefix(LOG)}" if topic_id.startswith(LOG) else topic
 
 
 def topic_id(address: str, topic: str, extra: Extra | None = None) -> str:

@@ -6,21 +6,19 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from deploy.config.broker import ensure_topics, spool_folder
 from deploy.config.room import graph_settings, limits, tgn_settings
 from deploy.config.schema import BadConfig, Config
 from deploy.service.folder import TABLES
 from deploy.service.retention import Retention
-from stream.broker import Source, identity, open_dead_letter, open_source
+from deploy.service.topic import Sources, Topics, open_sources, open_topics
 from stream.file.feature import BadColumn, read
 from stream.generation.generation import Generation, current
 from stream.ingest.feature import Explicit
 
 if TYPE_CHECKING:
     from state.storage.store import Store
-    from stream.dead_letter.writer import Branch, DeadLetter
     from stream.ingest.ingest import Ingest
     from stream.ingest.writer import Writer
 
@@ -49,22 +47,6 @@ def explicit(config: Config, generation: Generation) -> Explicit | None:
 def clock_ms() -> int:
     """Return the wall clock in milliseconds."""
     return time.time_ns() // 1_000_000
-
-
-class Topics(NamedTuple):
-    """Names under which the offsets of the two topics are kept."""
-
-    events: str
-    items: str
-
-
-class Sources(NamedTuple):
-    """What is read, and where rejected records go."""
-
-    events: Source
-    rejected: DeadLetter
-    items: Source
-    rejected_items: Branch
 
 
 def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
@@ -131,45 +113,6 @@ def open_store(config: Config, generation: Generation) -> Store:
     )
     guard.restore(generation.status, store.meta(guard.NAME))
     return store
-
-
-def open_topics(config: Config) -> Topics:
-    """Make the topics that are missing."""
-    ensure_topics(config)
-    kafka = config.kafka
-    return Topics(*(identity(kafka.address, name) for name in (kafka.topic, kafka.items)))
-
-
-def open_sources(config: Config, store: Store, topics: Topics) -> Sources:
-    """Connect to the topics at the offsets that the store holds."""
-    kafka = config.kafka
-    extra = kafka.options
-    rejected = open_dead_letter(
-        kafka.address,
-        kafka.dead_letter,
-        origin=kafka.topic,
-        folder=spool_folder(config),
-        extra=extra,
-    )
-    return Sources(
-        open_source(
-            kafka.address,
-            kafka.topic,
-            store.offsets(topics.events),
-            on_gap=kafka.on_gap,
-            start=kafka.start,
-            extra=extra,
-        ),
-        rejected,
-        open_source(
-            kafka.address,
-            kafka.items,
-            store.offsets(topics.items),
-            on_gap="skip",  # of a compacted topic the last record of each item is enough
-            extra=extra,
-        ),
-        rejected.of(kafka.items),
-    )
 
 
 def begin_offsets(config: Config, writer: Writer, sources: Sources, offsets: dict[int, int]) -> None:

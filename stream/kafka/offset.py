@@ -95,7 +95,7 @@ class Place:
         """
         if not (self._id and now and self._id != now):
             return Offsets(self._topic, self._offsets, on_gap=self._on_gap, start=self._start)
-        if self._offsets and self._on_gap != "skip":
+        if self._on_gap != "skip":
             raise BadSource(self.anew(self._id, now, where))
         return Offsets(self._topic, {}, on_gap=self._on_gap, start="earliest")
 

@@ -159,25 +159,23 @@ class Source:
 
     def _there(self) -> bool:
         """Whether the topic is there; one that was made anew is a BadSource."""
-        now = present(self._database, self._topic)
-        if now != self._topic.id:
-            other = find(self._database, self._name)
-            if other is not None:
-                raise BadSource(self._place.anew(self.topic_id, f"log/{other.id}", str(self._database.path)))
-            now = ""
+        path, self._trouble = self._database.path, ""
+        if present(self._database, self._topic) == self._topic.id:
+            return True
+        other = find(self._database, self._name)
+        if other is not None:
+            self._trouble = self._place.anew(self.topic_id, f"log/{other.id}", str(path))
+            raise BadSource(self._trouble)
         self._trouble = (
-            ""
-            if now
-            else f"{self._database.path}: topic {self._name} is not there any more; it was deleted: "
+            f"{path}: topic {self._name} is not there any more; it was deleted: "
             "name another topic with kafka.topic, or start Riverwalk again to make it anew"
         )
-        return bool(now)
+        return False
 
     def _read(self, limit: int) -> list[Record]:
         """Return what is there, from each partition in turn."""
         records, size = list[Record](), 0
         with self._database.reading():
-            self._database.check_file()
             if not self._there():
                 self._behind = False
                 return []

@@ -87,15 +87,6 @@ def add_partitions(folder: str | Path, topic: str, partitions: int) -> None:
         database.close()
 
 
-def identity(folder: str | Path, topic: str) -> str:
-    """Return the name offsets of a topic are kept under: a topic, or a log, that is made anew has another one."""
-    database = Database(Path(folder))
-    try:
-        return f"{topic}@{existing(database, topic).id}"
-    finally:
-        database.close()
-
-
 def topic_id(folder: str | Path, topic: str) -> str:
     """Return which topic it is: another one when it, or the log, was made anew."""
     database = Database(Path(folder))

@@ -158,14 +158,6 @@ def test_a_topic_made_anew_between_two_lives_is_an_error_or_read_from_its_beginn
     source.close()
 
 
-def test_a_state_that_has_read_nothing_takes_the_topic_that_is_there(address: str, topic: str) -> None:
-    fill(address, topic, 3)
-    source = Source(address, topic, {}, topic_id="cluster/another")
-
-    assert len(read(source, 3)) == 3
-    source.close()
-
-
 def test_added_partitions_are_read_within_seconds(source: Source, address: str, topic: str) -> None:
     admin = AdminClient({"bootstrap.servers": address, "log_level": 2})
     admin.create_partitions([NewPartitions(topic, 3)])[topic].result(10)
