@@ -129,15 +129,17 @@ class Watch:
     def _refusal(self, exc: Exception) -> str:
         """Return what an operator is told of an answer that is none."""
         self._client.poll(0)  # hears what the connections met
-        error = exc.args[0] if isinstance(exc, KafkaException) else None
-        code = None if error is None else error.code()
-        if error is not None and code == KafkaError.UNKNOWN_TOPIC_OR_PART and self.since:
-            why = f"topic {self._topic} is not there any more ({error.str()})"
-            return f"{self._address}: {why}; it was deleted: name another topic with kafka.topic, or make it anew"
-        if error is not None and code >= 0:
+        error = exc.args[0] if isinstance(exc, KafkaException) else KafkaError(KafkaError._TIMED_OUT)
+        if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART and self.since:
+            why = f"topic {self._topic} is not there any more ({error.str()}); it was deleted"
+            return (
+                f"{self._address}: {why}: name another topic with kafka.topic, "
+                'or make it anew and set kafka.on_gap = "skip"'
+            )
+        if error.code() >= 0:
             why = f"topic {self._topic} cannot be read ({error.str()})"
             return f"{self._address}: {why}; make it, or correct kafka.topic"
-        why = self._heard or ("timed out" if error is None else error.str())
+        why = self._heard or error.str()
         return f"{self._address}: no answer from the broker ({why}); start it, or correct kafka.address"
 
     def _hear(self, error: KafkaError) -> None:

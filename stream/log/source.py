@@ -168,7 +168,7 @@ class Source:
             raise BadSource(self._trouble)
         self._trouble = (
             f"{path}: topic {self._name} is not there any more; it was deleted: "
-            "name another topic with kafka.topic, or start Riverwalk again to make it anew"
+            'name another topic with kafka.topic, or set kafka.on_gap = "skip" and start Riverwalk again, which makes it anew'
         )
         return False
 
