@@ -14,8 +14,8 @@ from deploy.machine import kernel, memory
 from deploy.service.child import CONNECTED
 from deploy.service.folder import TABLES
 from deploy.service.retention import Retention
-from deploy.service.topic import Sources, Topics, open_sources, open_topics
-from stream.broker import identity
+from deploy.service.topic import FACT, Sources, Topics, open_sources, open_topics
+from stream.broker import offsets_name
 from stream.error import BadSource
 from stream.file.feature import BadColumn, read
 from stream.generation import room
@@ -184,11 +184,9 @@ def _pause(pulse: Pulse, stop: threading.Event, seconds: float) -> None:
 
 
 def _stored(config: Config, store: Store) -> dict[int, int]:
-    """Return the offsets that are stored, none where the topic cannot tell now which one it is."""
-    try:
-        return store.offsets(identity(config.kafka.address, config.kafka.topic))
-    except BadSource:
-        return {}
+    """Return the offsets that are stored of the events topic, whichever it was."""
+    name = config.kafka.topic
+    return store.offsets(offsets_name(name, str(store.meta(FACT + name) or "")))
 
 
 def begin_offsets(config: Config, writer: Writer, sources: Sources) -> None:

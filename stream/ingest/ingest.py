@@ -44,6 +44,7 @@ class Source(order.Source, Protocol):
     def commit(self, ends: dict[int, int]) -> None: ...
     def lag(self) -> int: ...
     def trouble(self) -> str: ...
+    def held(self) -> str: ...
 
 
 class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,7 +200,7 @@ class Ingest:
         lag = self.source.lag()
         self.status["lag"] = lag
         self.pulse.lag(lag)
-        self.pulse.trouble("source", self.source.trouble())
+        self.pulse.trouble("source", self.source.trouble() or self.source.held())
         self.pulse.trouble("learning", self.jobs.trouble())
 
     def _teach(self, job: Job) -> None:
