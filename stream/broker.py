@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stream.kafka.offset import Offsets
 
 SCHEME: Final = "log:"
+LOG: Final = "log/"  # with which the identity of a topic of the log begins
 
 Extra = Mapping[str, str]  # settings of the Kafka client; the log has none
 
@@ -26,6 +27,7 @@ class Source(Protocol):
     """Reads the records of a topic, every partition, from given offsets on.  One thread uses it."""
 
     offsets: Offsets
+    topic_id: str  # the topic that is read: see `topic_id`; empty where the broker knows no such thing
 
     def poll(self, limit: int, wait_s: float) -> list[Record]:
         """Return up to `limit` records, those that came within `wait_s` seconds; in order within a partition."""
@@ -37,7 +39,13 @@ class Source(Protocol):
         """Return partition -> end offset as last reported."""
 
     def lag(self) -> int:
-        """Return how many records wait to be polled."""
+        """Return how many records wait to be polled, -1 while that is not known."""
+
+    def trouble(self) -> str:
+        """Return why the topic cannot be read, and what to do; empty while it can."""
+
+    def held(self) -> str:
+        """Return which partition waits for an open transaction, and since when; empty while none does for long."""
 
     def waiting(self) -> dict[int, int]:
         """Return partition -> how many records are known to be there and were not polled."""
@@ -100,11 +108,14 @@ def ready(address: str, extra: Extra | None = None) -> bool:
     return kafka.ready(address, extra)
 
 
-def ensure_topic(address: str, topic: str, extra: Extra | None = None, *, compact: bool = False) -> int:
+def ensure_topic(
+    address: str, topic: str, extra: Extra | None = None, *, compact: bool = False, stamped: bool = False
+) -> int:
     """Make a topic, of one partition, where there is none; return how many partitions it has.
 
     Args:
         compact: Keep only the newest record of each key.
+        stamped: Have the broker set the time of each record, whatever its producer says; the log always does.
 
     Raises:
         BadSource: It cannot be made.
@@ -116,41 +127,60 @@ def ensure_topic(address: str, topic: str, extra: Extra | None = None, *, compac
         return log.ensure_topic(folder, topic, compact=compact)
     from stream.kafka import broker as kafka
 
-    return kafka.ensure_topic(address, topic, extra=extra, compact=compact)
+    return kafka.ensure_topic(address, topic, extra=extra, compact=compact, stamped=stamped)
 
 
 def identity(address: str, topic: str) -> str:
     """Return the name a topic's offsets are kept under."""
-    folder = log_folder(address)
-    if folder is None:
-        return topic
-    from stream.log import topic as log
+    return topic if log_folder(address) is None else offsets_name(topic, topic_id(address, topic))
 
-    return log.identity(folder, topic)
+
+def offsets_name(topic: str, topic_id: str) -> str:
+    """Return the name the offsets of a topic of this identity are kept under."""
+    return f"{topic}@{topic_id.removeprefix(LOG)}" if topic_id.startswith(LOG) else topic
+
+
+def topic_id(address: str, topic: str, extra: Extra | None = None) -> str:
+    """Return which topic it is, another one when it is made anew: "<cluster id>/<topic id>", of the log "log/<topic id>".
+
+    Empty for a broker that knows no such thing.
+
+    Raises:
+        BadSource: No broker, no log, or no topic.
+    """
+    folder = log_folder(address)
+    if folder is not None:
+        from stream.log import topic as log
+
+        return log.topic_id(folder, topic)
+    from stream.kafka import watch as kafka
+
+    return kafka.topic_id(address, topic, extra)
 
 
 def open_source(
     address: str, topic: str, offsets: Mapping[int, int], *, on_gap: str = "stop",
-    start: str = "earliest", extra: Extra | None = None,
+    start: str = "earliest", topic_id: str = "", extra: Extra | None = None,
 ) -> Source:  # fmt: skip
     """Read a topic from given offsets on.
 
     Args:
         offsets: Partition -> next offset to read; a partition left out begins at its earliest record.
-        on_gap: What to do when the offset that comes next is no longer held: "stop" or "skip".
+        on_gap: What to do when the offset that comes next is no longer held, or the topic was made anew: "stop" or "skip".
         start: Where to begin when `offsets` is empty: "earliest" or "latest".
+        topic_id: The topic that `offsets` are of; empty where it is not known.
 
     Raises:
-        BadSource: No broker, no log, no topic, or a gap with on_gap="stop".
+        BadSource: No broker, no log, no topic; another topic or a gap with on_gap="stop".
     """
     folder = log_folder(address)
     if folder is not None:
         from stream.log.source import Source as LogSource
 
-        return LogSource(folder, topic, offsets, on_gap=on_gap, start=start)
+        return LogSource(folder, topic, offsets, on_gap=on_gap, start=start, topic_id=topic_id)
     from stream.kafka.source import Source as KafkaSource
 
-    return KafkaSource(address, topic, offsets, on_gap=on_gap, start=start, extra=extra)
+    return KafkaSource(address, topic, offsets, on_gap=on_gap, start=start, topic_id=topic_id, extra=extra)
 
 
 def open_sink(

@@ -37,4 +37,5 @@ def ensure_topics(config: Config) -> None:
     """
     kafka = config.kafka
     for name in (kafka.topic, kafka.dead_letter, kafka.items):
-        ensure_topic(kafka.address, name, kafka.options, compact=name == kafka.items)
+        compact, stamped = name == kafka.items, name == kafka.topic
+        ensure_topic(kafka.address, name, kafka.options, compact=compact, stamped=stamped)

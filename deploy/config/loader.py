@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from deploy.config import option
 from deploy.config.retired import RETIRED, refuse
 from deploy.config.schema import MAX_NAME, BadConfig, Config
 
@@ -64,6 +65,7 @@ def load(
     }
     config = Config(**sections)
     _agree(config)
+    option.check(config.kafka.options)
     if config.serve.password_file:
         serve = msgspec.structs.replace(config.serve, password=_secret(config.serve.password_file))
         config = msgspec.structs.replace(config, serve=serve)

@@ -238,7 +238,7 @@ def _own_state(config: Config, folder: Path) -> Config:
     if state.folder == Config().state.folder:
         state = msgspec.structs.replace(state, folder=str(folder / "state"))
     if kafka.address:
-        ensure_topic(kafka.address, kafka.topic, extra=kafka.options)
+        ensure_topic(kafka.address, kafka.topic, extra=kafka.options, stamped=True)
         kafka = msgspec.structs.replace(kafka, start="latest")
     return msgspec.structs.replace(config, state=state, kafka=kafka)
 

@@ -15,6 +15,8 @@ from deploy.config.schema import Config
 from deploy.service.folder import TABLES
 from stream.broker import open_sink
 
+PUBLISH_S = 1.8  # how long a record a client sends may wait to be written: the client hears of it within 2 s
+
 
 def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
     """Answer requests until `stop`."""
@@ -23,8 +25,11 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
     from stream.answer.rule import ttl
 
     begin = time.monotonic()
-    sink = open_sink(config.kafka.address, config.kafka.topic, extra=config.kafka.options)
-    describer = open_sink(config.kafka.address, config.kafka.items, extra=config.kafka.options)
+    kafka = config.kafka
+    sink, describer = (
+        open_sink(kafka.address, name, timeout_s=PUBLISH_S, extra=kafka.options)
+        for name in (kafka.topic, kafka.items)
+    )
     number = version("riverwalk")
     reader = Reader(
         graph_settings(config),
@@ -36,6 +41,7 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
         version=number,
         settings=ReaderSettings(
             ready_lag=config.serve.ready_lag,
+            health=Path(config.state.live),
             ttl=ttl(msgspec.structs.asdict(config.seen)),
             answers=config.answer,
         ),

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -17,12 +18,23 @@ class Delivery:
     Args:
         queue: Queue key and payload, with the callback for the outcome and the partition; False when the queue is full.
         poll: Serve the client's callbacks for up to so many seconds.
+        purge: Have the client give up all it has, with the callback for each.
+        timeout_s: How long a record may wait.  The client has such a limit too, but looks at records it cannot send anywhere
+            once a second only; so everything is purged when nothing was written for so long.
+        where: The broker and the topic, for messages.
     """
 
     def __init__(
-        self, queue: Callable[[bytes, bytes, Settled, int], bool], poll: Callable[[float], object]
+        self,
+        queue: Callable[[bytes, bytes, Settled, int], bool],
+        poll: Callable[[float], object],
+        purge: Callable[[], object],
+        timeout_s: float,
+        where: str,
     ) -> None:
-        self._queue, self._poll = queue, poll
+        self._queue, self._poll, self._purge, self._timeout_s = queue, poll, purge, timeout_s
+        self._where, self._moved = where, 0.0  # when a record was last written
+        self._begun: deque[float] = deque()  # when each record that is not settled was queued
         self._closed = threading.Event()
         self._order = asyncio.Lock()  # records are queued in the order they came, also behind a full queue
         self._settled: deque[tuple[asyncio.Future[tuple[int, int]], int, int, str]] = deque()
@@ -41,6 +53,9 @@ class Delivery:
         future: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
 
         def settled(partition: int, offset: int, refusal: str) -> None:
+            self._begun.popleft()
+            if not refusal:
+                self._moved = time.monotonic()
             self._settled.append((future, partition, offset, refusal))
             if not self._woken:  # one call wakes the loop for all that comes until it looks
                 self._woken = True
@@ -49,8 +64,15 @@ class Delivery:
                 except RuntimeError:  # the loop has ended: nobody waits
                     self._woken = False
 
+        began = time.monotonic()
         async with self._order:
+            self._begun.append(began)
             while not self._queue(key, payload, settled, partition):
+                if time.monotonic() - began > self._timeout_s:
+                    self._begun.pop()
+                    raise BadSource(
+                        f"{self._where} cannot be written (the queue is full since {self._timeout_s:g} s); is the broker up?"
+                    )
                 await asyncio.sleep(0.01)
         return await future
 
@@ -78,3 +100,6 @@ class Delivery:
     def _serve(self) -> None:
         while not self._closed.is_set():
             self._poll(0.1)
+            late = time.monotonic() - self._timeout_s
+            if self._moved < late and self._begun and self._begun[0] < late:
+                self._purge()

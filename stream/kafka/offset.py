@@ -69,3 +69,42 @@ class Offsets:
     def lag(self) -> int:
         """How many records wait to be read."""
         return sum(max(0, high - self.next[partition]) for partition, high in self.high.items())
+
+
+class Place:
+    """Where to read: offsets, and the identity of the topic they are of.
+
+    Args:
+        topic_id: The identity of the topic that `offsets` are of; empty where it is not known.
+    """
+
+    def __init__(
+        self, topic: str, offsets: Mapping[int, int], *, on_gap: str, start: str, topic_id: str
+    ) -> None:
+        self._topic, self._offsets, self._start, self._id = topic, offsets, start, topic_id
+        self._on_gap = on_gap
+
+    def offsets(self, now: str, where: str) -> Offsets:
+        """Return the offsets to read at.
+
+        Args:
+            now: The identity of the topic that is there; empty where the broker has none.
+
+        Raises:
+            BadSource: It is another one, and on_gap="stop".
+        """
+        if not (self._id and now and self._id != now):
+            return Offsets(self._topic, self._offsets, on_gap=self._on_gap, start=self._start)
+        if self._on_gap != "skip":
+            raise BadSource(self.anew(self._id, now, where))
+        return Offsets(self._topic, {}, on_gap=self._on_gap, start="earliest")
+
+    def anew(self, before: str, now: str, where: str) -> str:
+        """Return what an operator is told of a topic that was made anew."""
+        what = f"{where}: topic {self._topic} is not the one this state was made from ({before}, now {now}): it was made anew"
+        if self._on_gap == "skip":
+            return f"{what}; reading starts over at its first record"
+        return (
+            f"{what}; read another one, replay this one into an empty state folder, "
+            'or set kafka.on_gap = "skip" to go on with what is there'
+        )

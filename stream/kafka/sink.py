@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from stream.error import BadSource
 from stream.event.message import AWAY, OTHER, SIZE, TIME, Done, Headers, Message, Refused
 from stream.kafka.backpressure import Backpressure
-from stream.kafka.broker import Extra, client_settings
+from stream.kafka.broker import Extra, client_settings, connect
 from stream.kafka.delivery import Delivery, Settled
 from stream.kafka.partition import Partitions
 
@@ -23,6 +23,8 @@ _KINDS: Final = {
     KafkaError.RECORD_LIST_TOO_LARGE: SIZE,
     KafkaError.INVALID_TIMESTAMP: TIME,
     KafkaError._MSG_TIMED_OUT: AWAY,
+    KafkaError._PURGE_QUEUE: AWAY,
+    KafkaError._PURGE_INFLIGHT: AWAY,
     KafkaError._TIMED_OUT: AWAY,
     KafkaError._TRANSPORT: AWAY,
     KafkaError._ALL_BROKERS_DOWN: AWAY,
@@ -31,6 +33,7 @@ _KINDS: Final = {
     KafkaError._UNKNOWN_TOPIC: AWAY,
     KafkaError.UNKNOWN_TOPIC_OR_PART: AWAY,
 }
+_LATE: Final = (KafkaError._MSG_TIMED_OUT, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 
 
 class Sink:
@@ -48,15 +51,17 @@ class Sink:
         self, address: str, topic: str, *, ahead: int = 0, applied: Callable[[int], int] | None = None,
         partition: int = -1, timeout_s: float = 30.0, extra: Extra | None = None,
     ) -> None:  # fmt: skip
-        self._address, self._topic, self._partition = address, topic, partition
+        self._topic, self._partition, self._timeout_s = topic, partition, timeout_s
+        self._where = f"{address}: topic {topic}"
         self._backpressure = Backpressure(ahead, applied) if applied is not None else None
         self._ends: dict[int, int] = {}
         self._failure = ""
-        self._client = Producer(
-            client_settings(address, extra, **{**_WRITER, "message.timeout.ms": int(timeout_s * 1000)})
+        settings = {**_WRITER, "message.timeout.ms": int(timeout_s * 1000)}
+        self._client = connect(Producer, client_settings(address, extra, **settings))
+        self._delivery = Delivery(
+            self._hand_over, self._client.poll, self._client.purge, timeout_s, self._where
         )
         self._partitions = Partitions(self._client, address, topic, extra, timeout_s)
-        self._delivery = Delivery(self._hand_over, self._client.poll)
 
     def send(
         self, key: bytes | None, payload: bytes, on_done: Done | None = None, headers: Headers = (),
@@ -87,7 +92,7 @@ class Sink:
                 on_done(sent.partition(), sent.offset())
             else:
                 kind = _KINDS.get(error.code(), AWAY if error.retriable() else OTHER)
-                wrong = f"{self._address}: topic {self._topic} refuses a record ({error.str()})"
+                wrong = f"{self._where} refuses a record ({error.str()})"
                 on_refused(kind, self._refusal(error) if kind == AWAY else wrong)
 
         value, key, headers, ms, partition = message
@@ -113,7 +118,7 @@ class Sink:
         left = self._client.flush(timeout_s)
         failure, self._failure = self._failure, ""
         if failure or left:
-            raise BadSource(failure or f"{self._address}: {left} records wait to be taken; is the broker up?")
+            raise BadSource(failure or f"{self._where}: {left} records wait to be taken; is the broker up?")
 
     def close(self) -> None:
         """Give the broker a moment to take what is queued, and disconnect."""
@@ -139,7 +144,12 @@ class Sink:
             on_done(message.partition(), message.offset())
 
     def _refusal(self, error: KafkaError) -> str:
-        return f"{self._address}: topic {self._topic} cannot be written ({error.str()}); is the broker up?"
+        code, why = error.code(), error.str()
+        if code in _LATE:
+            why = f"no answer in {self._timeout_s:g} s"
+        if code == KafkaError._PURGE_INFLIGHT:
+            why += ", and the record may have been taken all the same"
+        return f"{self._where} cannot be written ({why}); is the broker up?"
 
     def _hand_over(self, key: bytes, payload: bytes, settled: Settled, partition: int) -> bool:
         def done(error: KafkaError | None, message: Any) -> None:

@@ -45,7 +45,10 @@ _DAMAGED: Final = {
     sqlite3.SQLITE_CONSTRAINT,
     sqlite3.SQLITE_ERROR,
 }
-ANEW: Final = "restore it from a backup, or move the folder away to begin an empty log"
+ANEW: Final = (
+    "restore it from a backup, or move the folder away to begin an empty log "
+    '(kafka.on_gap = "skip" lets a state go on with that)'
+)
 
 
 class Database:

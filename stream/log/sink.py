@@ -49,7 +49,7 @@ class Sink:
         self, folder: str | Path, topic: str, *, ahead: int = 0, applied: Callable[[int], int] | None = None,
         partition: int = -1, timeout_s: float = 30.0,
     ) -> None:  # fmt: skip
-        self._folder, self._partition = Path(folder), partition
+        self._folder, self._partition, self._timeout_s = Path(folder), partition, timeout_s
         self._backpressure = Backpressure(ahead, applied) if applied is not None else None
         self._ends: dict[int, int] = {}
         self._failure = ""
@@ -99,7 +99,12 @@ class Sink:
         future: asyncio.Future[tuple[int, int]] = loop.create_future()
         now_ms = time.time_ns() // 1_000_000
         entry = Entry(self._partition, now_ms, key, payload, partition_key=partition_key)
+        limit = time.monotonic() + self._timeout_s
         while not self._writer.put(entry, (loop, future)):
+            if time.monotonic() > limit:
+                raise BadSource(
+                    f"{self._folder}: the queue is full since {self._timeout_s:g} s; is another process busy?"
+                )
             await asyncio.sleep(0.01)
         return await future
 

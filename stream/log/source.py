@@ -17,10 +17,10 @@ from typing import Any, Final
 
 from stream.error import BadSource
 from stream.event.batch import Record
-from stream.kafka.offset import Offsets
+from stream.kafka.offset import Place
 from stream.log.database import ANEW, Database
 from stream.log.record import checksum, unpack
-from stream.log.topic import bounds, check, existing, table
+from stream.log.topic import bounds, check, existing, find, present, table
 
 CHUNK, CHUNK_BYTES = 4096, 16 << 20  # rows and bytes read in one piece
 POLL_BYTES: Final = 64 << 20  # of one poll, beyond its first piece
@@ -34,19 +34,20 @@ SHORT_S: Final = 0.05  # how long such a note waits for other writers
 class Source:
     """Reads the records of a topic, every partition, from given offsets on.  One thread uses it.
 
-    No log, no topic, damage, or a gap with on_gap="stop" is a BadSource.
+    No log, no topic, another topic than it was, damage, or a gap with on_gap="stop" is a BadSource.
 
     Args:
         folder: Where the log lies; `topic` must exist there.
         offsets: Partition -> next offset to read; a partition left out begins at its earliest record.
-        on_gap: What to do when retention has removed the offset that comes next: "stop" or "skip".
+        on_gap: What to do when retention has removed the offset that comes next, or the topic was made anew: "stop" or "skip".
         start: Where to begin when `offsets` is empty: "earliest" or "latest".
         group: The name under which `commit` notes how far we are.
+        topic_id: The identity of the topic that `offsets` are of; empty where it is not known.
     """
 
     def __init__(
         self, folder: str | Path, topic: str, offsets: Mapping[int, int], *, on_gap: str = "stop",
-        start: str = "earliest", group: str = "riverwalk",
+        start: str = "earliest", group: str = "riverwalk", topic_id: str = "",
     ) -> None:  # fmt: skip
         self._group, self._database = group, Database(Path(folder))
         self._notes: Database | None = None
@@ -55,9 +56,12 @@ class Source:
         self._bell, self._look_at = b"", 0.0
         self._only: set[int] | None = None
         self._first = 0  # the partition the next poll begins with
-        self.offsets = Offsets(topic, offsets, on_gap=on_gap, start=start)
+        self._name, self._trouble = topic, ""
+        self._place = Place(topic, offsets, on_gap=on_gap, start=start, topic_id=topic_id)
         try:
             self._topic = existing(self._database, topic)
+            self.topic_id = f"log/{self._topic.id}"
+            self.offsets = self._place.offsets(self.topic_id, str(self._database.path))
             with self._database.named():
                 self._version = self._database.version()
             with self._database.reading():
@@ -96,9 +100,21 @@ class Source:
         return dict(self.offsets.high)
 
     def lag(self) -> int:
-        """How many records wait to be polled."""
+        """How many records wait to be polled, -1 while that is not known."""
         self._look()
-        return self.offsets.lag()
+        return -1 if self._trouble else self.offsets.lag()
+
+    def trouble(self) -> str:
+        """Why the topic cannot be read, and what to do; empty while it can."""
+        try:
+            self._look()
+        except BadSource as exc:
+            return str(exc)
+        return self._trouble
+
+    def held(self) -> str:
+        """Nothing: the log knows no transactions that stay open."""
+        return ""
 
     def waiting(self) -> dict[int, int]:
         """Return partition -> how many records are known to be there and were not polled."""
@@ -123,24 +139,46 @@ class Source:
         if bell == self._bell and now < self._look_at:
             return
         self._bell, self._look_at = bell, now + LOOK_S
+        path = self._database.path
+        if not path.exists():
+            self._trouble = f"{path}: the log is not there any more; put it back, or start Riverwalk again"
+            self._behind = False
+            return
         with self._database.named():
+            self._database.check_file()
             version = self._database.version()
-            if version == self._version:
-                self._database.check_file()
+            if version == self._version and not self._trouble:
                 return
-            ends = bounds(self._database, self._topic)
+            ends = bounds(self._database, self._topic) if self._there() else {}
         self._version = version
         for partition, (low, high) in ends.items():
             if partition not in self.offsets.next:
                 self.offsets.add(partition, low, high)
             self.offsets.high[partition] = high
-        self._behind = self.offsets.lag() > 0
+        self._behind = not self._trouble and self.offsets.lag() > 0
+
+    def _there(self) -> bool:
+        """Whether the topic is there; one that was made anew is a BadSource."""
+        path, self._trouble = self._database.path, ""
+        if present(self._database, self._topic) == self._topic.id:
+            return True
+        other = find(self._database, self._name)
+        if other is not None:
+            self._trouble = self._place.anew(self.topic_id, f"log/{other.id}", str(path))
+            raise BadSource(self._trouble)
+        self._trouble = (
+            f"{path}: topic {self._name} is not there any more; it was deleted: "
+            'name another topic with kafka.topic, or set kafka.on_gap = "skip" and start Riverwalk again, which makes it anew'
+        )
+        return False
 
     def _read(self, limit: int) -> list[Record]:
         """Return what is there, from each partition in turn."""
         records, size = list[Record](), 0
         with self._database.reading():
-            self._database.check_file()
+            if not self._there():
+                self._behind = False
+                return []
             ends = bounds(self._database, self._topic)
             partitions = sorted(ends)
             self._first = (self._first + 1) % len(partitions)

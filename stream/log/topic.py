@@ -87,11 +87,11 @@ def add_partitions(folder: str | Path, topic: str, partitions: int) -> None:
         database.close()
 
 
-def identity(folder: str | Path, topic: str) -> str:
-    """Return the name offsets of a topic are kept under: a topic, or a log, that is made anew has another one."""
+def topic_id(folder: str | Path, topic: str) -> str:
+    """Return which topic it is: another one when it, or the log, was made anew."""
     database = Database(Path(folder))
     try:
-        return f"{topic}@{existing(database, topic).id}"
+        return f"log/{existing(database, topic).id}"
     finally:
         database.close()
 
@@ -135,6 +135,12 @@ def existing(database: Database, topic: str) -> Topic:
             f"{database.path}: topic {topic} cannot be read (there is none); make it, or correct kafka.topic"
         )
     return found
+
+
+def present(database: Database, topic: Topic) -> str:
+    """Return the identity of the topic that has this one's number, empty where there is none."""
+    row = database.connection.execute("SELECT id FROM topic WHERE topic = ?", (topic.number,)).fetchone()
+    return "" if row is None else str(row[0])
 
 
 def bounds(database: Database, topic: Topic) -> dict[int, Bound]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ class Writer:
     Args:
         settle: Called by the writer's thread with the outcome of each group: the queued tags, their partitions and
             offsets, and why they were refused.
-        timeout_s: How long other processes may keep the log before a group is refused.
+        timeout_s: How long other processes may keep the log from a record before it is refused, with those queued behind it.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class Writer:
         timeout_s: float,
     ) -> None:
         self._folder, self._topic, self._settle, self._timeout_s = folder, topic, settle, timeout_s
-        self._queue: deque[tuple[Entry, object]] = deque()
+        self._queue: deque[tuple[Entry, object, float]] = deque()  # with the time until which each may wait
         self._bytes = 0  # of what is queued
         self.pending = 0  # records that are not settled
         self.changed = threading.Condition()
@@ -52,7 +53,7 @@ class Writer:
                 self._thread.start()
             if not self._queue:
                 self.changed.notify_all()
-            self._queue.append((entry, tag))
+            self._queue.append((entry, tag, time.monotonic() + self._timeout_s))
             self._bytes += len(entry.value)
             self.pending += 1
         return True
@@ -67,10 +68,10 @@ class Writer:
 
     def _run(self) -> None:
         while group := self._take():
-            entries, tags = [entry for entry, _ in group], [tag for _, tag in group]
+            entries, tags = [entry for entry, _, _ in group], [tag for _, tag, _ in group]
             places, refusal = list[tuple[int, int]](), ""
             try:
-                places = self._append(entries)
+                places = self._append(entries, group[0][2])
             except BadSource as exc:
                 refusal = str(exc)
             self._settle(tags, places, refusal)
@@ -80,25 +81,25 @@ class Writer:
         if self._appender is not None:
             self._appender.database.close()
 
-    def _take(self) -> list[tuple[Entry, object]]:
+    def _take(self) -> list[tuple[Entry, object, float]]:
         """Wait for records; nothing means the end."""
         with self.changed:
             while not self._queue and not self._closed:
                 self.changed.wait()
-            group, size = list[tuple[Entry, object]](), 0
+            group, size = list[tuple[Entry, object, float]](), 0
             while self._queue and len(group) < GROUP and size < GROUP_BYTES:
                 group.append(self._queue.popleft())
                 size += len(group[-1][0].value)
             self._bytes -= size
         return group
 
-    def _append(self, entries: list[Entry]) -> list[tuple[int, int]]:
+    def _append(self, entries: list[Entry], limit: float) -> list[tuple[int, int]]:
         if self._closed:
             raise BadSource(f"{self._folder}: the writer was closed before the record was written")
         if self._appender is None:
             self._appender = Appender(Database(self._folder), self._topic)
         try:
-            return self._appender.append(entries, self._timeout_s, lambda: self._closed)
+            return self._appender.append(entries, max(0.0, limit - time.monotonic()), lambda: self._closed)
         except BadSource:
             self._appender.database.close()
             self._appender = None  # opened anew for the next group, which finds what is there then

@@ -45,7 +45,7 @@ class TestReal(TopicSuite):
         assert ensure_topic(address, name, 1) == 3
 
     def test_added_partitions_are_read_from_their_first_record(self, address: str, topic: str) -> None:
-        source = Source(address, topic, {}, start="latest", refresh_s=0.0)
+        source = Source(address, topic, {}, start="latest")
         admin = AdminClient({"bootstrap.servers": address, "log_level": 2})
         for done in admin.create_partitions([NewPartitions(topic, 2)]).values():
             done.result(10)

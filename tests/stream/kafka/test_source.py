@@ -100,14 +100,14 @@ def test_a_closed_broker_is_gone():
 
 
 def test_no_broker_is_a_bad_source(nobody, monkeypatch):
-    for module in ("broker", "source"):
+    for module in ("broker", "source", "watch"):
         monkeypatch.setattr(f"stream.kafka.{module}.ASK_S", 0.2)
 
     with pytest.raises(
         BadSource, match=rf"{nobody}: no answer from the broker \(.*\); start it, or correct kafka"
     ):
         Source(nobody, "events", {})
-    with pytest.raises(BadSource, match=rf"{nobody}: topic events cannot be made"):
+    with pytest.raises(BadSource, match=rf"{nobody}: no answer from the broker"):
         ensure_topic(nobody, "events")
     assert not ready(nobody, wait_s=0.1)
 

@@ -13,7 +13,7 @@ from stream.log.database import Database
 from stream.log.retention import trim
 from stream.log.sink import Sink
 from stream.log.source import Source
-from stream.log.topic import add_partitions, committed, ensure_topic, identity, ready
+from stream.log.topic import add_partitions, committed, ensure_topic, ready, topic_id
 from tests.fixture.broker.topic import TopicSuite, read
 
 
@@ -115,8 +115,8 @@ def test_a_log_made_anew_is_another_one(folder: Path, tmp_path: Path) -> None:
     for one in (folder, tmp_path / "other"):
         ensure_topic(one, "events")
 
-    assert identity(folder, "events") == identity(folder, "events")
-    assert identity(folder, "events") != identity(tmp_path / "other", "events")
+    assert topic_id(folder, "events") == topic_id(folder, "events")
+    assert topic_id(folder, "events") != topic_id(tmp_path / "other", "events")
 
 
 def test_only_its_user_reads_the_log(folder: Path) -> None:
