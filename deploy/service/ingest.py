@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from deploy.config.room import graph_settings, limits, tgn_settings
 from deploy.config.schema import BadConfig, Config
 from deploy.machine import kernel, memory
+from deploy.service.checkpoint import Checkpoints
 from deploy.service.child import CONNECTED
 from deploy.service.folder import TABLES
 from deploy.service.retention import Retention
@@ -117,6 +118,7 @@ def _read(
         if goal:
             loop.publish_at(goal, time.monotonic() + SWITCH_SECONDS)
         retention = Retention(config, loop.status["saved"])
+        loop.chores.append(Checkpoints(Path(config.state.folder), loop.checkpoint).step)
         loop.pulse.enter(RUNNING)
         loop.run(stop.is_set)
     finally:
@@ -152,6 +154,7 @@ def connect(
 ) -> tuple[Topics, Sources] | None:
     """Connect to the topics, trying again for as long as it takes; None when it is to end meanwhile."""
     pulse.enter(WAITING)
+    copies = Checkpoints(Path(config.state.folder), store.checkpoint)
     began, pause, told = time.monotonic(), FIRST_S, ""
     while not stop.is_set():
         pulse.beat()
@@ -165,7 +168,7 @@ def connect(
                 pulse.trouble(
                     "source", f"waiting for the topic, answers come from what is remembered: {told}"
                 )
-            _pause(pulse, stop, pause)
+            _pause(pulse, stop, pause, copies.step)
             pause = min(MOST_S, 2 * pause)
             continue
         if told:
@@ -176,11 +179,12 @@ def connect(
     return None
 
 
-def _pause(pulse: Pulse, stop: threading.Event, seconds: float) -> None:
+def _pause(pulse: Pulse, stop: threading.Event, seconds: float, chore: Callable[[], None]) -> None:
     """Wait, unless it is to end."""
     until = time.monotonic() + seconds
     while time.monotonic() < until and not stop.wait(0.2):
         pulse.beat()
+        chore()
 
 
 def _stored(config: Config, store: Store) -> dict[int, int]:

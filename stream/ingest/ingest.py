@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -105,6 +106,7 @@ class Ingest:
         self.saved_learning = self.gauged = self.synced = self.scrubbed = time.monotonic()
         self.goal: dict[int, int] | None = None
         self.deadline = 0.0
+        self.chores: list[Callable[[], None]] = []  # called a few times a second, between two batches
 
     def publish_at(self, goal: dict[int, int], deadline: float) -> None:
         """Let readers switch to this generation once it has applied `goal`, or at `deadline` (monotonic)."""
@@ -123,6 +125,13 @@ class Ingest:
         finally:
             self.jobs.close()
 
+    def checkpoint(self, folder: Path) -> None:
+        """Write the store, with what is learned by now, to a folder that is not there yet; raises BadStore."""
+        assert self.writer.store is not None
+        self._enqueue(self._save_learned)
+        self.jobs.drain()
+        self.writer.store.checkpoint(folder)
+
     def step(self, stop: Callable[[], bool]) -> int:
         """Read once and apply what may be applied; return how many records that were."""
         self.pulse.beat()
@@ -140,6 +149,8 @@ class Ingest:
             self.tell()
             self._gauge()
             self.edges.step(now)
+            for chore in self.chores:
+                chore()
         return 0 if taken is None else taken.batch.size + len(taken.rejected)
 
     def _apply(self, taken: Taken, stop: Callable[[], bool]) -> None:
