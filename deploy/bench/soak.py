@@ -78,15 +78,15 @@ def run(config: Config, soak: Soak) -> harness.Figures:
         restart_s = time.perf_counter() - begin
         same = int(again.world.state.world[0]["events"]) == events
         store.close()
-    growth = {name: _growth(samples, name) for name in ("resident_mib", "anonymous_mib", "shared_mib")}
+    grown = {name: growth(samples, name) for name in ("resident_mib", "anonymous_mib", "shared_mib")}
     seconds = samples[-1]["seconds"]
-    flat = same and all(one <= GROWTH for one in growth.values())
+    flat = same and all(one <= GROWTH for one in grown.values())
     return {
         "verdict": "flat in the second half" if flat else "it grows in the second half, or a restart differs",
         "flat": flat, "events": soak.events,
         "seconds": seconds, "events_per_s": round(soak.events / seconds),
         "users_let_go": gone["users"], "items_let_go": gone["items"],
-        "growth": growth, "restart_s": round(restart_s, 2), "restart_same_events": same, "samples": samples,
+        "growth": grown, "restart_s": round(restart_s, 2), "restart_same_events": same, "samples": samples,
         "measured": "ingest's writer and its store in this process, learning off, batches as in a backlog, saved with every batch; "
         "growth: the most of the last quarter over the most of the quarter before, less 8 MiB; resident counts touched pages of the shared tables",
     }  # fmt: skip
@@ -123,8 +123,13 @@ def _followed(writer: Writer, soak: Soak, size: int, live: Path, place: Path) ->
             if done * MARKS >= (len(samples) + 1) * soak.events:
                 samples.append(_sample(writer, done, time.perf_counter() - begin, live, place))
                 if len(samples) % (MARKS // 8) == 0:
-                    bars.say(", ".join(f"{name} {one:,}" for name, one in samples[-1].items()))
+                    bars.say(_line(samples[-1]))
     return samples
+
+
+def _line(sample: dict[str, Any]) -> str:
+    sizes = " ".join(f"{name} {sample[name + '_mib']:.0f}" for name in ("resident", "shared", "disk"))
+    return f"{sample['events']:>12,} events {sample['seconds']:>6.0f} s {sample['users']:>9,} users  MiB: {sizes}"
 
 
 def _sample(writer: Writer, done: int, seconds: float, live: Path, place: Path) -> dict[str, Any]:
@@ -160,14 +165,15 @@ def _batches(soak: Soak, size: int) -> Iterator[Batch]:
 
 def _names(chance: np.random.Generator, number: np.ndarray, new: float, back: int) -> np.ndarray:
     """Return which name each event is of: a new one in the share `new`, else one of about `back` last ones, int64 [n]."""
-    newest = (number * new).astype(np.int64)
+    newest: np.ndarray = np.floor(number * new).astype(np.int64)
     fresh = np.diff(newest, prepend=newest[0] - 1) > 0
-    behind = (back * chance.random(number.shape[0]) ** 3).astype(np.int64)
-    return np.where(fresh, newest, np.maximum(0, newest - behind))
+    behind = np.floor(back * chance.random(number.shape[0]) ** 3).astype(np.int64)
+    found: np.ndarray = np.where(fresh, newest, np.maximum(0, newest - behind))
+    return found
 
 
-def _growth(samples: list[dict[str, Any]], name: str) -> float:
-    """Return by which part the last quarter exceeds the one before it, beyond some MiB."""
+def growth(samples: list[dict[str, Any]], name: str) -> float:
+    """Return by which part the most of the last quarter of a run exceeds that of the one before, beyond some MiB."""
     values = [float(sample[name]) for sample in samples]
     half, last = values[len(values) // 2 : 3 * len(values) // 4], values[3 * len(values) // 4 :]
     return round(max(0.0, max(last) - max(half) - SLACK_MIB) / max(half), 4)
