@@ -66,17 +66,14 @@ def run(config: Config, soak: Soak) -> harness.Figures:
         generation, store = _opened(config, limits, live, place)
         writer = Writer(generation, store=store, samples=config.learn.events_per_batch)
         writer.warm()
-        samples = _followed(writer, soak, config.batch.events, live, place)
+        samples, spent = _followed(writer, soak, config.batch.events, live, place)
         world = generation.world.state.world[0]
-        events, gone = (
-            int(world["events"]),
-            {kind: int(world[f"{kind}_let_go"]) for kind in ("users", "items")},
-        )
+        gone = {kind: int(world[f"{kind}_let_go"]) for kind in ("users", "items")}
         store.close()
         begin = time.perf_counter()
         again, store = _opened(config, limits, live, place, number=2)
         restart_s = time.perf_counter() - begin
-        same = int(again.world.state.world[0]["events"]) == events
+        same = _same(generation, again)
         store.close()
     grown = {name: growth(samples, name) for name in ("resident_mib", "anonymous_mib", "shared_mib")}
     seconds = samples[-1]["seconds"]
@@ -84,9 +81,9 @@ def run(config: Config, soak: Soak) -> harness.Figures:
     return {
         "verdict": "flat in the second half" if flat else "it grows in the second half, or a restart differs",
         "flat": flat, "events": soak.events,
-        "seconds": seconds, "events_per_s": round(soak.events / seconds),
+        "seconds": seconds, "events_per_s": round(soak.events / seconds), "seconds_by_step": spent,
         "users_let_go": gone["users"], "items_let_go": gone["items"],
-        "growth": grown, "restart_s": round(restart_s, 2), "restart_same_events": same, "samples": samples,
+        "growth": grown, "restart_s": round(restart_s, 2), "restart_same": same, "samples": samples,
         "measured": "ingest's writer and its store in this process, learning off, batches as in a backlog, saved with every batch; "
         "growth: the most of the last quarter over the most of the quarter before, less 8 MiB; resident counts touched pages of the shared tables",
     }  # fmt: skip
@@ -105,10 +102,22 @@ def _opened(
     return generation, store
 
 
-def _followed(writer: Writer, soak: Soak, size: int, live: Path, place: Path) -> list[dict[str, Any]]:
-    """Feed the writer and return what was measured on the way."""
+def _same(one: Generation, other: Generation) -> bool:
+    """Return whether two generations know the same, byte by byte."""
+    pairs = [
+        (getattr(one.world, name), getattr(other.world, name))
+        for name in ("world", "users", "items", "edges", "boards")
+    ]
+    return all(np.array_equal(ours.bytes, theirs.bytes) for ours, theirs in pairs)
+
+
+def _followed(
+    writer: Writer, soak: Soak, size: int, live: Path, place: Path
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """Feed the writer; return what was measured on the way, and the seconds of each step of a batch."""
     size = min(size, max(1, soak.events // MARKS))
     samples, done, begin = list[dict[str, Any]](), 0, time.perf_counter()
+    spent: dict[str, float] = {}
 
     def teach(job: Job) -> None:
         for kind, gone in job.gone.items():
@@ -118,13 +127,14 @@ def _followed(writer: Writer, soak: Soak, size: int, live: Path, place: Path) ->
         step = bars.watch(f"{soak.events:,} events")
         for batch in _batches(soak, size):
             writer.learn(batch, teach)
+            spent = {name: spent.get(name, 0.0) + one for name, one in writer.seconds.items()}
             done += batch.size
             step(done, soak.events)
             if done * MARKS >= (len(samples) + 1) * soak.events:
                 samples.append(_sample(writer, done, time.perf_counter() - begin, live, place))
                 if len(samples) % (MARKS // 8) == 0:
                     bars.say(_line(samples[-1]))
-    return samples
+    return samples, {name: round(seconds, 1) for name, seconds in spent.items()}
 
 
 def _line(sample: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ def test_a_short_run_fills_its_budget_and_a_restart_finds_the_same(tmp_path: Pat
     found = run("soak", config, sizes={"events": 24_000, "users": 4_000, "budget": 800})
     marks = found["samples"]
 
-    assert found["restart_same_events"]
+    assert found["restart_same"]
     assert found["users_let_go"] > 1_000
     assert found["items_let_go"] > 100
     assert len(marks) == soak.MARKS
