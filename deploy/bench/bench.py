@@ -21,16 +21,24 @@ NAMES: Final = {  # of the benchmarks, and what each measures
     "walk": "the co-watch graph in process: walks, upkeep, aging",
     "memory": "resident memory of the two processes after a log",
     "aging": "freshness of lists on a stream whose taste shifts, with and without aging and decay of edges",
+    "soak": "memory, disk and speed of ingest's writer while ever new users stream through a budget; status 1 where it grows",
     "budget": "memory and store while a million items stream through a budget of 100 000",
 }
 
 
-def run(name: str, config: Config, picture: str | None = None, large: bool = False) -> Figures:
+def run(
+    name: str,
+    config: Config,
+    picture: str | None = None,
+    large: bool = False,
+    sizes: dict[str, int] | None = None,
+) -> Figures:
     """Run the benchmark `name`; return its figures by name and unit.
 
     Args:
         picture: A file to draw them in, for `aging`.
         large: Measure also what takes long, for `log`.
+        sizes: Events, users and budget, for `soak`; those left out are its own.
 
     Raises:
         BadConfig: There is no such benchmark, or a program it needs is missing.
@@ -47,6 +55,7 @@ def run(name: str, config: Config, picture: str | None = None, large: bool = Fal
         log,
         memory,
         ranking,
+        soak,
         throughput,
     )
 
@@ -64,7 +73,10 @@ def run(name: str, config: Config, picture: str | None = None, large: bool = Fal
         "memory": memory.memory,
         "aging": lambda config: aging.run(config, picture),
         "budget": memory.budget,
+        "soak": lambda config: soak.run(config, soak.Soak(**(sizes or {}))),
     }
     if large and name != "log":
         raise BadConfig(f"bench {name} --large: only log has a large part; leave it out")
+    if sizes and name != "soak":
+        raise BadConfig(f"bench {name} --{min(sizes)}: only soak is told how much; leave it out")
     return {"bench": name, **known[name](config)}

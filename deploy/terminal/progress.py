@@ -50,7 +50,7 @@ class Bars:
 
     def say(self, line: str) -> None:
         """Print a line above the bars."""
-        self._bars.console.print(line, highlight=False)
+        self._bars.console.print(line, highlight=False, soft_wrap=True)
 
     def __enter__(self) -> "Bars":
         self._bars.start()

@@ -48,6 +48,17 @@ def failure(folder: Path, text: str) -> BadStore:
     return BadStore(f"{folder}: the store is damaged ({text}); {MEND}")
 
 
+def other_format(folder: Path, found: object, ours: int) -> BadStore:
+    """Return the error for a store that another version wrote."""
+    newer = isinstance(found, int) and found > ours
+    who = (
+        "a newer Riverwalk wrote it: update this one"
+        if newer
+        else "an older Riverwalk wrote it: go back to that one"
+    )
+    return BadStore(f"{folder}: format {found}, this program reads {ours}; {who}, or {MEND}")
+
+
 class Database:
     """A database in a folder of its own; made where the folder is empty or missing.
 
@@ -116,14 +127,8 @@ class Database:
         for made in (False, True):
             if said == {"format": self.format, "made": made}:
                 return made
-        if (
-            isinstance(said, dict)
-            and isinstance(said.get("format"), int)
-            and said.keys() == {"format", "made"}
-        ):
-            raise BadStore(
-                f"{self.folder}: format {said['format']}, this program reads {self.format}; {MEND}"
-            )
+        if isinstance(said, dict) and isinstance(said.get("format"), int) and said["format"] != self.format:
+            raise other_format(self.folder, said["format"], self.format)
         raise BadStore(f"{path}: damaged; {MEND}")
 
     def _mark(self, made: bool) -> None:

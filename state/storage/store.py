@@ -28,7 +28,7 @@ import numpy as np
 
 from state.error import BadStore
 from state.storage import crash
-from state.storage.database import MEND, Database
+from state.storage.database import MEND, Database, other_format
 from state.storage.ids import Ids
 from state.storage.ledger import DIGEST, ROW, Ledger
 from state.storage.loader import fill
@@ -55,7 +55,11 @@ class Store:
         self.loaded = False  # whether names in memory are on the disk
         self.base = Database(folder, FORMAT)
         self.ledger = Ledger(self.base)
-        self._check_format()
+        try:
+            self._check_format()
+        except BadStore:
+            self.base.shut()  # whoever can read it may open it at once
+            raise
 
     def reopen(self) -> None:
         """Open the database again: after a write failed RocksDB takes no more.
@@ -74,7 +78,7 @@ class Store:
             self.ledger.begin()
             self.note("format", FORMAT)
         elif found != FORMAT:
-            raise BadStore(f"{self.folder}: format {found}, this program reads {FORMAT}; {MEND}")
+            raise other_format(self.folder, found, FORMAT)
         self.base.made()
 
     def _check_meaning(self, tables: Iterable[Table]) -> None:
