@@ -92,7 +92,7 @@ class Sink:
                 on_done(sent.partition(), sent.offset())
             else:
                 kind = _KINDS.get(error.code(), AWAY if error.retriable() else OTHER)
-                wrong = f"{self._address}: topic {self._topic} refuses a record ({error.str()})"
+                wrong = f"{self._where} refuses a record ({error.str()})"
                 on_refused(kind, self._refusal(error) if kind == AWAY else wrong)
 
         value, key, headers, ms, partition = message

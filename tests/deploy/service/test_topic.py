@@ -64,7 +64,7 @@ def opened(config: Config, store: Store) -> tuple[Sources, str]:
 
 
 def close(sources: Sources) -> None:
-    for end in sources:
+    for end in (sources.events, sources.items, sources.rejected):
         end.close()
 
 
