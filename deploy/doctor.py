@@ -20,6 +20,7 @@ from deploy.service import folder, port
 from deploy.terminal.output import show
 from state.error import BadStore
 from stream.broker import log_address, log_folder, ready
+from stream.health.readiness import Readiness
 
 PACKAGES = (
     "confluent-kafka",
@@ -62,7 +63,7 @@ def examine(config: Config) -> list[Finding]:
         _processor(),
         _memory(),
         _live(config.state),
-        *_state_folder(root),
+        *_state_folder(root, config),
         *_ports(config),
         _kafka(config),
         *_real_broker(),
@@ -142,7 +143,7 @@ def _live(state: State) -> Finding:
     return Finding("live", good, f"{path}, {free:,} MiB free", advice)
 
 
-def _state_folder(root: Path) -> Iterator[Finding]:
+def _state_folder(root: Path, config: Config) -> Iterator[Finding]:
     """Whether the state folder can be written, is free, holds what we read, and how fast it syncs."""
     advice = "choose another folder with --state, RIVERWALK_STATE_FOLDER or state.folder"
     parent = next(path for path in (root, *root.parents) if path.exists())
@@ -155,7 +156,10 @@ def _state_folder(root: Path) -> Iterator[Finding]:
         "state folder", room, f"{root}, {free:,} MiB free", f"{STATE_MIB:,} MiB are wanted; {advice}"
     )
     if root.exists():
-        yield _remembered(root)
+        remembered = _remembered(root)
+        yield remembered
+        if remembered.state == "note":  # it is in use
+            yield from _instance(root, config)
     milliseconds = _fsync_ms(parent)
     speed: Literal["ok", "note"] = "ok" if milliseconds <= SLOW_FSYNC_MS else "note"
     yield Finding(
@@ -181,6 +185,19 @@ def _remembered(root: Path) -> Finding:
     finally:
         lock.close()
     return Finding("state", "ok", "can be read")
+
+
+def _instance(root: Path, config: Config) -> Iterator[Finding]:
+    """How an instance that runs here is, as it tells itself."""
+    tables = folder.live_path(root, config.state.live) / folder.TABLE
+    try:
+        verdict = Readiness(tables, config.serve.ready_lag).judge({})
+    except OSError:
+        return
+    if verdict.ready:
+        yield Finding("instance", "ok", "ready")
+    else:
+        yield Finding("instance", "broken", verdict.reason, "operation.md, Troubles, says what to do")
 
 
 def _fsync_ms(path: Path) -> float:

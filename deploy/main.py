@@ -18,7 +18,7 @@ from deploy.cli.example import add_examples
 from deploy.cli.option import ColumnNames, File, Json, Set, duration, settings
 from deploy.client.client import BadAnswer
 from deploy.config.schema import BadConfig, Config
-from deploy.service import kernel
+from deploy.machine import kernel
 from deploy.service.supervisor import BadService
 from deploy.terminal.output import complain, show
 from state.error import BadStore

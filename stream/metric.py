@@ -24,6 +24,8 @@ SECONDS: Final = (
     *(30.0, 60.0),
 )
 BOUNDS: Final = (*(str(bound) for bound in SECONDS), "+Inf")
+FILES: Final = ("counter", "gauge_mostrecent", "histogram")  # a process in a role keeps one of each,
+FILE: Final = 1 << 20  # which the library makes so large, in bytes
 PART: Final = "part"
 SUM: Final = "sum"
 _metrics: dict[str, Any] = {}
@@ -106,20 +108,26 @@ def _family(metric: Any) -> Any:
     return family
 
 
-def setup(folder: Path | None) -> None:
-    """Make the metrics, kept in `folder` (None: in this process alone)."""
+def setup(folder: Path | None, role: str = "") -> None:
+    """Make the metrics, kept in `folder` (None: in this process alone).
+
+    Args:
+        role: Of the process, of which one runs at a time: the next one counts on in the same files.
+    """
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-    from prometheus_client import Counter, Gauge, Histogram
+    from prometheus_client import Counter, Gauge, Histogram, values
 
     if _metrics:
         return
+    if folder is not None and role:
+        values.ValueClass = values.MultiProcessValue(lambda: role)  # type: ignore[no-untyped-call]
 
     def counter(name: str, text: str, *labels: str) -> None:
         _metrics[name] = Counter(f"riverwalk_{name}", text, labels)
 
-    def gauge(name: str, text: str, *labels: str) -> None:
+    def level(name: str, text: str, *labels: str) -> None:
         _metrics[name] = Gauge(f"riverwalk_{name}", text, labels, multiprocess_mode="mostrecent")
 
     def histogram(name: str, text: str, *labels: str) -> None:
@@ -140,16 +148,19 @@ def setup(folder: Path | None) -> None:
     counter("store_errors", "Saves that failed")
     counter("explored", "Places of answers given to new items")
     counter("edges_pruned", "Co-watch edges dropped: for a stronger one, or by age", "reason")
-    gauge("edges", "Co-watch edges by the time since they were last strengthened", "age")
-    gauge("lag", "Events in the topic that are not applied yet")
-    gauge("dead_letters_on_disk", "Rejected records that the dead-letter topic did not take, kept on disk")
-    gauge("ready", "1 when answers are fresh enough to be used")
-    gauge("stream_time_seconds", "Newest event time applied")
-    gauge("live_mrr", "Mean reciprocal rank over the last events, judged before learning", "ranker")
-    gauge("live_recall10", "Share of the last events in the first ten, judged before learning", "ranker")
-    gauge("serving_ranker", "1 for the ranker that answers", "ranker")
-    gauge("table_rows", "Rows in use", "table")
-    gauge("table_bytes", "Bytes of the rows in use", "table")
+    level("edges", "Co-watch edges by the time since they were last strengthened", "age")
+    level("lag", "Events in the topic that are not applied yet, -1 for unknown")
+    level("dead_letters_on_disk", "Rejected records that the dead-letter topic did not take, kept on disk")
+    level("ready", "1 when answers are fresh enough to be used")
+    level("ingest_up", "1 when ingest runs and moves")
+    level("ingest_beat_age_seconds", "Seconds since ingest last moved")
+    level("trouble", "1 for what does not work, by kind", "kind")
+    level("stream_time_seconds", "Newest event time applied")
+    level("live_mrr", "Mean reciprocal rank over the last events, judged before learning", "ranker")
+    level("live_recall10", "Share of the last events in the first ten, judged before learning", "ranker")
+    level("serving_ranker", "1 for the ranker that answers", "ranker")
+    level("table_rows", "Rows in use", "table")
+    level("table_bytes", "Bytes of the rows in use", "table")
     histogram("batch_seconds", "Seconds a batch takes, by step", "step")
     _metrics["freshness_seconds"] = _Histogram(
         "freshness_seconds", "Seconds from an event being produced to its being visible in answers"
@@ -248,22 +259,11 @@ def freshness(seconds: float | np.ndarray) -> None:
         _metrics["freshness_seconds"].add(counts, float(values.sum()))
 
 
-def lag(count: int) -> None:
-    """Say how far behind the topic the state is, in events."""
+def gauge(name: str, value: float, *labels: str) -> None:
+    """Say the value of a gauge now."""
     if _metrics:
-        _metrics["lag"].set(count)
-
-
-def dead_letters_on_disk(count: int) -> None:
-    """Say how many dead letters wait on disk for their topic."""
-    if _metrics:
-        _metrics["dead_letters_on_disk"].set(count)
-
-
-def ready(yes: bool) -> None:
-    """Say whether answers are fresh enough to be used."""
-    if _metrics:
-        _metrics["ready"].set(int(yes))
+        metric = _metrics[name]
+        (metric.labels(*labels) if labels else metric).set(value)
 
 
 def stream_time(seconds: float) -> None:

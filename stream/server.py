@@ -27,7 +27,6 @@ from stream.service.session import Service, wall_clock_ms
 log = structlog.get_logger()
 
 TICK_S: Final = 0.05
-TICKS_A_LOOK: Final = 10  # ticks between two looks at whether the backend is ready
 GRACE_S: Final = 3.0  # for replies under way when the server ends
 OWN_FILES: Final = 128  # descriptors beside those of clients
 
@@ -98,19 +97,16 @@ class Server:
         self._ticker = asyncio.get_running_loop().create_task(self._tick())
 
     async def _tick(self) -> None:
-        backend, turn, reported = self.service.backend, 0, ""
+        backend, reported = self.service.backend, ""
         while True:
             try:
                 backend.tick()
-                if turn % TICKS_A_LOOK == 0:
-                    metric.ready(backend.ready()[0])
                 reported = ""
             except Exception as exc:  # whatever it is, clients still get the answers there are
                 if reported != repr(exc):
                     log.exception("the state could not be brought up to date; the next try is at once")
                 reported = repr(exc)
             metric.flush()
-            turn += 1
             await asyncio.sleep(TICK_S)
 
     async def close(self, grace_s: float = GRACE_S) -> None:

@@ -7,7 +7,7 @@ from hypothesis import settings
 
 from deploy import kafka
 from deploy.config.schema import BadConfig
-from deploy.service import kernel
+from deploy.machine import kernel
 
 kernel.keep()
 settings.register_profile(

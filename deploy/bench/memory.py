@@ -15,7 +15,7 @@ from deploy.bench import harness
 from deploy.bench.harness import paced, steps
 from deploy.client.client import Client
 from deploy.config.schema import Config
-from deploy.service.memory import anonymous_mib, proportional_mib, rss_mib
+from deploy.machine.memory import anonymous_mib, proportional_mib, rss_mib
 from stream.event.event import Event, encode
 
 BUDGET, USERS = 100_000, 50_000

@@ -112,6 +112,7 @@ class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_clients: Positive = 1024
     idle_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     ready_lag: Count = 10_000
+    hang_seconds: Above = 30.0
 
 
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

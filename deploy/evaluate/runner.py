@@ -26,7 +26,7 @@ from deploy.evaluate.list import (
 from deploy.evaluate.protocol import split
 from deploy.evaluate.setting import LISTED, PYG, SERVED, WITHOUT, Job
 from deploy.evaluate.split import Split, taken
-from deploy.service import memory
+from deploy.machine import memory
 from stream.file.column import selection
 from stream.file.event import columns
 from stream.file.feature import read

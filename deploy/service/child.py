@@ -1,7 +1,7 @@
 """A child process: configured on stdin, reporting through a pipe, restarted with exponential back-off.
 
     supervisor ──stdin──► one line of JSON (the configuration), then nothing; end of file means that the supervisor died
-    supervisor ◄─pipe fd─ lines of JSON: {"kind": "ready" | "progress" | "error", "text": …, "name": …}
+    supervisor ◄─pipe fd─ lines of JSON: {"kind": "ready" | "connected" | "progress" | "error", "text": …, "name": …}
 
 The end of the pipe is the death of the process, so nothing has to be polled. Nothing secret is in an argument.
 """
@@ -29,41 +29,33 @@ ENVIRONMENT = {
 
 WORKER = (sys.executable, "-P", "-m", "deploy.service.worker")
 DISK_FULL = "DiskFull"
+CONNECTED = "connected"  # what ingest reports once it reads the topic
 STDERR = 2
 
 
 class Message(msgspec.Struct, frozen=True):
     """What a process reports to its supervisor; `name` is the error's class."""
 
-    kind: Literal["ready", "progress", "error"]
+    kind: Literal["ready", "connected", "progress", "error"]
     text: str
     name: str = ""
 
 
 class Backoff:
-    """Restart back-off: how long to wait before the next start, and when to give up.
+    """Restart back-off: how long to wait before the next start.
 
     A process that lived for `calm_s` starts with a clean record. Waits double from `first_s` to `most_s`.
-    After `limit` failures in a row with the same named error there is no next start; a process that was killed
-    or crashed without a name is always started again, and so is one that found the disk full.
     """
 
-    def __init__(
-        self, first_s: float = 0.5, most_s: float = 30.0, calm_s: float = 60.0, limit: int = 5
-    ) -> None:
-        self.first_s, self.most_s, self.calm_s, self.limit = first_s, most_s, calm_s, limit
-        self.failures = 0
-        self.same = 0
-        self.name = ""
+    def __init__(self, first_s: float = 0.5, most_s: float = 30.0, calm_s: float = 60.0) -> None:
+        self.first_s, self.most_s, self.calm_s = first_s, most_s, calm_s
+        self.failures = 0  # one after the other
 
-    def after(self, name: str, lived_s: float) -> float | None:
-        """Seconds to wait after a failure named `name` (empty: no name), or None to give up."""
+    def after(self, lived_s: float) -> float:
+        """Return the seconds to wait after the end of a process that lived so long."""
         if lived_s >= self.calm_s:
-            self.failures = self.same = 0
-        self.same = self.same + 1 if name == self.name else 1
-        self.failures, self.name = self.failures + 1, name
-        if self.same >= self.limit and name not in ("", DISK_FULL):
-            return None
+            self.failures = 0
+        self.failures += 1
         return min(self.most_s, self.first_s * 2.0 ** min(self.failures - 1, 16))
 
 
@@ -76,7 +68,8 @@ class Child:
         self.backoff = backoff
         self.configured = False
         self.ready = False
-        self.proven = False  # it was ready at least once, so its settings and its folder are fit to run with
+        self.proven = False  # it was ready at least once, so its folder is fit to run with
+        self.connected = False  # it did its work at least once, so its settings are fit to run with
         self.error: Message | None = None
         self.due: float | None = None  # when to start again, on the monotonic clock
         self._process: subprocess.Popen[bytes] | None = None
@@ -84,6 +77,11 @@ class Child:
         self._rest = b""
         self._born = 0.0
         self._lives = 0
+
+    @property
+    def lives(self) -> int:
+        """How often it was started."""
+        return self._lives
 
     @property
     def pid(self) -> int | None:
@@ -138,6 +136,7 @@ class Child:
         for message in messages:
             self.ready = self.ready or message.kind == "ready"
             self.proven = self.proven or self.ready
+            self.connected = self.connected or message.kind == "connected"
             self.error = message if message.kind == "error" else self.error
         return messages
 
@@ -151,6 +150,11 @@ class Child:
         else:
             end = f"exit status {code}" if self.error is None else self.error.text
         return end, time.monotonic() - self._born
+
+    def kill(self) -> None:
+        """End it by force; the pipe tells when it has ended."""
+        if self._process is not None:
+            self._process.kill()
 
     def stop(self, wait_s: float) -> int | None:
         """Ask it to end, wait, and end it by force after that: its exit status, or None when it had to be forced."""

@@ -6,16 +6,24 @@ import os
 import shutil
 import stat
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from deploy.config.schema import BadConfig
-from state.error import BadStore
+from state.error import BadStore, NoMemory
+from stream.metric import FILE, FILES
 
 SHARED_MEMORY = Path("/dev/shm")
 LOCK = "lock"
 TABLE, METRIC = "table", "metric"
 TABLES = "tables"  # the folder in `state.live` where generations lie
 YOUNG_S = 60.0
+FAMILY = f"riverwalk-{os.getuid()}-"
+
+
+def keep_private() -> None:
+    """Have all files that this process, and those it starts, make from now on be their owner's alone."""
+    os.umask(0o077)
 
 
 class Lock:
@@ -24,7 +32,9 @@ class Lock:
     def __init__(self, folder: Path, holder: str) -> None:
         """Take the lock or raise BadStore naming the holder; `holder` is what others read about us."""
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True, mode=stat.S_IRWXU)
+            with suppress(PermissionError):  # of a folder that someone else made for us
+                folder.chmod(stat.S_IRWXU)
             self._file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as exc:
             raise BadStore(
@@ -52,6 +62,14 @@ class Lock:
         os.close(self._file)
 
 
+def live_path(folder: Path, base: str) -> Path:
+    """Return where the instance of a state folder shares its tables; see `Live`."""
+    top = Path(base).expanduser().absolute() if base else SHARED_MEMORY
+    if not base and not os.access(top, os.W_OK | os.X_OK):
+        top = folder
+    return top / (FAMILY + hashlib.sha256(os.fsencode(folder)).hexdigest()[:12])
+
+
 class Live:
     """A new folder for what the processes of an instance share: `table` for its tables, `metric` for its metrics.
 
@@ -63,14 +81,11 @@ class Live:
     """
 
     def __init__(self, folder: Path, base: str) -> None:
-        top = Path(base).expanduser().absolute() if base else SHARED_MEMORY
-        if not base and not os.access(top, os.W_OK | os.X_OK):
-            top = folder
-        family = f"riverwalk-{os.getuid()}-"
-        self.path = top / (family + hashlib.sha256(os.fsencode(folder)).hexdigest()[:12])
+        self.path = live_path(folder, base)
+        top = self.path.parent
         try:
             top.mkdir(parents=True, exist_ok=True)
-            for path in top.glob(family + "*"):
+            for path in top.glob(FAMILY + "*"):
                 _remove_stale(path)
             if self.path.is_symlink() or (self.path.exists() and self.path.stat().st_uid != os.getuid()):
                 raise BadConfig(f"{self.path}: belongs to someone else; choose another place with state.live")
@@ -88,6 +103,25 @@ class Live:
         """Remove it."""
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock.close()
+
+
+def reserve_metrics(folder: Path, role: str) -> None:
+    """Have memory for the metrics of a process: a write where shared memory is full would end it.
+
+    Raises:
+        NoMemory: There is none.
+    """
+    for kind in FILES:
+        file = os.open(folder / f"{kind}_{role}.db", os.O_RDWR | os.O_CREAT, stat.S_IRUSR | stat.S_IWUSR)
+        try:
+            os.posix_fallocate(file, 0, FILE)
+        except OSError as exc:
+            raise NoMemory(
+                f"{folder}: no room for metrics ({exc.strerror}); make it larger (docker run --shm-size), or name "
+                "another folder in state.live"
+            ) from exc
+        finally:
+            os.close(file)
 
 
 def _remove_stale(path: Path) -> None:

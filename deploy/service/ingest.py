@@ -10,18 +10,27 @@ from typing import TYPE_CHECKING
 
 from deploy.config.room import graph_settings, limits, tgn_settings
 from deploy.config.schema import BadConfig, Config
+from deploy.machine import kernel, memory
+from deploy.service.child import CONNECTED
 from deploy.service.folder import TABLES
 from deploy.service.retention import Retention
-from deploy.service.topic import Sources, Topics, open_sources, open_topics
+from deploy.service.topic import FACT, Sources, Topics, open_sources, open_topics
+from stream.broker import offsets_name
+from stream.error import BadSource
 from stream.file.feature import BadColumn, read
+from stream.generation import room
 from stream.generation.generation import Generation, current
+from stream.health.page import HEALTH, LOADING, RUNNING, WAITING, Health, Page
+from stream.health.pulse import Pulse
 from stream.ingest.feature import Explicit
 
 if TYPE_CHECKING:
     from state.storage.store import Store
     from stream.ingest.ingest import Ingest
     from stream.ingest.writer import Writer
+    from stream.learning.learning import Learning
 
+FIRST_S, MOST_S = 1.0, 10.0  # between two tries to connect, doubling
 SWITCH_SECONDS = 30.0  # readers switch to a new generation after so long even if it is still behind
 
 
@@ -57,66 +66,133 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
 
     torch.set_num_threads(1)
     begin = time.monotonic()
+    pulse = Pulse(Page(Path(config.state.live) / HEALTH, Health, write=True))
+    kernel.watch(pulse.compile)
 
     # 1. A new generation of shared tables, filled from the store
+    pulse.enter(LOADING)
     live = Path(config.state.live) / TABLES
     live.mkdir(parents=True, exist_ok=True)
     before = current(live)
     generation = _generation(config, live, before + 1)
-    store = open_store(config, generation)
-
-    # 2. What learns
-    topics = open_topics(config)
+    store = open_store(config, generation, ready)
     writer = Writer(
         generation,
         store=store,
-        topic=topics.events,
+        topic=config.kafka.topic,
         samples=config.learn.events_per_batch,
         explicit=explicit(config, generation),
         once_ms=round(config.kafka.once_hours * 3_600_000),
     )
     writer.warm()
+    learning = _learning(config, generation)
 
-    # 3. Topics, read on from the stored offsets
-    sources = open_sources(config, store, topics)
-    loop = _loop(config, writer, sources, topics)
-
-    # 4. Readers switch to this generation, at once or when it has caught up with the one before
-    begin_offsets(config, writer, sources, store.offsets(topics.events))
-    if before:
-        loop.publish_at(_goal(config, live, before), time.monotonic() + SWITCH_SECONDS)
-    else:
+    # 2. Readers switch to it, unless they see more than was stored: then when it has caught up
+    goal = _goal(config, live, before) if before else {}
+    stored = _stored(config, store)
+    if all(stored.get(partition, 0) >= offset for partition, offset in goal.items()):
         generation.publish()
+        goal = {}
     ready(
         f"ready in {time.monotonic() - begin:.1f} s: {generation.users.named:,} users, "
         f"{generation.items.named - 1:,} items, {int(writer.state.world[0]['events']):,} events remembered"
     )
-    retention = Retention(config, generation.status["saved"])
+
+    # 3. Topics, read on from the stored offsets, as soon as they answer
     try:
-        loop.run(stop.is_set)
+        found = connect(config, store, pulse, stop, ready)
+        if found is not None:
+            _read(config, _loop(config, writer, learning, *found, pulse), found[1], goal, stop)
     finally:
-        retention.close()
-        for end in (sources.events, sources.items, sources.rejected):
-            end.close()
         store.close()
 
 
-def open_store(config: Config, generation: Generation) -> Store:
-    """Open the store and load the tables of a generation from it."""
+def _read(
+    config: Config, loop: Ingest, sources: Sources, goal: dict[int, int], stop: threading.Event
+) -> None:
+    """Read, learn and save until `stop`."""
+    retention = None
+    try:
+        begin_offsets(config, loop.writer, sources)
+        if goal:
+            loop.publish_at(goal, time.monotonic() + SWITCH_SECONDS)
+        retention = Retention(config, loop.status["saved"])
+        loop.pulse.enter(RUNNING)
+        loop.run(stop.is_set)
+    finally:
+        if retention is not None:
+            retention.close()
+        for end in (sources.events, sources.items, sources.rejected):
+            end.close()
+
+
+def open_store(config: Config, generation: Generation, say: Callable[[str], None] = lambda _: None) -> Store:
+    """Open the store and load the tables of a generation from it.
+
+    Raises:
+        NoMemory: Shared memory has no room for what is stored.
+    """
     from state.storage.store import Store
     from stream.learning import guard
 
     store = Store(Path(config.state.folder) / "store", sync=config.state.sync == "batch")
+    if warning := memory.check(generation, store.count):
+        say(warning)
     store.load(
         [*generation.world.tables, *generation.learned.values(), *generation.metadata.tables],
         [generation.users, generation.items],
     )
+    room.reserve_loaded(generation)
     guard.restore(generation.status, store.meta(guard.NAME))
     return store
 
 
-def begin_offsets(config: Config, writer: Writer, sources: Sources, offsets: dict[int, int]) -> None:
+def connect(
+    config: Config, store: Store, pulse: Pulse, stop: threading.Event, say: Callable[[str], None]
+) -> tuple[Topics, Sources] | None:
+    """Connect to the topics, trying again for as long as it takes; None when it is to end meanwhile."""
+    pulse.enter(WAITING)
+    began, pause, told = time.monotonic(), FIRST_S, ""
+    while not stop.is_set():
+        pulse.beat()
+        try:
+            topics = open_topics(config)
+            found = topics, open_sources(config, store, topics)
+        except BadSource as exc:
+            if str(exc) != told:
+                told = str(exc)
+                say(f"waiting for the topic, answers come from what is remembered: {told}")
+                pulse.trouble(
+                    "source", f"waiting for the topic, answers come from what is remembered: {told}"
+                )
+            _pause(pulse, stop, pause)
+            pause = min(MOST_S, 2 * pause)
+            continue
+        if told:
+            say(f"the topic is read now, after {time.monotonic() - began:.0f} s")
+        pulse.trouble("source", "")
+        say(CONNECTED)
+        return found
+    return None
+
+
+def _pause(pulse: Pulse, stop: threading.Event, seconds: float) -> None:
+    """Wait, unless it is to end."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not stop.wait(0.2):
+        pulse.beat()
+
+
+def _stored(config: Config, store: Store) -> dict[int, int]:
+    """Return the offsets that are stored of the events topic, whichever it was."""
+    name = config.kafka.topic
+    return store.offsets(offsets_name(name, str(store.meta(FACT + name) or "")))
+
+
+def begin_offsets(config: Config, writer: Writer, sources: Sources) -> None:
     """Report the offsets a generation begins at, and save them where an empty state begins at the end of a topic."""
+    assert writer.store is not None
+    offsets = writer.store.offsets(writer.topic)
     if not offsets and config.kafka.start == "latest":
         offsets = dict(sources.events.offsets.next)
         writer.save(offsets)  # a crash before the first event must not begin at the end of another day
@@ -126,26 +202,35 @@ def begin_offsets(config: Config, writer: Writer, sources: Sources, offsets: dic
     status["ready"] = 1
 
 
-def _loop(config: Config, writer: Writer, sources: Sources, topics: Topics) -> Ingest:
-    from stream.ingest.ingest import Ingest, IngestSettings
-    from stream.ingest.item import ItemsTopic
+def _learning(config: Config, generation: Generation) -> Learning | None:
     from stream.learning.learning import Learning
 
     learn = config.learn
+    return Learning(generation, seed=learn.seed, background=True) if learn.enabled else None
+
+
+def _loop(
+    config: Config, writer: Writer, learning: Learning | None, topics: Topics, sources: Sources, pulse: Pulse
+) -> Ingest:
+    from stream.ingest.ingest import Ingest, IngestSettings
+    from stream.ingest.item import ItemsTopic
+
+    writer.topic = topics.events
     return Ingest(
         writer,
-        Learning(writer.generation, seed=learn.seed, background=True) if learn.enabled else None,
+        learning,
         sources.events,
         sources.rejected,
         clock=clock_ms,
         settings=IngestSettings(
             limit=config.batch.events,
             wait_s=config.batch.wait_ms / 1000,
-            save_seconds=learn.save_seconds,
+            save_seconds=config.learn.save_seconds,
             future_ms=round(config.kafka.future_minutes * 60_000),
             sync_seconds=config.state.sync_seconds if config.state.sync == "interval" else None,
         ),
         items=ItemsTopic(writer, sources.items, sources.rejected_items, topics.items),
+        pulse=pulse,
     )
 
 

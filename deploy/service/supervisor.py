@@ -1,7 +1,7 @@
 """Supervise the processes of one instance: start in order, restart what dies, stop in order.
 
     start   lock the state folder → ports free? → log (when no broker is named) → ingest → serve → ready
-    run     a dead ingest is started again, servers go on answering meanwhile; a dead server is started again
+    run     a dead or hung ingest is started again, servers go on answering meanwhile; a dead server is started again
     end     ingest finishes its batch and saves → serve → tables in shared memory → lock
 
 One thread does all of it, because the kernel ends children with the *thread* that started them.
@@ -21,14 +21,18 @@ import msgspec
 
 from deploy.config.broker import describe_broker, ensure_topics, with_address
 from deploy.config.schema import BadConfig, Config
-from deploy.service import folder, kernel, port
+from deploy.machine import kernel
+from deploy.service import folder, port
 from deploy.service.child import WORKER, Backoff, Child
 from state.error import BadStore
 from stream.broker import log_folder
 from stream.error import BadSource
+from stream.health import page
+from stream.health.movement import Movement
 
-DRAIN_S = {"ingest": 10.0, "serve": 2.5}
+DRAIN_S = {"ingest": 40.0, "serve": 4.0}
 START_TRIES = 3
+LOOK_S = 1.0  # between two looks at whether ingest moves
 ERRORS: dict[str, type[Exception]] = {"BadConfig": BadConfig, "BadStore": BadStore, "BadSource": BadSource}
 
 
@@ -69,6 +73,10 @@ class Supervisor:
         self._stopping = False
         self._wake, self._bell = os.pipe()
         self._failure: Exception | None = None
+        self._page: page.Page[page.Supervision] | None = None
+        self._told = page.Supervision()
+        self._movement: Movement | None = None
+        self._hung = ""  # why ingest was ended by force
         self._thread = threading.Thread(target=self._run, name="supervisor")
 
     def start(self) -> None:
@@ -134,6 +142,7 @@ class Supervisor:
 
     def _prepare(self) -> None:
         """Lock the folder, claim the ports, and make the log before any child."""
+        folder.keep_private()
         state, serve = self.config.state, self.config.serve
         root = Path(state.folder).expanduser().absolute()
         self._lock = folder.Lock(root, f"riverwalk, process {os.getpid()}, socket {serve.host}:{serve.port}")
@@ -144,6 +153,7 @@ class Supervisor:
         )
         self._live = folder.Live(root, state.live)
         state = msgspec.structs.replace(state, folder=str(root), live=str(self._live.path / folder.TABLE))
+        self._page = page.Page(Path(state.live) / page.SUPERVISION, page.Supervision, write=True)
         self.config = with_address(msgspec.structs.replace(self.config, state=state, serve=serve))
         if log_folder(self.config.kafka.address) is not None:
             ensure_topics(self.config)
@@ -154,8 +164,14 @@ class Supervisor:
 
     def _start(self, child: Child) -> None:
         assert self._lock is not None
-        keep = (self._lock.fileno(),) if child.role == "ingest" else ()
-        child.start(self._log, keep)
+        ingest = child.role == "ingest"
+        if ingest:
+            page.clear(Path(self.config.state.live))
+        child.start(self._log, (self._lock.fileno(),) if ingest else ())
+        if ingest:
+            assert child.pid is not None
+            self._movement = Movement(child.pid, Path(self.config.state.live))
+            self._tell(up=True)
 
     def _turn(self) -> None:
         """Configure children that may work, wait for one event, and handle it."""
@@ -167,12 +183,13 @@ class Supervisor:
         for child in self.children.values():
             if child.due is not None and child.due <= time.monotonic() and not self._stopping:
                 self._start(child)
+        self._end_hung()
 
     def _readable(self) -> list[Child]:
         """Wait for messages of children, a signal, or the time to restart one; return children with messages."""
         running = [child for child in self.children.values() if child.pid is not None]
         dues = [child.due for child in self.children.values() if child.due is not None]
-        wait = max(0.0, min(dues) - time.monotonic()) if dues else None
+        wait = max(0.0, min(LOOK_S, *(due - time.monotonic() for due in dues)) if dues else LOOK_S)
         with selectors.DefaultSelector() as selector:
             selector.register(self._wake, selectors.EVENT_READ)
             for child in running:
@@ -187,17 +204,28 @@ class Supervisor:
             self._reap(child)
             return
         for message in messages:
-            if message.kind != "error":
+            if message.kind in ("ready", "progress"):
                 self._say(f"{child.role}: {message.text}")
+
+    def _end_hung(self) -> None:
+        """End an ingest that does not move, so that it is started again."""
+        ingest, limit_s = self.children["ingest"], self.config.serve.hang_seconds
+        if ingest.pid is None or self._movement is None or self._stopping:
+            return
+        still_s = self._movement.still_s()
+        if still_s > limit_s:
+            self._movement = None
+            self._hung = f"it had not moved for {still_s:.0f} s"
+            ingest.kill()
 
     def _reap(self, child: Child) -> None:
         """Restart a child that has ended, after a while; give up where it cannot start."""
         end, lived = child.reap()
+        if child.role == "ingest" and self._hung:
+            end, self._hung = f"{end}: {self._hung}", ""
         name = child.error.name if child.error is not None else ""
-        wait = child.backoff.after(name, lived)
-        if not child.proven and (name or child.backoff.failures >= START_TRIES):
-            wait = None
-        if wait is None:
+        wait = child.backoff.after(lived)
+        if self._hopeless(child, name):
             raise ERRORS.get(name, BadService)(
                 end if name in ERRORS else f"{child.role} does not start: {end}"
             )
@@ -206,6 +234,23 @@ class Supervisor:
         child.due = time.monotonic() + wait
         rest = "; answers go on from what is remembered" if child.role == "ingest" else ""
         self._say(f"{child.role} ended ({end}); starting it again in {wait:g} s{rest}")
+        if child.role == "ingest":
+            self._tell(up=False, error=end)
+
+    def _hopeless(self, child: Child, name: str) -> bool:
+        """Whether starting it again does not help: it never worked, or its settings never did."""
+        if child.proven:
+            return name == "BadConfig" and child.role == "ingest" and not child.connected
+        return bool(name) or child.backoff.failures >= START_TRIES
+
+    def _tell(self, *, up: bool, error: str | None = None) -> None:
+        """Tell the servers how ingest is."""
+        assert self._page is not None
+        ingest, told = self.children["ingest"], self._told
+        told.up, told.restarts, told.since_ms = up, ingest.lives - 1, page.now_ms()
+        told.failures = ingest.backoff.failures
+        told.error = told.error if error is None else page.short(error)
+        self._page.write(told)
 
     def _end(self) -> None:
         """Stop what runs, in order; what was forced to end is a failure unless there is one already."""

@@ -17,8 +17,9 @@ from pathlib import Path
 import msgspec
 
 from deploy.config.schema import BadConfig, Config, decode
-from deploy.service import kernel, logging
-from deploy.service.child import DISK_FULL, Message
+from deploy.machine import kernel
+from deploy.service import folder, logging
+from deploy.service.child import CONNECTED, DISK_FULL, Message
 from deploy.service.folder import METRIC
 from state.error import BadStore
 from stream import metric
@@ -40,22 +41,32 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
     """
     role, pipe, lives = argv[0], int(argv[1]), int(argv[2])
     _die_with_the_supervisor()
+    folder.keep_private()
     kernel.keep()
-    stop = threading.Event()
+    stop, begun = threading.Event(), threading.Event()
+
+    def report(text: str) -> None:
+        kind = _kind(text)
+        if kind == "ready":
+            begun.set()
+        _report(pipe, kind, text)
+
     try:
         work = job or _job(role)
         config = decode(_first_line())
         for number in (signal.SIGTERM, signal.SIGINT):
             # A handler may interrupt the very wait that holds the event's lock, so another thread sets it.
-            signal.signal(number, lambda *_: threading.Thread(target=stop.set).start())
+            signal.signal(number, lambda *_: threading.Thread(target=_end, args=(stop, begun)).start())
         threading.Thread(target=_watch_stdin, daemon=True).start()
         logging.setup(config.log.level, config.log.format, role)
-        metric.setup(Path(config.state.live).parent / METRIC)
+        metrics = Path(config.state.live).parent / METRIC
+        folder.reserve_metrics(metrics, role)
+        metric.setup(metrics, role)
         if role == "ingest":
             os.nice(INGEST_NICE)
         if role == "ingest" and lives > 0:
             metric.ingest_restart()
-        work(config, stop, lambda text: _report(pipe, _kind(text), text))
+        work(config, stop, report)
     except NAMED as exc:
         _report(pipe, "error", str(exc), _name(exc))
         return 1
@@ -76,8 +87,17 @@ def _job(role: str) -> Job:
 
 
 def _kind(text: str) -> str:
-    """A message that begins with "ready" says so; every other one is progress."""
+    """A message that begins with "ready" says so, and so does that it is connected; every other one is progress."""
+    if text == CONNECTED:
+        return CONNECTED
     return "ready" if text.startswith("ready") else "progress"
+
+
+def _end(stop: threading.Event, begun: threading.Event) -> None:
+    """Have the work end; what has not begun to work has nothing to save, and ends at once."""
+    stop.set()
+    if not begun.is_set():
+        os._exit(0)
 
 
 def _report(pipe: int, kind: str, text: str, name: str = "") -> None:

@@ -21,7 +21,8 @@ from rich.text import Text
 from deploy.config.schema import BadConfig, Config
 from deploy.data.dataset import find
 from deploy.data.log import UNREADABLE, records
-from deploy.service import kernel, logging
+from deploy.machine import kernel
+from deploy.service import logging
 from deploy.terminal.output import show, table
 from deploy.terminal.progress import lively
 from deploy.train.report import Report

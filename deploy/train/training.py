@@ -22,7 +22,7 @@ from deploy.config.room import graph_settings, limits, tgn_settings
 from deploy.config.schema import BadConfig, Config
 from deploy.data.dataset import Dataset
 from deploy.data.log import Identity, Past, identity
-from deploy.service.folder import Lock
+from deploy.service.folder import Lock, keep_private
 from deploy.service.ingest import clock_ms, explicit
 from deploy.train.report import Live, Report
 from deploy.train.setting import TrainSettings
@@ -69,6 +69,7 @@ class Training:
         torch.set_num_threads(1)
         self.config, self.loaded = config, False
         self.folder = Path(config.state.folder).expanduser().absolute()
+        keep_private()
         self.lock = Lock(self.folder, f"riverwalk train, process {os.getpid()}")
         try:
             self.generation = Generation(graph_settings(config), tgn_settings(config), limits(config))

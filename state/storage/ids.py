@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from state.error import NoRoom
-from state.storage.table import Table
+from state.storage.table import HEADER, Table
 
 BYTES = 48  # room for a name, on average
 SIZE = 16  # bits of a span that hold the size of the name
@@ -127,7 +127,12 @@ class Ids:
         if self.end + size > self.heap.capacity:
             self._compact()
         begin = self.end
-        self.end = end = begin + size
+        end = begin + size
+        if HEADER + end > self.heap.held:
+            self.heap.reserve(end)
+        if HEADER + 8 * new >= self.span.held:
+            self.span.reserve(new + 1)
+        self.end = end
         self.live += size
         self.heap.array[begin:end] = np.frombuffer(data, np.uint8)
         row = heapq.heappop(free) if free else new
@@ -175,7 +180,10 @@ class Ids:
     def _log(self, row: int) -> None:
         self.unsaved.add(row)
         change, count = self.change.array, int(self.change.array[CHANGES])
-        change[RING + count % self.ring] = row
+        slot = RING + count % self.ring
+        if HEADER + 8 * slot >= self.change.held:
+            self.change.reserve(slot + 1)
+        change[slot] = row
         change[CHANGES] = count + 1
 
     def _compact(self) -> None:

@@ -20,6 +20,7 @@ def fill(table: Table, records: Iterable[tuple[bytes, bytes]], where: str, mend:
 
     Raises:
         BadStore: A row of another width, or above the ceiling.
+        NoMemory: There is none left for them.
     """
     rows: list[int] = []
     parts: list[bytes] = []
@@ -27,7 +28,9 @@ def fill(table: Table, records: Iterable[tuple[bytes, bytes]], where: str, mend:
     def flush() -> None:
         if rows:
             block = np.frombuffer(b"".join(parts), np.uint8).reshape(len(rows), table.row_bytes)
-            table.bytes[np.array(rows)] = block
+            places = np.array(rows)
+            table.hold(places)
+            table.bytes[places] = block
             rows.clear()
             parts.clear()
 

@@ -30,7 +30,7 @@ from state.error import BadStore
 from state.storage import crash
 from state.storage.database import MEND, Database
 from state.storage.ids import Ids
-from state.storage.ledger import ROW, Ledger
+from state.storage.ledger import DIGEST, ROW, Ledger
 from state.storage.loader import fill
 from state.storage.schema import FRESH, meaning, meanings, refusal
 from state.storage.table import Table
@@ -118,6 +118,11 @@ class Store:
             int.from_bytes(key[len(prefix) :], "big"): int.from_bytes(data, "little")
             for key, data in self.ledger.scan(prefix)
         }
+
+    def count(self, group: str) -> int:
+        """Return how many records of a group, such as a table's rows, were saved."""
+        kept = self.ledger.get(DIGEST + group.encode())
+        return 0 if kept is None else int.from_bytes(kept[:8], "little")
 
     def load(self, tables: Iterable[Table], names: Iterable[Ids]) -> None:
         """Fill tables and names from the last save.

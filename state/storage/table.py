@@ -6,6 +6,9 @@ growth is a row count, never a copy, and pages that were never written take no m
     byte 0        8      16     24                 4096
     | magic       | rows | row  | zero ...         | row 0 | row 1 | ...
 
+A file of shared memory that finds none left ends its process at the very write, so the writer has memory reserved
+before it uses rows: see `reserve` and `hold`.
+
 **One process writes, others read.**  A reader maps the file read-only, so that a write from a reader is a
 crash and not a surprise.  A reader may be one event behind and may see a row in which each element is either
 old or new; the row count is published last.
@@ -13,6 +16,7 @@ old or new; the row count is published last.
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 from contextlib import suppress
@@ -22,10 +26,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from state.error import BadStore
+from state.error import BadStore, NoMemory
 
 HEADER = 4096
 MAGIC = int.from_bytes(b"rwtable1", "little")
+WHOLE = 1 << 20  # bytes up to which a table's memory is reserved at once
+FIRST = 1 << 15  # bytes of rows that any other table begins with
+LEAST, MOST = 1 << 17, 1 << 24  # bytes that are reserved ahead: an eighth of what there is, between these
+PAGE = mmap.PAGESIZE
 POPULATE_READ = 22  # Linux 5.14 on, `madvise(2)`: have the pages mapped now
 
 
@@ -82,6 +90,7 @@ class Table:
 
     Raises:
         BadStore: The file is not a table of this row width.
+        NoMemory: There is no memory for its first rows.
     """
 
     def __init__(
@@ -98,7 +107,8 @@ class Table:
         self.capacity = capacity
         self.dtype = np.dtype(dtype)
         self.row_bytes = self.dtype.itemsize * int(np.prod(shape, dtype=np.int64))
-        size = HEADER + max(1, capacity) * self.row_bytes
+        size = self.size = HEADER + max(1, capacity) * self.row_bytes
+        self.held = size  # bytes from the first for which there is memory; of a reader, the writer sees to it
         raw = self._map(path, size, write)
         head = raw[:24].view(np.int64)
         if write:
@@ -124,6 +134,9 @@ class Table:
             try:
                 if write:
                     os.ftruncate(fd, size)
+                    first = size if size <= WHOLE else HEADER + FIRST
+                    self._allocate(fd, 0, first)
+                    self.held = first
                 elif os.fstat(fd).st_size < size:
                     raise BadStore(
                         f"{path}: smaller than {size} bytes; readers and writer must share one configuration of max_users and max_items"
@@ -135,6 +148,67 @@ class Table:
         self.memory = memory
         address = np.frombuffer(memory, np.uint8).__array_interface__["data"][0]
         return np.asarray(_Raw(memory, address, size))
+
+    def reserve(self, rows: int) -> None:
+        """Have memory for the first `rows` rows, and for some more where there is enough, so that no write to them fails.
+
+        Raises:
+            NoMemory: There is none; what was reserved before stays.
+        """
+        need = min(self.size, HEADER + rows * self.row_bytes)
+        if need <= self.held:
+            return
+        ahead = min(self.size, max(need, self.held + min(MOST, max(LEAST, self.held // 8))))
+        assert self.path is not None
+        fd = os.open(self.path, os.O_RDWR)
+        try:
+            try:
+                self._allocate(fd, self.held, ahead)
+            except NoMemory:
+                ahead = need
+                self._allocate(fd, self.held, need)
+        finally:
+            os.close(fd)
+        self.held = ahead
+
+    def hold(self, rows: np.ndarray) -> None:
+        """Have memory for these rows, int [n], rising: of a table in which most rows are never written.
+
+        Raises:
+            NoMemory: There is none.
+        """
+        if not rows.shape[0] or self.held == self.size:
+            return
+        first, last = int(rows[0]), int(rows[-1])
+        if last - first < 2 * rows.shape[0] and HEADER + first * self.row_bytes <= self.held + LEAST:
+            self.reserve(last + 1)
+            return
+        begin = (HEADER + rows.astype(np.int64) * self.row_bytes) // PAGE
+        end = (HEADER + (rows.astype(np.int64) + 1) * self.row_bytes - 1) // PAGE + 1
+        cuts = np.flatnonzero(begin[1:] > end[:-1]) + 1
+        assert self.path is not None
+        fd = os.open(self.path, os.O_RDWR)
+        try:
+            for low, high in zip(
+                begin[np.append(0, cuts)], end[np.append(cuts, rows.shape[0]) - 1], strict=True
+            ):
+                self._allocate(fd, int(low) * PAGE, min(self.size, int(high) * PAGE))
+        finally:
+            os.close(fd)
+
+    def _allocate(self, fd: int, begin: int, end: int) -> None:
+        try:
+            os.posix_fallocate(fd, begin, end - begin)
+        except OSError as exc:
+            if exc.errno not in (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM):
+                raise
+            assert self.path is not None
+            room = os.statvfs(self.path.parent)
+            raise NoMemory(
+                f"{self.path.parent} has {room.f_bavail * room.f_frsize >> 10:,} KiB free, table {self.name} needs "
+                f"{end - begin + 1023 >> 10:,} KiB more; make it larger (docker run --shm-size), lower state.max_users "
+                "or state.max_items, or name another folder in state.live"
+            ) from exc
 
     @property
     def rows(self) -> int:

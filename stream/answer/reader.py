@@ -28,6 +28,8 @@ from stream.event.event import Event, encode, forget
 from stream.generation.generation import Generation, Limits, current
 from stream.generation.metadata import MOST
 from stream.generation.status import LET_GO, RANKERS
+from stream.health.readiness import Readiness, Verdict, fields
+from stream.health.watch import Watch
 from tgn.inference.layout import TgnSettings
 
 log = structlog.get_logger()
@@ -39,6 +41,7 @@ class ReaderSettings(msgspec.Struct, frozen=True, kw_only=True):
     """When an instance counts as ready, and the rules of answers; see `Recommender` for `ttl` and `answers`."""
 
     ready_lag: int = 10_000  # events behind the topic
+    health: Path | None = None  # the folder where ingest and its supervisor tell how they are
     ttl: np.ndarray | None = None
     answers: AnswerSettings | None = None
 
@@ -69,7 +72,9 @@ class Reader:
         self.graph, self.tgn, self.limits, self.live = graph, tgn, limits, live
         self._describer = Describer(describer, self._described, MOST)
         self.publisher, self.version = publisher, version
-        self.ready_lag, self.ttl, self.answers = settings.ready_lag, settings.ttl, settings.answers
+        self.ttl, self.answers = settings.ttl, settings.answers
+        self.readiness = Readiness(settings.health, settings.ready_lag)
+        self.watch = Watch()
         self.started = time.time()
         self._lock = Lock()
         self.recommender: Recommender | None = None
@@ -101,6 +106,12 @@ class Reader:
         if self.recommender is not None:
             self._catch_up(self.recommender.generation)
             self.recommender.items.catch_up(AT_REST)
+        self.watch.see(self.verdict)
+
+    @property
+    def verdict(self) -> Verdict:
+        """How the instance is now."""
+        return self.readiness.judge(self.recommender and self.recommender.generation.status)
 
     def _current(self) -> Recommender:
         """Return the recommender, with all names that are known by now: a row may have gone to another one."""
@@ -186,23 +197,12 @@ class Reader:
 
     def ready(self) -> tuple[bool, str]:
         """Tell whether answers are fresh enough to be used, and if not, why."""
-        if self.recommender is None:
-            return False, "the state is being loaded"
-        status = self.recommender.generation.status
-        if not status["ready"]:
-            return False, "the state is being loaded"
-        if status["lag"] > self.ready_lag:
-            return False, f"{status['lag']} events behind the topic; ready below {self.ready_lag}"
-        return True, "ready"
+        verdict = self.verdict
+        return verdict.ready, verdict.reason
 
     def info(self) -> dict[str, str | int | float]:
         """Return the fields of `INFO`."""
-        ready, why = self.ready()
-        told: dict[str, str | int | float] = {
-            "version": self.version,
-            "ready": int(ready),
-            "ready_reason": why,
-        }
+        told: dict[str, str | int | float] = {"version": self.version, **fields(self.verdict)}
         told["uptime_seconds"] = int(time.time() - self.started)
         if self.recommender is None:
             return told
@@ -216,7 +216,6 @@ class Reader:
             "event_clock": "stream" if status["past"] else "wall",
             "seconds_as_milliseconds": int(status["seconds"]),
             "stream_time_ms": int(world["t"]),
-            "lag": int(status["lag"]),
             "users": generation.users.named,
             "items": generation.items.named - 1,
             "edges": int(world["edges"]),

@@ -55,7 +55,7 @@ class DeadLetter:
         self._away = False  # the topic took nothing the last time
         self._told = False  # that letters are on disk
         self._resender = Resender(spool, connect, wait_s=wait_s, taken=self._taken)
-        metric.dead_letters_on_disk(spool.count)
+        metric.gauge("dead_letters_on_disk", spool.count)
         if spool.count:
             self._resender.wake()
 
@@ -83,7 +83,7 @@ class DeadLetter:
                 self._keep(letter, why)
         self._spool.sync()
         if self._spool.count:
-            metric.dead_letters_on_disk(self._spool.count)
+            metric.gauge("dead_letters_on_disk", self._spool.count)
             self._resender.wake()
 
     def erase(self, users: Iterable[str]) -> Erased:
@@ -125,7 +125,7 @@ class DeadLetter:
     def _taken(self) -> None:
         """Note, in the thread that sends, that the topic takes letters again."""
         self._away = False
-        metric.dead_letters_on_disk(self._spool.count)
+        metric.gauge("dead_letters_on_disk", self._spool.count)
         if self._told and not self._spool.count:
             self._told = False
             log.info("the dead letters that were kept on disk are sent")

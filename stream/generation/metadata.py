@@ -64,7 +64,11 @@ class Metadata:
 
         Args:
             payload: At most MOST bytes, empty for nothing.
+
+        Raises:
+            NoMemory: There is none for the row.
         """
+        self.table.hold(np.array([row]))
         told = len(payload).to_bytes(4, "little") + payload
         if not payload:
             self.table.array[row] = 0

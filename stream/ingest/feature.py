@@ -37,5 +37,6 @@ class Explicit:
             rows = [row for row in new if ids.text[row] in found]
             if rows:
                 table = generation.learned[f"{side}_column"]
+                table.hold(np.sort(np.array(rows, np.int64)))
                 table.array[rows] = [found[ids.text[row]] for row in rows]
                 table.touch(np.array(rows, np.int64))

@@ -8,27 +8,28 @@ change the state, and a hash of the offset decides which are learned.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Protocol
 
 import msgspec
 import structlog
 
-from state.error import BadStore, NoRoom
+from state.error import BadStore
 from state.storage import crash
 from stream import metric
 from stream.event.batch import Batch
 from stream.event.event import DAY_MS, FORGET
 from stream.generation.status import RANKERS
+from stream.health.pulse import Pulse
 from stream.ingest import order, rejection
 from stream.ingest.edge import Edges
 from stream.ingest.item import ItemsTopic
 from stream.ingest.order import Taken
 from stream.ingest.plan import Plan
+from stream.ingest.queue import Queue
 from stream.ingest.rejection import Letters
+from stream.ingest.retry import Retry
 from stream.ingest.writer import Writer
 from stream.learning import guard
 from stream.learning.job import Job
@@ -36,15 +37,14 @@ from stream.learning.learning import Learning
 
 log = structlog.get_logger()
 
-AHEAD = 3  # jobs that may wait behind the one being learned from
-RETRY_SECONDS = 2.0
-
 
 class Source(order.Source, Protocol):
     """Where records come from: a topic or a file."""
 
     def commit(self, ends: dict[int, int]) -> None: ...
     def lag(self) -> int: ...
+    def trouble(self) -> str: ...
+    def held(self) -> str: ...
 
 
 class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +71,7 @@ class Ingest:
     Args:
         clock: The wall clock in milliseconds, for records that bear no time.
         items: The topic that describes items.
+        pulse: Where it tells how it is.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Ingest:
         clock: Callable[[], int],
         settings: IngestSettings | None = None,
         items: ItemsTopic | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
         settings = settings or IngestSettings()
         self.items, self.clock = items, clock
@@ -92,8 +94,11 @@ class Ingest:
         offsets = writer.store.offsets(writer.topic) if writer.store is not None else {}
         self.order = order.Order(source, clock, settings.future_ms, self.plan.pending(offsets))
         self.save_seconds, self.sync_seconds = settings.save_seconds, settings.sync_seconds
-        self.pool = ThreadPoolExecutor(1, thread_name_prefix="learning")
-        self.waiting: deque[Future[object]] = deque()
+        self.pulse = pulse or Pulse()
+        self.jobs = Queue(self.pulse)
+        self.retry = Retry(writer.generation.status, self.pulse, self.tell)
+        if items is not None:
+            items.pulse = self.pulse
         self.status = writer.generation.status
         self.edges = Edges(writer.state)
         self.ends: dict[int, int] = {}
@@ -111,16 +116,16 @@ class Ingest:
             while not stop():
                 self.step(stop)
             self.writer.hand(self._teach)
-            while self.waiting:
-                self.waiting.popleft().result()
+            self.jobs.drain()
             self._save_learned()
             crash.point("stop")
             self.writer.flush()
         finally:
-            self.pool.shutdown(wait=True, cancel_futures=True)
+            self.jobs.close()
 
     def step(self, stop: Callable[[], bool]) -> int:
         """Read once and apply what may be applied; return how many records that were."""
+        self.pulse.beat()
         taken = self.order.take(self.limit, self.wait_s)
         if taken is not None:
             self._apply(taken, stop)
@@ -132,7 +137,7 @@ class Ingest:
         self._save_due(now)
         if now - self.gauged > 0.2:
             self.gauged = now
-            self.status["lag"] = self.source.lag()
+            self.tell()
             self._gauge()
             self.edges.step(now)
         return 0 if taken is None else taken.batch.size + len(taken.rejected)
@@ -177,9 +182,9 @@ class Ingest:
         """Note the order, apply and save; while the disk cannot be written, stop learning and let readers go on."""
         if self.order.several:
             note = partial(self.plan.put, batch.ends)
-            self._write(note, partial(self._reopened, note), stop)
+            self.retry.write(note, partial(self._reopened, note), stop)
         repeated = self.writer.once.repeated
-        self._write(
+        self.retry.write(
             partial(self.writer.learn, batch, self._teach), partial(self.writer.retry, batch.ends), stop
         )
         metric.rejected("repeated", self.writer.once.repeated - repeated)
@@ -190,44 +195,36 @@ class Ingest:
         self.writer.store.reopen()
         write()
 
-    def _write(self, first: Callable[[], None], again: Callable[[], None], stop: Callable[[], bool]) -> None:
-        """Write to the disk; where it fails, try `again` until it succeeds."""
-        try:
-            first()
-        except NoRoom:
-            raise  # part of the batch is applied and none of it saved: the next life begins with it
-        except BadStore as exc:
-            self.status["stopped"] = 1
-            metric.store_error()
-            log.error("learning has stopped, answers go on", error=str(exc))
-            while True:
-                if stop():
-                    raise
-                time.sleep(RETRY_SECONDS)
-                try:
-                    again()
-                    break
-                except BadStore as error:
-                    metric.store_error()
-                    log.error("the save still fails", error=str(error))
-            self.status["stopped"] = 0
-            log.info("the disk can be written again; learning goes on")
+    def tell(self) -> None:
+        """Tell the servers how far behind it is, and what does not work."""
+        lag = self.source.lag()
+        self.status["lag"] = lag
+        self.pulse.lag(lag)
+        self.pulse.trouble("source", self.source.trouble() or self.source.held())
+        self.pulse.trouble("learning", self.jobs.trouble())
 
     def _teach(self, job: Job) -> None:
         if self.learning is not None:
-            self._enqueue(self.learning.take, job)
+            self._enqueue(self._take, job, step=True)
         else:
             for kind, rows in job.gone.items():
                 self.writer.generation.clear(kind, rows)
 
-    def _enqueue(self, call: Callable[..., object], *arguments: object) -> None:
-        while self.waiting and (self.waiting[0].done() or len(self.waiting) > AHEAD):
-            self.waiting.popleft().result()
-        crowded = len(self.waiting) > 1
+    def _take(self, job: Job) -> None:
+        """Learn from a job; what was learned of evicted rows is cleared also where that fails."""
+        assert self.learning is not None
+        try:
+            self.learning.take(job)
+        except Exception:
+            for kind, rows in job.gone.items():
+                self.writer.generation.clear(kind, rows)
+            raise
+
+    def _enqueue(self, call: Callable[..., object], *arguments: object, step: bool = False) -> None:
+        crowded = self.jobs.put(call, *arguments, step=step)
         self.writer.share = (
             max(0.001, 0.7 * self.writer.share) if crowded else min(1.0, 1.05 * self.writer.share)
         )
-        self.waiting.append(self.pool.submit(call, *arguments))
 
     def _count_gone(self) -> None:
         """Count rows that were evicted, and events that came after their user was forgotten."""
@@ -261,10 +258,13 @@ class Ingest:
             except BadStore as exc:
                 metric.store_error()
                 log.error("learned rows could not be saved; the next try is in some seconds", error=str(exc))
+                self.pulse.trouble("disk", f"what is learned cannot be saved: {exc}")
+            else:
+                if not self.status["stopped"]:
+                    self.pulse.trouble("disk", "")
 
     def _gauge(self) -> None:
         status, generation = self.status, self.writer.generation
-        metric.lag(int(status["lag"]))
         metric.stream_time(int(self.writer.state.world[0]["t"]) / 1000)
         for k, name in enumerate(RANKERS):
             metric.live(

@@ -12,14 +12,16 @@ from typing import Protocol
 import numpy as np
 import structlog
 
-from state.error import BadStore
+from state.error import BadStore, NoMemory
 from stream import metric
 from stream.catalogue import hiding
 from stream.catalogue.record import Value, decode
 from stream.error import BadEvent, BadRequest
 from stream.event.batch import Record
 from stream.event.identifier import name
+from stream.generation import room
 from stream.generation.metadata import DESCRIPTION, MOST, SWITCH
+from stream.health.pulse import Pulse
 from stream.ingest.writer import Writer
 
 log = structlog.get_logger()
@@ -50,14 +52,16 @@ class ItemsTopic:
 
     def __init__(self, writer: Writer, source: Source, letters: Letters, topic: str) -> None:
         self.writer, self.source, self.letters, self.topic = writer, source, letters, topic
+        self.pulse = Pulse()
         self.unsaved: dict[int, int] = {}
+        self.kept: list[Record] = []  # records for which there was no memory
         writer.generation.metadata.known.touch(
             np.zeros(0, np.int32)
         )  # loads the kernel before a record waits
 
     def step(self) -> int:
         """Apply what came; return how many records that were."""
-        records = self.source.poll(LIMIT, 0.0)
+        records = self._records()
         rejected, rows = 0, list[int]()
         for record in records:
             try:
@@ -75,6 +79,18 @@ class ItemsTopic:
         if self.unsaved:
             self._save()
         return len(records)
+
+    def _records(self) -> list[Record]:
+        """Return the records to apply now: none while there is no memory for what they tell."""
+        records, self.kept = self.kept or self.source.poll(LIMIT, 0.0), []
+        names = [record.key.removeprefix(hiding.PREFIX).decode(errors="replace") for record in records]
+        try:
+            room.reserve_described(self.writer.generation, names, len(records))
+        except NoMemory as exc:
+            self.kept = records
+            self.pulse.trouble("items", f"what items are is not applied: {exc}")
+            return []
+        return records
 
     def _apply(self, record: Record, rows: list[int]) -> None:
         """Write what a record tells; its row joins `rows`."""
@@ -133,11 +149,14 @@ class ItemsTopic:
             self.writer.save(self.unsaved, tables=generation.metadata.tables, topic=self.topic)
         except BadStore as exc:
             metric.store_error()
-            log.error("what items are could not be saved; the next try is at once", error=str(exc))
+            if not self.pulse.health.troubles.get("items"):
+                log.error("what items are could not be saved; it is tried again and again", error=str(exc))
+            self.pulse.trouble("items", f"what items are cannot be saved: {exc}")
             return
         finally:
             for partition, offset in self.unsaved.items():
                 generation.status["described"][partition] = offset
+        self.pulse.trouble("items", "")
         self.source.commit(self.unsaved)
         self.unsaved = {}
 

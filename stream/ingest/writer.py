@@ -17,6 +17,7 @@ from state.storage.store import Store
 from state.storage.table import Table
 from stream.event.batch import Batch, hashed, picked
 from stream.event.event import DAY_MS, DISLIKE, IMPRESSION
+from stream.generation import room
 from stream.generation.generation import Generation
 from stream.ingest.capacity import Budget, Run
 from stream.ingest.clock import NAME, StreamClock
@@ -77,10 +78,12 @@ class Writer:
         4. store: changed rows and offsets in one write
 
         Raises:
+            NoMemory: Shared memory is full; nothing of the batch is applied, and it may be tried again.
             BadStore: The save failed; tables are ahead of the store until a later save succeeds.
             NoRoom: A ceiling is reached; what is on the disk stays as it was before the batch.
         """
         began = time.perf_counter()
+        room.reserve(self.generation, batch.user, batch.item, batch.size)
         budget, state_s, budget.seconds = self.budget, 0.0, 0.0
         t0, before = int(self.state.world[0]["t0"]), int(self.state.world[0]["t"])
         if budget.gone:  # evicted for described items: before the events that come now

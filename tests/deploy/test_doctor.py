@@ -9,8 +9,9 @@ import pytest
 
 from deploy.config.schema import Config, Kafka, Serve, State
 from deploy.doctor import Finding, examine, report
-from deploy.service.folder import Lock
+from deploy.service.folder import TABLE, Lock, live_path
 from state.storage.store import Store
+from stream.health.page import HEALTH, RUNNING, SUPERVISION, Health, Page, Supervision, now_ms
 
 
 def config(folder: Path, port: int = 0, kafka: str = "") -> Config:
@@ -93,3 +94,23 @@ def test_a_damaged_log_is_broken_and_none_is_fine(tmp_path: Path) -> None:
     (tmp_path / "log" / "log.db").write_bytes(b"no log")
 
     assert by_name(config(tmp_path))["kafka"].state == "broken"
+
+
+def test_an_instance_that_runs_is_as_it_says_itself(tmp_path: Path) -> None:
+    made = Config(
+        state=State(folder=str(tmp_path / "state"), live=str(tmp_path)), serve=Serve(port=0, http_port=0)
+    )
+    lock = Lock(tmp_path / "state", "riverwalk, process 5")
+    tables = live_path(tmp_path / "state", made.state.live) / TABLE
+    tables.mkdir(parents=True)
+    Page(tables / SUPERVISION, Supervision, write=True).write(Supervision(since_ms=now_ms()))
+    health = Page(tables / HEALTH, Health, write=True)
+    health.beat()
+    health.write(Health(phase=RUNNING, lag=0))
+    well = by_name(made)["instance"]
+    health.write(Health(phase=RUNNING, lag=0, troubles={"disk": "the disk is full"}))
+    found = by_name(made)["instance"]
+    lock.close()
+
+    assert (well.state, well.found) == ("ok", "ready")
+    assert (found.state, found.found) == ("broken", "the disk is full")

@@ -12,7 +12,7 @@ INGEST = """
 metric.setup(Path(sys.argv[1]))
 metric.events(5)
 metric.rejected("json")
-metric.lag(7)
+metric.gauge("lag", 7)
 metric.stream_time(1.5)
 metric.live("blend", 0.5, 0.75, True)
 metric.table("users", 3, 192)
@@ -25,7 +25,7 @@ metric.store_error()
 """
 SERVE = """
 metric.setup(Path(sys.argv[1]))
-metric.ready(True)
+metric.gauge("ready", 1)
 for seconds in (0.0001, 0.0002, 100.0):
     metric.request("recommend", "ok", seconds)
 metric.request("recommend", "error", 0.0002)

@@ -47,14 +47,15 @@ TABLE = {
     "stream/kafka": Rule("event error", "", "confluent_kafka"),
     "stream/log": Rule("kafka event error"),
     "stream/broker": Rule("kafka log dead_letter event error"),
-    "stream/generation": Rule("", "state/storage state/record state/ranking tgn/inference", "numpy msgspec"),
+    "stream/generation": Rule("", "state/error state/storage state/record state/ranking tgn/inference", "numpy msgspec"),
+    "stream/health": Rule("metric", "state/error", "msgspec structlog"),
     "stream/file": Rule("event catalogue generation error", "", "numpy msgspec pyarrow"),
     "stream/learning": Rule(
         "generation", "state/ranking state/counter tgn/training tgn/inference", "numpy structlog"
     ),
-    "stream/ingest": Rule("learning generation catalogue dead_letter event metric error", "state", "numpy msgspec structlog"),
+    "stream/ingest": Rule("learning health generation catalogue dead_letter event metric error", "state", "numpy msgspec structlog"),
     "stream/answer": Rule(
-        "generation catalogue event metric error", "state tgn/inference", "numpy msgspec structlog"
+        "health generation catalogue event metric error", "state tgn/inference", "numpy msgspec structlog"
     ),
     "stream/service": Rule("answer catalogue event error", "", ""),
     "stream/resp": Rule("service answer catalogue event metric error", "", "msgspec structlog"),
@@ -65,20 +66,21 @@ TABLE = {
     "deploy/client": Rule("config", "", "redis msgspec"),
     "deploy/chart": Rule("config", "", "matplotlib numpy"),
     "deploy/data": Rule("config terminal", "stream/file stream/event stream/catalogue stream/broker stream/error", "numpy msgspec"),
-    "deploy/service": Rule("config", "stream state/storage state/error", "msgspec structlog torch"),
+    "deploy/machine": Rule("", "stream/generation state/error", "numba"),
+    "deploy/service": Rule("machine config", "stream state/storage state/error", "msgspec structlog torch"),
     "deploy/dlq": Rule(
         "config",
         "stream/dead_letter stream/broker stream/catalogue stream/generation stream/event stream/error",
         "msgspec",
     ),
     "deploy/kafka": Rule("config", "stream/kafka"),
-    "deploy/doctor": Rule("service config terminal", "state/storage state/error stream/broker", "msgspec"),
+    "deploy/doctor": Rule("service config terminal", "state/storage state/error stream/broker stream/health", "msgspec"),
     "deploy/produce": Rule("client data config terminal", "stream/broker stream/event stream/error", "rich msgspec"),
-    "deploy/train": Rule("service data config terminal", "stream state/storage", "torch msgspec rich"),
-    "deploy/evaluate": Rule("service chart data config terminal", "stream state tgn", "torch numpy msgspec rich structlog matplotlib"),
+    "deploy/train": Rule("machine service data config terminal", "stream state/storage", "torch msgspec rich"),
+    "deploy/evaluate": Rule("machine service chart data config terminal", "stream state tgn", "torch numpy msgspec rich structlog matplotlib"),
     "deploy/demo": Rule("produce service client data config terminal", "stream/broker stream/event stream/answer", "rich msgspec"),
     "deploy/bench": Rule(
-        "evaluate service data client chart config terminal kafka",
+        "machine evaluate service data client chart config terminal kafka",
         "stream state tgn",
         "torch torch_geometric numba numpy msgspec matplotlib",
     ),

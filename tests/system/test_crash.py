@@ -64,6 +64,8 @@ class Spread:
 
     def only(self, partitions): pass
     def commit(self, ends): pass
+    def trouble(self): return ""
+    def held(self): return ""
     def lag(self): return sum(self.waiting().values())
 
 path, folder, limit, learn = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), "learn" in sys.argv[4]

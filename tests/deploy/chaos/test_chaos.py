@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deploy.chaos.broker import Broker
-from deploy.chaos.chaos import run
 from deploy.chaos.life import Place, ended, forked, live
-from deploy.chaos.report import Chaos
 from deploy.chaos.stream import expected, produce, record, sent
 from deploy.chaos.verify import verify
 from stream.broker import open_sink
@@ -51,18 +53,35 @@ def test_a_verdict_finds_what_is_lost_counted_twice_or_written_otherwise(tmp_pat
     assert written.rows_that_differ == 1
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("partitions", "learn"), [(1, False), (4, False), (4, True)])
-def test_kills_at_any_moment_and_at_named_points(partitions: int, learn: bool) -> None:
-    report = run(Chaos(kills=12, instances=0, partitions=partitions, learn=learn, seed=partitions))
+def chaos(*words: str) -> dict[str, Any]:
+    """Run the command: in a process of its own, as it forks."""
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.main", "chaos", "--json", *words],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == 0, found
+    assert found["right"], found
+    return found
 
-    assert sum(report.kills.values()) >= 12
-    assert report.verdict.right, report.verdict
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words", [("--partitions", "1"), ("--partitions", "4"), ("--partitions", "4", "--learn")]
+)
+def test_kills_at_any_moment_and_at_named_points(words: tuple[str, ...]) -> None:
+    found = chaos("--kills", "12", "--instances", "0", "--seed", "5", *words)
+
+    assert found["kills"] >= 12
+    assert found["rows"] > 1_000
 
 
 @pytest.mark.slow
 def test_kills_of_the_parts_of_whole_instances() -> None:
-    report = run(Chaos(kills=3, instances=3, partitions=2))
+    found = chaos("--kills", "3", "--instances", "3", "--partitions", "2")
 
-    assert {"ingest", "serve", "supervisor"} <= report.kills.keys()
-    assert report.verdict.right, report.verdict
+    assert (found["killed_ingest"], found["killed_serve"], found["killed_supervisor"]) == (1, 1, 1)

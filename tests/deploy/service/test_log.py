@@ -47,7 +47,7 @@ class Instance:
     def info(self, name: str) -> int:
         """Return a field of INFO."""
         text = str(self.client.execute_command("INFO"))
-        found = re.search(rf"'?{name}'?: ?'?(\d+)", text)
+        found = re.search(rf"'?{name}'?: ?'?(-?\d+)", text)
         assert found, text
         return int(found[1])
 

@@ -1,7 +1,6 @@
 """The life of an instance, with real processes, real signals, and tiny jobs inside them."""
 
 import os
-import queue
 import re
 import select
 import signal
@@ -11,8 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from deploy.config.schema import (
     BadConfig,
@@ -22,44 +19,11 @@ from deploy.config.schema import (
     State,
     encode,
 )
-from deploy.service.child import Backoff
 from deploy.service.folder import METRIC
-from deploy.service.supervisor import DRAIN_S, BadService, Supervisor
+from deploy.service.supervisor import DRAIN_S, BadService
 from state.error import BadStore
-from stream.error import BadSource
-from tests.fixture import child
-
-WAIT_S = 20.0
-
-
-def settings(folder: Path, **todo: str) -> Config:
-    return Config(
-        kafka=Kafka(address="127.0.0.1:9", options=todo),
-        state=State(folder=str(folder / "state"), live=str(folder / "live")),
-        serve=Serve(port=0, http_port=0),
-    )
-
-
-class Instance:
-    """A service and what it has said so far."""
-
-    def __init__(self, config: Config) -> None:
-        self.lines: queue.Queue[str] = queue.Queue()
-        self.service = Supervisor(
-            config, say=self.lines.put, worker=child.COMMAND, backoff=lambda: Backoff(0.05, 0.2, 60.0, 3)
-        )
-
-    def until(self, pattern: str) -> re.Match[str]:
-        """The first line from here on that matches."""
-        while True:
-            found = re.search(pattern, self.lines.get(timeout=WAIT_S))
-            if found:
-                return found
-
-    def answer(self) -> str:
-        serve = self.service.config.serve
-        with socket.create_connection((serve.host, serve.port), timeout=WAIT_S) as line:
-            return line.makefile().readline()
+from tests.fixture.service import child
+from tests.fixture.service.instance import WAIT_S, Instance, settings
 
 
 @pytest.fixture
@@ -101,13 +65,6 @@ def supervisor(tmp_path: Path) -> Iterator[Process]:
     it.output.close()
 
 
-def restarts(config: Config) -> float:
-    """What the metrics of an instance say about restarts of ingest."""
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(Path(config.state.live).parent / METRIC))
-    return registry.get_sample_value("riverwalk_ingest_restarts_total") or 0.0
-
-
 def ended(pid: int) -> bool:
     """Whether a process that is not our child ends within the time of a test."""
     try:
@@ -133,29 +90,6 @@ def test_ingest_gives_way_to_the_servers(instance: Instance) -> None:
 
     assert instance.until(r"^ingest: ready .* nice (\d+)")[1] == str(min(19, own + 10))
     assert instance.until(r"^serve: ready .* nice (\d+)")[1] == str(own)
-
-
-def test_a_killed_ingest_is_started_again_while_the_same_server_answers(instance: Instance) -> None:
-    first = instance.until(r"^ingest: ready pid (\d+)")[1]
-    before = instance.answer()
-
-    os.kill(int(first), signal.SIGKILL)
-    instance.until(r"ingest ended \(killed by SIGKILL\); starting it again")
-    during = instance.answer()
-    second = instance.until(r"^ingest: ready pid (\d+)")[1]
-
-    assert before == during == instance.answer()
-    assert first != second
-    assert restarts(instance.service.config) == 1
-
-
-def test_a_killed_server_is_started_again_on_the_same_port(instance: Instance) -> None:
-    first = instance.until(r"^serve: ready pid (\d+)")[1]
-
-    os.kill(int(first), signal.SIGKILL)
-    second = instance.until(r"^serve: ready pid (\d+)")[1]
-
-    assert instance.answer() == f"answered by {second}\n"
 
 
 def test_a_clean_end_lets_ingest_save_and_clears_the_shared_tables(tmp_path: Path) -> None:
@@ -228,34 +162,6 @@ def test_a_taken_port_is_named_with_what_to_change(tmp_path: Path) -> None:
             match=rf"port {port} .*taken.*--http-port, RIVERWALK_SERVE_HTTP_PORT or serve.http_port",
         ):
             Instance(config).service.start()
-
-
-def test_an_error_with_a_name_at_the_first_start_ends_it_with_that_error(tmp_path: Path) -> None:
-    with pytest.raises(BadStore, match="row 7: checksum is wrong"):
-        Instance(settings(tmp_path, ingest="fail")).service.start()
-
-
-def test_an_ingest_that_crashes_at_every_start_is_given_up(tmp_path: Path) -> None:
-    with pytest.raises(BadService, match="ingest does not start: exit status 3"):
-        Instance(settings(tmp_path, ingest="crash")).service.start()
-
-
-def test_the_same_error_again_and_again_ends_the_service_with_it(tmp_path: Path) -> None:
-    def live_long(service: Supervisor) -> None:
-        service.start()
-        service.wait(WAIT_S)
-
-    with pytest.raises(BadSource, match="offset 5 is gone"):
-        live_long(Instance(settings(tmp_path, ingest="fail later")).service)
-
-
-def test_servers_go_on_when_the_disk_is_full(tmp_path: Path) -> None:
-    it = Instance(settings(tmp_path, ingest="disk full later"))
-    with it.service:
-        for _ in range(5):
-            it.until(r"ingest ended \(ingest: the disk is full; free some space\)")
-
-        assert it.answer().startswith("answered by")
 
 
 def test_a_process_that_does_not_end_is_ended_and_that_is_said(

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOMS = ("state", "tgn")
 
@@ -36,3 +38,17 @@ def keep() -> None:
 def compiled() -> bool:
     """Return whether kernels of these sources were compiled before."""
     return any(Path(os.environ.get("NUMBA_CACHE_DIR") or folder()).rglob("*.nbi"))
+
+
+def watch(tell: Callable[[int], None]) -> None:
+    """Call `tell` with 1 when the compilation of a kernel begins in this process, and with -1 when it ends."""
+    from numba.core import event
+
+    class Compilation(event.Listener):  # type: ignore[misc]
+        def on_start(self, event: Any) -> None:
+            tell(1)
+
+        def on_end(self, event: Any) -> None:
+            tell(-1)
+
+    event.register("numba:compile", Compilation())  # type: ignore[no-untyped-call]

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from deploy.service.memory import anonymous_mib, peak_mib, proportional_mib, rss_mib
+from deploy.machine.memory import anonymous_mib, peak_mib, proportional_mib, rss_mib
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/smaps_rollup"), reason="no Linux")
