@@ -176,10 +176,10 @@ class Source:
 
     def _wanted(self) -> float:
         """Return since when the topic must have been found for what came just now."""
-        codes = {None if message.error() is None else message.error().code() for message in self._waiting}
-        fetched = {None, KafkaError._PARTITION_EOF}
-        strict = self._strict or not codes <= fetched
-        self._strict = self._strict and not codes & fetched
+        codes = [error.code() for message in self._waiting if (error := message.error()) is not None]
+        strict = self._strict or any(code != KafkaError._PARTITION_EOF for code in codes)
+        if len(self._waiting) > len(codes) or KafkaError._PARTITION_EOF in codes:  # something was fetched
+            self._strict = False
         return time.monotonic() - (0.0 if strict else FRESH_S)
 
     def _known(self) -> bool:

@@ -12,7 +12,7 @@ from zlib import crc32
 from stream.error import BadSource
 from stream.log.database import ANEW, Database, create
 
-WAIT_S = 10.0  # for other writers
+WAIT_S = 2.5  # for other writers
 
 
 class Topic(NamedTuple):

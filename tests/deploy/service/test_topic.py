@@ -64,7 +64,7 @@ def opened(config: Config, store: Store) -> tuple[Sources, str]:
 
 
 def close(sources: Sources) -> None:
-    for end in sources:
+    for end in (sources.events, sources.items, sources.rejected):
         end.close()
 
 
@@ -138,11 +138,10 @@ def test_where_gaps_are_skipped_it_is_read_from_its_beginning_also_after_a_crash
     close(sources)
 
 
+@pytest.mark.parametrize("config", [pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)
 def test_a_topic_of_items_made_anew_is_read_from_its_beginning_and_events_go_on(
     config: Config, store: Store, drop: Anew
 ) -> None:
-    if log_folder(config.kafka.address) is not None:
-        pytest.skip("a log is made anew as a whole")
     fill_both = (config.kafka.topic, config.kafka.items)
     open_until(config)
     for topic in fill_both:
