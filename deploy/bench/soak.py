@@ -20,8 +20,8 @@ import numpy as np
 from deploy.bench import harness
 from deploy.config.room import graph_settings, tgn_settings
 from deploy.config.schema import BadConfig, Config
-from deploy.service.folder import SHARED_MEMORY
 from deploy.machine.memory import anonymous_mib, rss_mib
+from deploy.service.folder import SHARED_MEMORY
 from deploy.terminal.progress import Bars
 from state.storage.store import Store
 from stream.event.batch import Batch
