@@ -21,14 +21,17 @@ from pathlib import Path
 
 import msgspec
 
+from deploy.backup.backup import backup
+from deploy.backup.restore import restore
 from deploy.chaos import instance
 from deploy.chaos.broker import Broker
 from deploy.chaos.life import Place, ended, forked, live, warm
 from deploy.chaos.report import Chaos, Report
 from deploy.chaos.stream import expected, produce
-from deploy.chaos.verify import Verdict, verify
-from deploy.config.schema import BadConfig
+from deploy.chaos.verify import Verdict, same, verify
+from deploy.config.schema import BadConfig, Config, Kafka, State
 from deploy.terminal.progress import Bars
+from state.storage import crash
 from state.storage.crash import POINTS
 from stream.broker import open_sink
 
@@ -36,6 +39,7 @@ LONGEST_S = 0.8  # of a life that ends at a random moment
 PIECE = 2_000  # events a life of the producer sends
 A_SECOND = 3_000.0
 BROKER_EVERY = 50  # kills of ingest for one of the broker
+RESTORES = (1, 3)  # files after which a restore is killed
 POINTED = tuple(point for point in POINTS if point not in ("restore", "learned"))
 
 
@@ -56,6 +60,7 @@ def run(how: Chaos) -> Report:
         instance.kill(how, place, report, lambda: step(sum(report.kills.values()), how.kills))
         report.events += _rest(how, place, report)
         _must(forked(partial(live, place, whole=True)))
+        _kill_restore(place, report, folder)
         report.verdict = _verified(how, place, report, folder)
     report.seconds = time.monotonic() - began
     return report
@@ -148,6 +153,26 @@ def _rest(how: Chaos, place: Place, report: Report) -> int:
     """Send some more events after all kills; return how many."""
     _must(forked(partial(_send, how, place, report.events, report.events + PIECE, 1e9)))
     return PIECE
+
+
+def _kill_restore(place: Place, report: Report, folder: Path) -> None:
+    """Kill restores of a backup; a state folder is there whole or not at all."""
+    copy, again = folder / "copy", folder / "restored"
+    config = Config(
+        state=State(folder=str(place.folder.parent)), kafka=Kafka(address=place.address, topic=place.topic)
+    )
+    _must(forked(partial(backup, config, copy)))
+    for count in RESTORES:
+
+        def work(count: int = count) -> None:
+            crash.arm("restore", count)
+            restore(copy, again)
+
+        if ended(forked(work)) != -signal.SIGKILL or again.exists():
+            raise BadConfig(f"{again}: a restore that was killed has left a state folder, or was not killed")
+        report.kills["restore"] += 1
+    _must(forked(partial(restore, copy, again)))
+    _must(forked(partial(same, place, place._replace(folder=again / "store"))))
 
 
 def _verified(how: Chaos, place: Place, report: Report, folder: Path) -> Verdict:

@@ -9,6 +9,7 @@ import msgspec
 
 from deploy.chaos.life import IDLE, Letters, Place
 from deploy.service.ingest import clock_ms
+from state.error import BadStore
 from state.storage.store import Store
 from stream.answer.recommender import Recommender
 from stream.answer.request import Recommend
@@ -43,6 +44,13 @@ class Verdict(msgspec.Struct):
 def rows(store: Store) -> dict[bytes, bytes]:
     """Return what is counted in a store."""
     return {key: value for key, value in store.rows() if key.split(b"\0")[0] in GROUPS}
+
+
+def same(one: Place, other: Place) -> None:
+    """Raise BadStore unless two stores hold the same records."""
+    stores = Store(one.folder), Store(other.folder)
+    if dict(stores[0].rows()) != dict(stores[1].rows()):
+        raise BadStore(f"{other.folder}: holds other records than {one.folder}")
 
 
 def counted(generation: Generation) -> Counter[str]:

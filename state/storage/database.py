@@ -31,6 +31,7 @@ from state.error import BadStore
 from state.storage import crash
 
 MARKER = "riverwalk.json"
+UNNAMED = "riverwalk.new"  # the marker before it has its name: a start that was killed leaves it
 MEND = "restore a backup or replay the topic into an empty folder"
 
 
@@ -85,7 +86,7 @@ class Database:
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.folder.chmod(0o700)
-            found = {entry.name for entry in self.folder.iterdir()}
+            found = {entry.name for entry in self.folder.iterdir()} - {UNNAMED}
         except OSError as exc:
             raise failure(self.folder, str(exc)) from exc
         made = self._made() if MARKER in found else None
@@ -133,7 +134,7 @@ class Database:
 
     def _mark(self, made: bool) -> None:
         path = self.folder / MARKER
-        new = path.with_suffix(".new")
+        new = self.folder / UNNAMED
         try:
             with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
                 file.write(json.dumps({"format": self.format, "made": made}).encode())

@@ -84,7 +84,7 @@ TABLE = {
         "stream state tgn",
         "torch torch_geometric numba numpy msgspec matplotlib",
     ),
-    "deploy/chaos": Rule("service config terminal", "stream state tgn", "msgspec"),
+    "deploy/chaos": Rule("backup service config terminal", "stream state tgn", "msgspec"),
     "deploy/backup": Rule("service config terminal", "stream/broker stream/log stream/error state", "msgspec"),
     "deploy/cli": Rule("*", "stream/error stream/event stream/service state/error", "typer msgspec"),
     "deploy/main": Rule("*", "stream/error state/error", "typer"),

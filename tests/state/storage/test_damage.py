@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from state.error import BadStore
+from state.storage.database import UNNAMED
 from state.storage.ids import Ids
 from state.storage.store import Store
 from state.storage.table import Table
@@ -152,3 +153,14 @@ def test_a_number_that_is_none_is_not_saved(tmp_path: Path) -> None:
     table.array["b"][[7, 8], 3] = -np.inf
     assert store.save([table], {}, "events", {0: 1}) == 3
     store.close()
+
+
+def test_a_first_start_that_was_killed_before_its_marker_had_a_name_is_begun_again(tmp_path: Path) -> None:
+    (tmp_path / UNNAMED).write_bytes(b'{"form')
+
+    store = Store(tmp_path)
+    store.note("fact", 1)
+    store.close()
+
+    assert Store(tmp_path).meta("fact") == 1
+    assert not (tmp_path / UNNAMED).exists()
