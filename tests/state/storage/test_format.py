@@ -48,6 +48,12 @@ def numbered(store: Path, number: int) -> None:
     base.close()
 
 
+def test_the_same_events_still_make_what_the_fixture_holds(tmp_path: Path) -> None:
+    maker.make(tmp_path)
+
+    assert json.loads((tmp_path / PRESENT / "known.json").read_text()) == known(PRESENT)
+
+
 def test_the_present_format_has_a_fixture_and_it_is_small() -> None:
     size = sum(path.stat().st_size for path in (maker.FOLDER / PRESENT).rglob("*") if path.is_file())
 
