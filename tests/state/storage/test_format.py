@@ -48,6 +48,7 @@ def numbered(store: Path, number: int) -> None:
     base.close()
 
 
+@pytest.mark.slow
 def test_the_same_events_still_make_what_the_fixture_holds(tmp_path: Path) -> None:
     maker.make(tmp_path)
 
