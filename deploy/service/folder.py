@@ -11,7 +11,6 @@ from pathlib import Path
 
 from deploy.config.schema import BadConfig
 from state.error import BadStore, NoMemory
-from stream.metric import FILE, FILES
 
 SHARED_MEMORY = Path("/dev/shm")
 LOCK = "lock"
@@ -111,6 +110,8 @@ def reserve_metrics(folder: Path, role: str) -> None:
     Raises:
         NoMemory: There is none.
     """
+    from stream.metric import FILE, FILES  # which loads numpy: the command line does without
+
     for kind in FILES:
         file = os.open(folder / f"{kind}_{role}.db", os.O_RDWR | os.O_CREAT, stat.S_IRUSR | stat.S_IWUSR)
         try:
