@@ -1,15 +1,24 @@
 """The soak: what it measures of a short run, and what it calls growth."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from deploy.bench import soak
 from deploy.bench.bench import run
 from deploy.config.schema import BadConfig, Config, State
 from deploy.main import app
+
+
+@pytest.fixture(autouse=True)
+def logging() -> Iterator[None]:
+    """What a command set up to report to does not outlive its test."""
+    yield
+    structlog.reset_defaults()
 
 
 def samples(*values: float) -> list[dict[str, float]]:
