@@ -12,7 +12,7 @@ from types import TracebackType
 
 from deploy.chaos.life import ended, forked
 from deploy.config.schema import BadConfig
-from stream.broker import log_address, log_folder
+from stream.broker import identity, log_address, log_folder
 
 TOPIC = "chaos"
 
@@ -28,6 +28,7 @@ class Broker:
 
     def __init__(self, kind: str, folder: Path, partitions: int) -> None:
         self.kind, self.topic, self._folder, self._partitions = kind, TOPIC, folder / "broker", partitions
+        self.name = self.topic  # under which a store keeps its offsets
         self.address = log_address(folder / "state") if kind == "log" else ""
         if kind not in ("log", "kafka"):
             raise BadConfig(f"--broker is {kind!r}; wanted log or kafka")
@@ -37,6 +38,7 @@ class Broker:
             self.address = self._kafka("start", "--port", "0")
         if ended(forked(partial(_make, self.address, self.topic, self._partitions))):
             raise BadConfig(f"{self.address}: the topic {self.topic} cannot be made; the lines above say why")
+        self.name = identity(self.address, self.topic)
         return self
 
     def __exit__(

@@ -53,7 +53,7 @@ def run(how: Chaos) -> Report:
     report = Report(how.broker, how.partitions, Counter())
     with _folder() as folder, Broker(how.broker, folder, how.partitions) as broker, Bars() as bars:
         step = bars.watch(f"{how.kills} kills on {how.broker}, {how.partitions} partitions")
-        place = Place(broker.address, broker.topic, folder / "state" / "store")
+        place = Place(broker.address, broker.topic, folder / "state" / "store", broker.name)
         place.folder.parent.mkdir(mode=0o700, exist_ok=True)
         warm(place)
         _kill_ingest(how, place, broker, report, step)

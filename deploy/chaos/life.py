@@ -47,6 +47,7 @@ class Place(NamedTuple):
     address: str
     topic: str
     folder: Path  # of the store
+    name: str = "chaos"  # under which the store keeps the topic's offsets
 
     def generation(self) -> Generation:
         """Return empty tables."""
@@ -98,13 +99,13 @@ def live(place: Place, *, point: str = "", count: int = 1, learn: bool = False, 
     """
     crash.arm(point, count)
     generation, store = place.loaded()
-    source = open_source(place.address, place.topic, store.offsets(place.topic))
+    source = open_source(place.address, place.topic, store.offsets(place.name))
     learning = None
     if learn:
         from stream.learning.learning import Learning
 
         learning = Learning(generation)
-    writer = Writer(generation, store=store, topic=place.topic, samples=64)
+    writer = Writer(generation, store=store, topic=place.name, samples=64)
     loop = Ingest(
         writer,
         learning,

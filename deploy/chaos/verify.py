@@ -66,7 +66,7 @@ def recomputed(place: Place, plan: list[dict[int, int]], folder: Path) -> tuple[
     again = place._replace(folder=folder)
     generation, store = again.loaded()
     source = open_source(place.address, place.topic, {})
-    writer = Writer(generation, store=store, topic=place.topic, samples=64)
+    writer = Writer(generation, store=store, topic=place.name, samples=64)
     loop = Ingest(writer, None, source, Letters(), clock=clock_ms, settings=IngestSettings(wait_s=0.005))
     loop.order = Order(source, clock_ms, DAY_MS, plan)
     idle = 0
@@ -98,7 +98,7 @@ def verify(place: Place, expected: Counter[str], folder: Path, *, learned: bool 
     """
     generation, store = place.loaded()
     found = counted(generation)
-    plan = Plan(store, place.topic).taken
+    plan = Plan(store, place.name).taken
     computed, other = recomputed(place, plan, folder)
     one, two = rows(store), rows(other)
     differ = sorted(key for key in one.keys() | two.keys() if one.get(key) != two.get(key))
