@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from deploy import kafka
 from deploy.chaos.broker import Broker
 from deploy.chaos.life import Place, ended, forked, live
 from deploy.chaos.stream import expected, produce, record, sent
@@ -59,7 +60,7 @@ def chaos(*words: str) -> dict[str, Any]:
         [sys.executable, "-m", "deploy.main", "chaos", "--json", *words],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=540,
         check=False,
     )
     assert done.stdout, done.stderr
@@ -71,13 +72,24 @@ def chaos(*words: str) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "words", [("--partitions", "1"), ("--partitions", "4"), ("--partitions", "4", "--learn")]
+    ("kills", "words"),
+    [(60, ["--partitions", "1"]), (60, ["--partitions", "4"]), (40, ["--partitions", "4", "--learn"])],
 )
-def test_kills_at_any_moment_and_at_named_points(words: tuple[str, ...]) -> None:
-    found = chaos("--kills", "12", "--instances", "0", "--seed", "5", *words)
+def test_kills_at_any_moment_and_at_named_points(kills: int, words: list[str]) -> None:
+    found = chaos("--kills", str(kills), "--instances", "0", "--seed", "5", *words)
 
-    assert found["kills"] >= 12
+    assert found["kills"] >= kills
     assert found["rows"] > 1_000
+
+
+@pytest.mark.slow
+@pytest.mark.kafka
+def test_kills_beside_a_real_kafka_that_is_killed_too() -> None:
+    if gone := kafka.missing():
+        pytest.skip(f"NO REAL KAFKA: {' and '.join(gone)} not found")
+    found = chaos("--kills", "52", "--instances", "1", "--partitions", "4", "--broker", "kafka")
+
+    assert found["killed_broker"] == 1
 
 
 @pytest.mark.slow
