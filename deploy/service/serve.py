@@ -41,6 +41,7 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
         version=number,
         settings=ReaderSettings(
             ready_lag=config.serve.ready_lag,
+            future_ms=round(config.kafka.future_minutes * 60_000),
             health=Path(config.state.live),
             ttl=ttl(msgspec.structs.asdict(config.seen)),
             answers=config.answer,

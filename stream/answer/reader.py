@@ -24,7 +24,7 @@ from stream.catalogue.describer import Describer, Publisher
 from stream.catalogue.record import Value
 from stream.catalogue.syntax import Filter
 from stream.error import BadRequest
-from stream.event.event import Event, encode, forget
+from stream.event.event import DAY_MS, Event, encode, forget
 from stream.generation.generation import Generation, Limits, current
 from stream.generation.metadata import MOST
 from stream.generation.status import LET_GO, RANKERS
@@ -41,6 +41,7 @@ class ReaderSettings(msgspec.Struct, frozen=True, kw_only=True):
     """When an instance counts as ready, and the rules of answers; see `Recommender` for `ttl` and `answers`."""
 
     ready_lag: int = 10_000  # events behind the topic
+    future_ms: int = DAY_MS  # how far the time of an event may be ahead
     health: Path | None = None  # the folder where ingest and its supervisor tell how they are
     ttl: np.ndarray | None = None
     answers: AnswerSettings | None = None
@@ -72,7 +73,7 @@ class Reader:
         self.graph, self.tgn, self.limits, self.live = graph, tgn, limits, live
         self._describer = Describer(describer, self._described, MOST)
         self.publisher, self.version = publisher, version
-        self.ttl, self.answers = settings.ttl, settings.answers
+        self.ttl, self.answers, self.future_ms = settings.ttl, settings.answers, settings.future_ms
         self.readiness = Readiness(settings.health, settings.ready_lag)
         self.watch = Watch()
         self.started = time.time()

@@ -15,6 +15,7 @@ from stream.event.identifier import name, short, text
 from stream.resp.codec import Reply
 from stream.resp.option import GRAMMARS
 from stream.service.argument import number
+from stream.service.backend import Backend
 from stream.service.erasure import erased
 from stream.service.parameter import COMMANDS
 from stream.service.session import Session
@@ -28,7 +29,7 @@ async def event(session: Session, args: list[bytes]) -> Reply:
     if not 2 <= len(words) <= 5:
         raise BadRequest(f"wanted {COMMANDS['EVENT'].syntax}")
     backend, now_ms = session.service.backend, session.service.clock()
-    return _position(await backend.publish(happened(words, options, now_ms, backend.event_time(now_ms))))
+    return _position(await backend.publish(happened(words, options, now_ms, backend)))
 
 
 async def item(session: Session, args: list[bytes]) -> Reply:
@@ -88,15 +89,20 @@ def _parted(args: list[bytes]) -> tuple[list[bytes], dict[str, str]]:
     return args[:at], options
 
 
-def happened(args: list[bytes], options: dict[str, str], now_ms: int, t: int) -> Event:
+def happened(args: list[bytes], options: dict[str, str], now_ms: int, backend: Backend) -> Event:
     """The event that the words of EVENT describe; the same reading as that of a record decides what is one.
 
     Args:
         now_ms: The wall clock.
-        t: Its time where no word says one.
+        backend: Knows its time where no word says one, and how far ahead it may be.
     """
     words = [text("user, item, type, value or t", word) for word in args]
-    fields: dict[str, str | float | int] = {"user": words[0], "item": words[1], "t": t, **options}
+    fields: dict[str, str | float | int] = {
+        "user": words[0],
+        "item": words[1],
+        "t": backend.event_time(now_ms),
+        **options,
+    }
     if len(words) > 2:
         fields["type"] = words[2].lower()
     if len(words) > 3:
@@ -106,6 +112,6 @@ def happened(args: list[bytes], options: dict[str, str], now_ms: int, t: int) ->
     if fields.get("type") == FORGOTTEN:
         raise BadRequest("EVENT forgets nobody; wanted FORGET user")
     try:
-        return decode(msgspec.json.encode(fields), now_ms)
+        return decode(msgspec.json.encode(fields), now_ms, backend.future_ms)
     except BadEvent as exc:
         raise BadRequest(f"no event: {exc}") from exc

@@ -56,6 +56,20 @@ def test_an_event_takes_an_id_and_its_source_after_its_arguments() -> None:
     on_loop(test)
 
 
+def test_an_event_that_ingest_would_reject_as_too_far_ahead_is_refused_at_once() -> None:
+    async def test() -> None:
+        toy = Toy()
+        toy.future_ms = 600_000
+        async with serving(toy) as server, client(server.port) as asker:
+            await asker.execute_command("EVENT", "ann", "i9", "view", 1, NOW_MS + 600_000)
+            reply = await ask(server.port, b"EVENT u i view 1 %d\r\n" % (NOW_MS + 600_001), end=b"\r\n")
+
+            assert b"at most 10 minutes is taken" in reply
+            assert len(toy.published) == 1
+
+    on_loop(test)
+
+
 def test_an_event_that_no_broker_takes_is_an_error() -> None:
     async def test() -> None:
         toy = Toy()
