@@ -34,7 +34,7 @@ def digest(table: Table, names: Ids, offsets: dict[int, int]) -> str:
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
     """A store after several saves, some flushed to files and some in the log alone; what it held after each."""
-    folder = tmp_path_factory.mktemp("saved") / "store"
+    folder = tmp_path_factory.mktemp("saved") / "open"
     chance = np.random.default_rng(5)
     store, (table, names) = Store(folder), fresh()
     known = {digest(*fresh(), {})}
@@ -49,8 +49,11 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
         known.add(digest(table, names, {0: 100 * (turn + 1), 1: turn}))
         if turn % 4 == 3 and turn < SAVES - 1:
             store.base.db.flush()
-    store.base.shut()  # without a flush: the last saves are in the log alone
-    return folder, known
+    image = folder.with_name("store")  # as a crash leaves it: the last saves are in the log alone
+    shutil.copytree(folder, image)
+    store.close()
+    assert any(path.stat().st_size for path in image.glob("*.log"))
+    return image, known
 
 
 def regions(path: Path, chance: random.Random) -> Iterator[tuple[str, bytes]]:
