@@ -26,6 +26,7 @@ from deploy.service import checkpoint
 from deploy.service.folder import Lock
 from deploy.terminal.progress import Bars
 from state.error import BadStore
+from state.file import write_private
 from stream.broker import log_folder
 
 STORE, LOG, DEAD = "store", "log", "dead"
@@ -52,8 +53,7 @@ def backup(config: Config, target: Path) -> dict[str, Any]:
     try:
         with Bars() as bars:
             found = _filled(config, root, made, part, bars)
-        (part / manifest.NAME).write_bytes(msgspec.json.encode(found))
-        os.chmod(part / manifest.NAME, 0o600)
+        write_private(part / manifest.NAME, msgspec.json.encode(found))
         manifest.keep(part)
         part.rename(target)
         manifest.keep(target)

@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from state.error import BadStore
+from state.file import keep_names
 
 NAME: Final = "manifest.json"
 FORMAT: Final = 1
@@ -107,6 +108,4 @@ def copy(source: Path, target: Path, moved: Moved) -> File:
 def keep(folder: Path) -> None:
     """Have the names in a folder, and in those below, on the disk."""
     for path in (folder, *(path for path in folder.rglob("*") if path.is_dir()), folder.parent):
-        fd = os.open(path, os.O_RDONLY)
-        os.fsync(fd)
-        os.close(fd)
+        keep_names(path)

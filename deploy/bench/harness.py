@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -27,16 +25,6 @@ EVENTS = 500_000
 USERS, ITEMS = 50_000, 10_000
 Figures = dict[str, Any]
 AHEAD = 20_000  # records a producer may be ahead of the reader
-
-
-@contextmanager
-def folder() -> Iterator[Path]:
-    """Make a folder for one run, and remove it."""
-    place = Path(tempfile.mkdtemp(prefix="riverwalk-bench-"))
-    try:
-        yield place
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
 
 
 def prepared(config: Config, place: Path) -> Config:

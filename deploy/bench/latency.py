@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from deploy.bench import harness
 from deploy.client.client import Client
 from deploy.config.schema import BadConfig, Config
+from deploy.machine.folder import folder_for
 from deploy.service import port
 from stream.broker import open_sink
 
@@ -51,7 +52,7 @@ def serve(config: Config) -> harness.Figures:
     for program in ("redis-benchmark", "redis-server"):
         if shutil.which(program) is None:
             raise BadConfig(f"{program} is missing; install redis-server and redis-tools")
-    with harness.folder() as place:
+    with folder_for("bench") as place:
         ready = replace(harness.prepared(config, place), kafka=replace(config.kafka, address=""))
         stream = harness.events(100_000, users=20_000, items=5_000)
         with open(place / "log", "wb") as log, harness.instance(ready, log) as service:
@@ -101,7 +102,7 @@ def _redis(place: Path) -> dict[str, float]:
 
 def freshness(config: Config) -> harness.Figures:
     """Measure EVENT → topic → learned → RECOMMEND … AFTER that event, beside 1 000 other events a second."""
-    with harness.folder() as place:
+    with folder_for("bench") as place:
         ready = replace(
             harness.prepared(config, place), kafka=replace(config.kafka, address=config.kafka.address)
         )
@@ -160,7 +161,7 @@ def start(config: Config) -> harness.Figures:
     seconds = []
     with tempfile.TemporaryDirectory() as cache:
         for _ in range(2):
-            with harness.folder() as place:
+            with folder_for("bench") as place:
                 at, page = (
                     port.claim("127.0.0.1", 0, "serve.port", ""),
                     port.claim("127.0.0.1", 0, "serve.http_port", ""),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deploy.bench import harness
 from deploy.config.schema import Config
+from deploy.machine.folder import folder_for
 from stream.broker import ensure_topic, log_address, open_sink
 
 APPENDED = 200_000
@@ -24,7 +25,7 @@ def run(config: Config, large: bool = False) -> harness.Figures:
     Args:
         large: Measure the same again after ten million records.
     """
-    with harness.folder() as place:
+    with folder_for("bench") as place:
         address = log_address(place)
         ensure_topic(address, TOPIC)
         stream = harness.events(APPENDED)

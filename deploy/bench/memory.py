@@ -15,6 +15,7 @@ from deploy.bench import harness
 from deploy.bench.harness import paced, steps
 from deploy.client.client import Client
 from deploy.config.schema import Config
+from deploy.machine.folder import folder_for
 from deploy.machine.memory import anonymous_mib, proportional_mib, rss_mib
 from stream.event.event import Event, encode
 
@@ -49,7 +50,7 @@ def _bytes(folder: Path) -> int:
 
 def budget(config: Config) -> harness.Figures:
     """Measure an instance with room for 100 000 items while a million stream through."""
-    with harness.folder() as place:
+    with folder_for("bench") as place:
         ready = replace(harness.prepared(config, place), kafka=replace(config.kafka, address=""))
         ready = replace(ready, state=replace(ready.state, max_items=BUDGET))
         found: list[harness.Figures] = []
@@ -97,7 +98,7 @@ def memory(config: Config) -> harness.Figures:
     from deploy.data.dataset import find
     from stream.file.event import events
 
-    with harness.folder() as place:
+    with folder_for("bench") as place:
         ready = replace(harness.prepared(config, place), kafka=replace(config.kafka, address=""))
         ready = replace(
             ready,

@@ -13,6 +13,7 @@ import numpy as np
 from deploy.bench import harness
 from deploy.config.room import graph_settings, tgn_settings
 from deploy.config.schema import Config
+from deploy.machine.folder import folder_for
 from stream.generation.generation import Limits
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def answer(config: Config) -> harness.Figures:
 
     torch.set_num_threads(1)
     chance = np.random.default_rng(0)
-    with harness.folder() as place:
+    with folder_for("bench") as place:
         written = _catalogue(config, place, chance)
         begin = time.perf_counter()
         graph, tgn = graph_settings(config), tgn_settings(config)
@@ -146,7 +147,7 @@ def rank(config: Config) -> harness.Figures:
     torch.set_num_threads(1)
     found = harness.events(RANKED, users=20_000, items=CATALOGUE)
     limits = Limits(max_users=50_000, max_items=20_000)
-    with harness.folder() as place:
+    with folder_for("bench") as place:
         graph, tgn = graph_settings(config), tgn_settings(config)
         generation = Generation(graph, tgn, limits, live=place)
         writer, learning = Writer(generation), Learning(generation)

@@ -20,6 +20,7 @@ import numpy as np
 from deploy.bench import harness
 from deploy.config.room import graph_settings, tgn_settings
 from deploy.config.schema import BadConfig, Config
+from deploy.machine.folder import folder_for
 from deploy.machine.memory import anonymous_mib, rss_mib
 from deploy.service.folder import SHARED_MEMORY
 from deploy.terminal.progress import Bars
@@ -61,7 +62,10 @@ def run(config: Config, soak: Soak) -> harness.Figures:
         )
     limits = Limits(max_users=soak.budget, max_items=max(100, soak.budget // USERS_AN_ITEM))
     top = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK | os.X_OK) else None
-    with harness.folder() as place, tempfile.TemporaryDirectory(prefix="riverwalk-soak-", dir=top) as shared:
+    with (
+        folder_for("bench") as place,
+        tempfile.TemporaryDirectory(prefix="riverwalk-soak-", dir=top) as shared,
+    ):
         live = Path(shared)
         generation, store = _opened(config, limits, live, place)
         writer = Writer(generation, store=store, samples=config.learn.events_per_batch)

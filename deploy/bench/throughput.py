@@ -14,6 +14,7 @@ from deploy.bench import harness
 from deploy.bench.harness import steps
 from deploy.client.client import Client
 from deploy.config.schema import BadConfig, Config
+from deploy.machine.folder import folder_for
 from stream.broker import open_sink
 from stream.file.event import Columns
 from stream.kafka.broker import ensure_topic
@@ -47,7 +48,7 @@ def _followed(client: Client, total: int) -> dict[str, float]:
 
 def ingest(config: Config) -> harness.Figures:
     """Measure a backlog of 500 000 events in a real Kafka; start one here when no address is given."""
-    with harness.folder() as place:
+    with folder_for("bench") as place:
         address = config.kafka.address
         own = not address
         if own:
@@ -100,7 +101,7 @@ def ingest(config: Config) -> harness.Figures:
 
 def embedded(config: Config) -> harness.Figures:
     """Measure 500 000 events through the log of the state folder."""
-    with harness.folder() as place:
+    with folder_for("bench") as place:
         ready = harness.prepared(config, place)
         ready = replace(ready, kafka=replace(config.kafka, address=""))
         stream = harness.events(harness.EVENTS)

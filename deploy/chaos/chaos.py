@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +27,7 @@ from deploy.chaos.report import Chaos, Report
 from deploy.chaos.stream import expected, produce
 from deploy.chaos.verify import Verdict, same, verify
 from deploy.config.schema import BadConfig, Config, Kafka, State
+from deploy.machine.folder import folder_for
 from deploy.terminal.progress import Bars
 from state.storage import crash
 from state.storage.crash import POINTS
@@ -51,7 +49,7 @@ def run(how: Chaos) -> Report:
     """
     began = time.monotonic()
     report = Report(how.broker, how.partitions, Counter())
-    with _folder() as folder, Broker(how.broker, folder, how.partitions) as broker, Bars() as bars:
+    with folder_for("chaos") as folder, Broker(how.broker, folder, how.partitions) as broker, Bars() as bars:
         step = bars.watch(f"{how.kills} kills on {how.broker}, {how.partitions} partitions")
         place = Place(broker.address, broker.topic, folder / "state" / "store", broker.name)
         place.folder.parent.mkdir(mode=0o700, exist_ok=True)
@@ -64,15 +62,6 @@ def run(how: Chaos) -> Report:
         report.verdict = _verified(how, place, report, folder)
     report.seconds = time.monotonic() - began
     return report
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="riverwalk-chaos-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _kill_ingest(

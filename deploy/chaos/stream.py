@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -65,11 +66,5 @@ def produce(sink: Sink, seed: int, begin: int, until: int, a_second: float) -> N
         ahead = count / a_second - (clock_ms() - started) / 1000
         if ahead > 0.02:
             sink.flush()
-            _sleep(ahead)
+            time.sleep(ahead)
     sink.flush()
-
-
-def _sleep(seconds: float) -> None:
-    import time
-
-    time.sleep(seconds)

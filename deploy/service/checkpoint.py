@@ -8,7 +8,6 @@ The state folder is private, so who may write there may ask.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Final
 import msgspec
 
 from state.error import BadStore
+from state.file import write_private
 
 WANTED, MADE = "checkpoint.wanted", "checkpoint.made"
 LOOK_S: Final = 0.1
@@ -62,7 +62,7 @@ class Checkpoints:
             self._make(self._root / wanted.folder)
         except BadStore as exc:
             error = str(exc)
-        write(self._root / MADE, Made(wanted.folder, error))
+        write_private(self._root / MADE, msgspec.json.encode(Made(wanted.folder, error)))
         (self._root / WANTED).unlink(missing_ok=True)
 
 
@@ -73,7 +73,7 @@ def ask(root: Path, folder: str) -> None:
         BadStore: It cannot, or does not answer.
     """
     (root / MADE).unlink(missing_ok=True)
-    write(root / WANTED, Wanted(folder))
+    write_private(root / WANTED, msgspec.json.encode(Wanted(folder)))
     until = time.monotonic() + WAIT_S
     while time.monotonic() < until:
         try:
@@ -89,11 +89,3 @@ def ask(root: Path, folder: str) -> None:
     raise BadStore(
         f"{root}: ingest has not answered in {WAIT_S:.0f} s; is it running? `riverwalk query info` says it"
     )
-
-
-def write(path: Path, what: msgspec.Struct) -> None:
-    """Write a file, private, whole or not at all."""
-    part = path.with_suffix(".part")
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(msgspec.json.encode(what))
-    part.replace(path)

@@ -11,7 +11,6 @@ Nothing else in the program knows RocksDB.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -28,6 +27,7 @@ from rocksdict import (
 )
 
 from state.error import BadStore
+from state.file import keep_names, write_private
 from state.storage import crash
 
 MARKER = "riverwalk.json"
@@ -136,15 +136,8 @@ class Database:
         path = self.folder / MARKER
         new = self.folder / UNNAMED
         try:
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(json.dumps({"format": self.format, "made": made}).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(path)
-            for place in (self.folder, self.folder.parent):
-                fd = os.open(place, os.O_RDONLY)
-                os.fsync(fd)
-                os.close(fd)
+            write_private(path, json.dumps({"format": self.format, "made": made}).encode(), new)
+            keep_names(self.folder.parent)
         except OSError as exc:
             raise failure(self.folder, str(exc)) from exc
 

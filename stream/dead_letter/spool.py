@@ -20,6 +20,7 @@ from typing import IO, Final
 
 import msgspec
 
+from state.file import keep_names
 from stream.dead_letter.letter import Letter
 from stream.error import BadSource
 
@@ -73,7 +74,7 @@ class Spool:
             if self._file is not None:
                 self._file.flush()
                 os.fsync(self._file.fileno())
-                _sync(self.folder)
+                keep_names(self.folder)
                 if self._file.tell() >= FILE_BYTES:
                     self._seal()
 
@@ -96,7 +97,7 @@ class Spool:
                 new.rename(path)
             else:
                 path.unlink(missing_ok=True)
-            _sync(self.folder)
+            keep_names(self.folder)
             self._size += (_size(path) if letters else 0) - size
             self.count += len(letters) - count
 
@@ -170,11 +171,3 @@ def _size(path: Path) -> int:
 
 def _create(path: Path) -> IO[bytes]:
     return os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb")
-
-
-def _sync(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from state.file import keep_names
 from stream.error import BadSource
 
 FILE, BELL = "log.db", "log.bell"
@@ -220,7 +221,7 @@ def create(folder: Path) -> None:
             connection.close()
         with suppress(FileExistsError):  # another process was faster
             os.link(new, path)
-        _sync(folder)
+        keep_names(folder)
     except sqlite3.Error as exc:
         raise BadSource(f"{path}: {_reason(exc, folder)}") from exc
     except OSError as exc:
@@ -235,14 +236,6 @@ def create(folder: Path) -> None:
 def _inode(path: Path) -> tuple[int, int]:
     about = os.stat(path)
     return about.st_dev, about.st_ino
-
-
-def _sync(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def _reason(exc: sqlite3.Error, folder: Path) -> str:
