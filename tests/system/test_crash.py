@@ -80,7 +80,7 @@ learning = None
 if learn:
     from stream.learning.learning import Learning
     learning = Learning(generation)
-Ingest(writer, learning, source, Letters(), clock=lambda: int(time.time() * 1000), settings=IngestSettings(limit=limit, wait_s=0, save_seconds=0.2)).run(
+Ingest(writer, learning, source, Letters(), clock=lambda: int(time.time() * 1000), settings=IngestSettings(limit=limit, wait_s=0, save_seconds=0.2, save_ms=10)).run(
     lambda: source.over
 )
 store.close()

@@ -8,8 +8,8 @@ import pytest
 from state.error import BadStore, NoMemory, NoRoom
 from stream.generation.status import STATUS
 from stream.health.pulse import Pulse
-from stream.ingest import retry
-from stream.ingest.retry import Retry
+from stream.ingest import save
+from stream.ingest.save import Retry
 
 
 class Place:
@@ -29,7 +29,7 @@ class Place:
 
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> tuple[Retry, Pulse, list[dict[str, str]]]:
-    monkeypatch.setattr(retry, "AGAIN_S", 0.01)
+    monkeypatch.setattr(save, "AGAIN_S", 0.01)
     pulse, told = Pulse(), list[dict[str, str]]()
     status = np.zeros(1, STATUS)[0]
     return Retry(status, pulse, lambda: told.append(dict(pulse.health.troubles))), pulse, told
