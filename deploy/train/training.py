@@ -242,7 +242,7 @@ class Training:
                 {0: end},
                 more=guard.record(self.generation.status),
             )
-        writer.flush()
+        self.store.flush()
 
     def _report(self, past: Past, done: Pass) -> Report:
         status = self.generation.status

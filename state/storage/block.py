@@ -20,7 +20,7 @@ A row of zeros is one of which nothing is known.  It is written only while an ol
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from struct import Struct
 from typing import NamedTuple
 
@@ -31,6 +31,8 @@ BYTES, ROWS = 1 << 16, 1_024  # of rows in a block at most, but for a single row
 SPARE = 16  # blocks more than twice the needed ones before any is written anew
 HEAD = Struct("<II")  # rows, width
 DIGEST = Struct("<QQQQQ")  # of a group: blocks, their sum, the next number, rows, the highest row plus 1
+NAMES = b".id"  # how a group of names ends
+SIZE = 2  # bytes of the size of a name, before it
 NONE = np.zeros(0, np.int32)
 Get = Callable[[bytes], "Rows"]
 
@@ -84,13 +86,41 @@ def mix(key: np.ndarray, crc: np.ndarray) -> np.ndarray:
 def some(data: np.ndarray) -> np.ndarray:
     """Return which rows of bytes are not all zero, bool [n]."""
     wide = data.shape[1] and data.shape[1] % 8 == 0 and data.flags.c_contiguous
-    found: np.ndarray = (data.view(np.uint64) if wide else data).any(1)
+    found: np.ndarray = np.any(data.view(np.uint64) if wide else data, axis=1)
     return found
 
 
 def per(width: int) -> int:
     """Return how many rows a block holds."""
     return max(1, min(ROWS, BYTES // max(1, width)))
+
+
+def packed(row: Sequence[int] | np.ndarray, texts: Sequence[str]) -> Rows:
+    """Return names as rows: | size, 2 bytes | name | zero ... |, and zero alone for none."""
+    data = [text.encode() for text in texts]
+    sizes = np.fromiter(map(len, data), np.int64, len(data))
+    width = SIZE + int(sizes.max(initial=1))
+    out = np.zeros((len(data), width), np.uint8)
+    out[:, :SIZE] = sizes.astype("<u2").view(np.uint8).reshape(-1, SIZE)
+    out[:, SIZE:][np.arange(width - SIZE) < sizes[:, None]] = np.frombuffer(b"".join(data), np.uint8)
+    return Rows(np.asarray(row, np.int32), out)
+
+
+def unpacked(data: np.ndarray) -> tuple[np.ndarray, bytes]:
+    """Return the sizes of names, int64 [n], and all of them together.
+
+    Shapes:
+        - data: uint8 [n, width], as `packed` makes it
+    """
+    sizes = np.ascontiguousarray(data[:, :SIZE]).view("<u2").reshape(-1).astype(np.int64)
+    return sizes, data[:, SIZE:][np.arange(data.shape[1] - SIZE) < sizes[:, None]].tobytes()
+
+
+def texts(data: np.ndarray) -> list[bytes]:
+    """Return names one by one."""
+    sizes, together = unpacked(data)
+    ends = np.cumsum(sizes)
+    return [together[begin:end] for begin, end in zip((ends - sizes).tolist(), ends.tolist(), strict=True)]
 
 
 def padded(parts: list[Rows]) -> Rows:

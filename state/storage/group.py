@@ -8,7 +8,7 @@ digest on are of a save that did not come so far, and are removed when the group
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,36 +16,14 @@ import numpy as np
 from state.error import BadStore
 from state.storage import crash
 from state.storage.block import DIGEST as FIELDS
-from state.storage.block import KEY, Blocks, Rows, decode
+from state.storage.block import KEY, NAMES, Blocks, Rows, decode, texts, unpacked
 from state.storage.database import Database
 from state.storage.ids import Ids
 from state.storage.ledger import DIGEST, PLAIN, Ledger, group_of, seal
 from state.storage.table import Table
 
 PIECE = 1 << 18  # bytes written at a time: RocksDB holds up all other threads meanwhile
-SIZE = 2  # bytes of the size of a name, before it
-NAMES = b".id"  # how the group of names ends
-
-
-def packed(row: Sequence[int] | np.ndarray, texts: Sequence[str]) -> Rows:
-    """Return names as rows: | size, 2 bytes | name | zero ... |, and zero alone for none."""
-    data = [text.encode() for text in texts]
-    sizes = np.fromiter(map(len, data), np.int64, len(data))
-    width = SIZE + int(sizes.max(initial=1))
-    out = np.zeros((len(data), width), np.uint8)
-    out[:, :SIZE] = sizes.astype("<u2").view(np.uint8).reshape(-1, SIZE)
-    out[:, SIZE:][np.arange(width - SIZE) < sizes[:, None]] = np.frombuffer(b"".join(data), np.uint8)
-    return Rows(np.asarray(row, np.int32), out)
-
-
-def unpacked(data: np.ndarray) -> tuple[np.ndarray, bytes]:
-    """Return the sizes of names, int64 [n], and all of them together.
-
-    Shapes:
-        - data: uint8 [n, width], as `packed` makes it
-    """
-    sizes = np.ascontiguousarray(data[:, :SIZE]).view("<u2").reshape(-1).astype(np.int64)
-    return sizes, data[:, SIZE:][np.arange(data.shape[1] - SIZE) < sizes[:, None]].tobytes()
+RENEWED = 4 << 20  # bytes of blocks that are written anew at a time when old bytes are to leave the files
 
 
 class Groups:
@@ -152,7 +130,11 @@ class Groups:
                 )
             if not dense:
                 table.hold(np.sort(row))
-            table.bytes[row] = data
+            first, last = int(row[0]), int(row[-1])
+            if last - first + 1 == row.shape[0] and (row[1:] > row[:-1]).all():
+                table.bytes[first : last + 1] = data
+            else:
+                table.bytes[row] = data
 
     def fill_names(self, ids: Ids) -> None:
         """Give rows the names that are stored.
@@ -162,13 +144,13 @@ class Groups:
             NoMemory: There is none left for them.
         """
         name = ids.name.encode() + NAMES
-        rows, sizes, texts = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [b""]
+        rows, sizes, parts = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [b""]
         for row, data in self.read(name):
             size, text = unpacked(data)
             rows.append(row.astype(np.int64))
             sizes.append(size)
-            texts.append(text)
-        twice = ids.fill(np.concatenate(rows), np.concatenate(sizes), b"".join(texts))
+            parts.append(text)
+        twice = ids.fill(np.concatenate(rows), np.concatenate(sizes), b"".join(parts))
         if twice:
             raise BadStore(f"{self.base.folder}: {ids.name} {twice!r} has two rows; {self.ledger.mend(name)}")
 
@@ -177,13 +159,37 @@ class Groups:
         found = dict[int, bytes]()
         with self.lock:
             for row, data in self.read(name):
-                lines = [line.tobytes() for line in data]
-                if name.endswith(NAMES):
-                    lines = [line[SIZE : SIZE + int.from_bytes(line[:SIZE], "little")] for line in lines]
+                lines = texts(data) if name.endswith(NAMES) else [line.tobytes() for line in data]
                 found.update(zip(row.tolist(), lines, strict=True))
         for number in sorted(found):
             if found[number].strip(b"\0"):
                 yield name + b"\0" + number.to_bytes(4, "big"), found[number]
+
+    def renew(self, name: bytes, row: np.ndarray | None) -> None:
+        """Write the blocks anew that hold stale bytes of these rows, None for any.
+
+        Raises:
+            BadStore: They cannot be written.
+        """
+        left = True
+        while left:
+            with self.lock:
+                try:
+                    blocks = self.index(name)
+                    found = blocks.stale(row, RENEWED)
+                    left = bool(found)
+                    if left:
+                        writing = Writing(self)
+                        writing.add(blocks, blocks.renew(found, self.rows))
+                        writing.commit({})
+                except BadStore:
+                    self.forget()
+                    raise
+
+    def forget(self) -> None:
+        """Have what is on the disk read again: what is known of it may be ahead of it."""
+        self.ledger.digests.clear()
+        self.known.clear()
 
     def names(self) -> set[bytes]:
         """Return the names of all groups."""

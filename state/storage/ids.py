@@ -174,9 +174,9 @@ class Ids:
             told.tolist(), (ends - sizes)[place].tolist(), ends[place].tolist(), strict=True
         ):
             texts[row] = data[begin:end].decode()
-        row = {text: number for number, text in enumerate(texts) if text}
-        if len(row) < sum(map(bool, texts)):
-            return next(text for number, text in enumerate(texts) if text and row[text] != number)
+        known = {text: number for number, text in enumerate(texts) if text}
+        if len(known) < sum(map(bool, texts)):
+            return next(text for number, text in enumerate(texts) if text and known[text] != number)
         found = [text.encode() for text in texts]
         size = np.fromiter(map(len, found), np.int64, top)
         self.end = self.live = int(size.sum())
@@ -184,7 +184,7 @@ class Ids:
         self.span.reserve(top)
         self.heap.array[: self.end] = np.frombuffer(b"".join(found), np.uint8)
         self.span.array[:top] = (np.cumsum(size) - size << SIZE | size) * (size > 0)
-        self.row, self.text = row, texts
+        self.row, self.text = known, texts
         self.free = np.flatnonzero(size == 0).tolist()
         self.change.array[FREE] = len(self.free)
         self.span.publish(top)

@@ -14,10 +14,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from state.error import BadStore
 from state.storage import crash
-from state.storage.block import KEY, ROWS, Blocks, Rows, mix, padded
+from state.storage.block import KEY, NAMES, ROWS, Blocks, Rows, mix, packed
 from state.storage.database import Database
-from state.storage.group import NAMES, Groups, end, packed
+from state.storage.group import Groups, end
 from state.storage.ledger import BYTES, DIGEST, PLAIN, Ledger, seal
 
 FROM = 3
@@ -48,6 +49,7 @@ def migrate(base: Database, ledger: Ledger, groups: Groups, format: int) -> None
     ledger.put(batch, {b"meta\0format": json.dumps(format).encode()})
     base.write(batch, True)
     crash.point("migrated")
+    base.compact([b""])  # the rows leave the files: they are as many again
 
 
 def _written(base: Database, ledger: Ledger, name: bytes) -> Blocks:
@@ -59,8 +61,8 @@ def _written(base: Database, ledger: Ledger, name: bytes) -> Blocks:
         if size > PIECE:
             base.write(batch, False)
             batch, size = base.batch(), 0
-            crash.point("migrate")
     base.write(batch, False)
+    crash.point("migrate")
     return blocks
 
 
@@ -77,8 +79,11 @@ def _rows(base: Database, ledger: Ledger, name: bytes) -> Iterator[Rows]:
         if name.endswith(NAMES):
             found = packed(number, [one.decode() for one in data])
         else:
-            widths = [np.frombuffer(one, np.uint8)[None] for one in data]
-            found = padded([Rows(number[k : k + 1], one) for k, one in enumerate(widths)])
+            if len({*map(len, data)}) > 1:
+                raise BadStore(
+                    f"{base.folder}: rows of {name.decode()!r} differ in width; {ledger.mend(name)}"
+                )
+            found = Rows(number, np.frombuffer(b"".join(data), np.uint8).reshape(len(data), -1))
         row.clear()
         data.clear()
         crcs.clear()

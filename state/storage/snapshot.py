@@ -9,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from state.error import BadStore
-from state.storage.block import Rows
-from state.storage.group import NAMES, packed
+from state.storage.block import NAMES, Rows, packed
 from state.storage.ids import Ids
 from state.storage.table import Table
 

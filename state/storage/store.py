@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,6 @@ from state.storage.snapshot import Snapshot, take
 from state.storage.table import Table
 
 FORMAT = 4
-RENEWED = 4 << 20  # bytes of blocks that are written anew at a time when old bytes are to leave the files
 
 
 class Store:
@@ -70,12 +70,7 @@ class Store:
         """
         with self.groups.lock, self.ledger.lock:
             self.base.reopen()
-            self._forget_digests()
-
-    def _forget_digests(self) -> None:
-        """Have what is on the disk read again: what is known of it may be ahead of it."""
-        self.ledger.digests.clear()
-        self.groups.known.clear()
+            self.groups.forget()
 
     def _check_format(self) -> None:
         found = self.meta("format")
@@ -183,14 +178,12 @@ class Store:
         with self.groups.lock:
             try:
                 writing = Writing(self.groups)
-                for name, parts in snapshot.groups():
-                    writing.put(name, parts)
-                for name, parts in self.groups.removed(snapshot.records):
+                for name, parts in chain(snapshot.groups(), self.groups.removed(snapshot.records)):
                     writing.put(name, parts)
                 crash.point("save")
                 writing.commit(records)
             except BadStore:
-                self._forget_digests()
+                self.groups.forget()
                 raise
         if self.sync if wait is None else wait:
             self.base.sync()
@@ -270,25 +263,8 @@ class Store:
                 rows[name] = None
         for name, some in rows.items():
             for one in [name] if name else sorted(self.groups.names()):
-                row = None if some is None else np.array(some, np.int64)
-                while self._renewed(one, row):
-                    continue
+                self.groups.renew(one, None if some is None else np.array(some, np.int64))
         self.base.compact([name + b"\0" if name else name for name in rows], whole)
-
-    def _renewed(self, name: bytes, row: np.ndarray | None) -> bool:
-        """Write some blocks anew that hold stale bytes of these rows, None for any; return whether there were any."""
-        with self.groups.lock:
-            try:
-                blocks = self.groups.index(name)
-                found = blocks.stale(row, RENEWED)
-                if found:
-                    writing = Writing(self.groups)
-                    writing.add(blocks, blocks.renew(found, self.groups.rows))
-                    writing.commit({})
-            except BadStore:
-                self._forget_digests()
-                raise
-        return bool(found)
 
     def records(self, prefix: bytes) -> dict[bytes, bytes]:
         """Return the records whose keys begin with `prefix`, of a table or of names one a row."""

@@ -100,8 +100,8 @@ class Ingest:
         self.pulse = pulse or Pulse()
         self.jobs = Queue(self.pulse)
         self.retry = Retry(writer.generation.status, self.pulse, self.tell)
-        every_s, sync_s = settings.save_ms / 1000, settings.sync_seconds
-        self.saves = Saves(writer, self.retry, self.pulse, self._saved, every_s=every_s, sync_s=sync_s)
+        clock_s = settings.save_ms / 1000, settings.sync_seconds
+        self.saves = Saves(writer, self.retry, self.pulse, self._saved, *clock_s)
         if items is not None:
             items.pulse = self.pulse
         self.status = writer.generation.status
@@ -204,11 +204,9 @@ class Ingest:
 
     def _saved(self, ends: Mapping[str, Mapping[int, int]]) -> None:
         """Commit offsets that are saved."""
-        for topic, offsets in ends.items():
-            if topic == self.writer.topic:
-                self.source.commit(dict(offsets))
-            elif self.items is not None and topic == self.items.topic:
-                self.items.source.commit(dict(offsets))
+        self.source.commit(dict(ends.get(self.writer.topic, {})))
+        if self.items is not None and self.items.topic in ends:
+            self.items.source.commit(dict(ends[self.items.topic]))
 
     def _reopened(self, write: Callable[[], None]) -> None:
         """Write to the store, opened anew."""

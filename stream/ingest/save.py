@@ -97,7 +97,7 @@ class Saves:
     """
 
     def __init__(
-        self, writer: Writer, retry: Retry, pulse: Pulse, told: Told, *, every_s: float, sync_s: float | None
+        self, writer: Writer, retry: Retry, pulse: Pulse, told: Told, every_s: float, sync_s: float | None
     ) -> None:
         self._writer, self._retry, self._pulse, self._told = writer, retry, pulse, told
         self._every_s, self._sync_s = every_s, sync_s
