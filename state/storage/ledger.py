@@ -39,6 +39,11 @@ def group_of(key: bytes) -> bytes:
     return key.partition(b"\0")[0]
 
 
+def _number(key: bytes) -> int:
+    """Return what stands for a key in a digest."""
+    return int.from_bytes(key[-4:], "big") if group_of(key) in NUMBERED else zlib.crc32(key)
+
+
 class Digest:
     """The digest of a plain group, and the checksum of each record in it."""
 
@@ -49,11 +54,16 @@ class Digest:
     def put(self, key: bytes, crc: int) -> None:
         """Take in what is written of a record; a checksum of 0 removes it."""
         old = self._records.pop(key, 0)
-        number = int.from_bytes(key[-4:], "big") if group_of(key) in NUMBERED else zlib.crc32(key)
-        pair = mix(np.full(2, number, np.uint32), np.array([old, crc], np.uint32)).tolist()
+        pair = mix(np.full(2, _number(key), np.uint32), np.array([old, crc], np.uint32)).tolist()
         self.sum = (self.sum + (pair[1] if crc else 0) - (pair[0] if old else 0)) % 2**64
         if crc:
             self._records[key] = crc
+
+    def fill(self, records: dict[bytes, int]) -> None:
+        """Take in the checksums of all records of the group."""
+        numbers = np.fromiter(map(_number, records), np.uint32, len(records))
+        crcs = np.fromiter(records.values(), np.uint32, len(records))
+        self.sum, self._records = int(mix(numbers, crcs).sum(dtype=np.uint64)), records
 
     def to_bytes(self) -> bytes:
         """Return the digest as it is stored."""
@@ -116,10 +126,12 @@ class Ledger:
         """
         known = self.digests.get(name)
         if known is None:
-            known = Digest()
+            records = dict[bytes, int]()
             for key, value in self.base.scan(name + b"\0"):
                 self.unseal(key, value)
-                known.put(key, int.from_bytes(value[:4], "little"))
+                records[key] = int.from_bytes(value[:4], "little")
+            known = Digest()
+            known.fill(records)
             kept = self.get(DIGEST + name) or bytes(BYTES)
             told = known.to_bytes()
             if compare and told != kept:

@@ -177,6 +177,7 @@ def test_an_engine_of_the_service_goes_on_from_what_was_trained(trained: Path) -
         batch([(u, i, t) for u, i, t in zip(MADE.user[N:], MADE.item[N:], MADE.t[N:], strict=True)][:256]),
         learning.take,
     )
+    writer.save()
     store.save_slowly(learned.values(), "a topic", {0: 256})
 
     assert steps > 0
