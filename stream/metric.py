@@ -135,9 +135,7 @@ def setup(folder: Path | None, role: str = "") -> None:
 
     counter("events", "Events applied")
     counter(
-        "rejected",
-        "Records that were no events, by reason; forgotten: events older than their user's being forgotten",
-        "reason",
+        "rejected", "Records that were no events, by reason; forgotten: older than their user's", "reason"
     )
     counter("rows_let_go", "Rows let go because others needed the room", "table")
     for table in ("item", "user"):
@@ -156,6 +154,10 @@ def setup(folder: Path | None, role: str = "") -> None:
     level("ingest_beat_age_seconds", "Seconds since ingest last moved")
     level("trouble", "1 for what does not work, by kind", "kind")
     level("stream_time_seconds", "Newest event time applied")
+    level("learning_share", "Share of the events learned from now, by the network and by the ranker", "part")
+    level("learning_waiting", "Events that wait for the learner")
+    level("learning_missed", "Events written over before they were learned from")
+    level("learning_skipped", "Samples that found no room on their way to the learner")
     level("live_mrr", "Mean reciprocal rank over the last events, judged before learning", "ranker")
     level("live_recall10", "Share of the last events in the first ten, judged before learning", "ranker")
     level("serving_ranker", "1 for the ranker that answers", "ranker")

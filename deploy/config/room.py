@@ -7,6 +7,7 @@ import msgspec
 from deploy.config.schema import Config
 from state.record.setting import GraphSettings
 from stream.generation.generation import Limits
+from stream.lane.pair import LaneSettings
 from tgn.inference.layout import TgnSettings
 
 
@@ -30,3 +31,10 @@ def tgn_settings(config: Config) -> TgnSettings:
 def limits(config: Config) -> Limits:
     """Return the ceilings of the tables."""
     return Limits(max_users=config.state.max_users, max_items=config.state.max_items)
+
+
+def lane_settings(config: Config) -> LaneSettings:
+    """Return the sizes of the lanes from ingest to the learner."""
+    learn = config.learn
+    share = learn.ranked_share if learn.enabled else 0.0
+    return LaneSettings(events=learn.lane_events, samples=learn.lane_samples, ranked=share)

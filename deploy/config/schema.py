@@ -71,10 +71,14 @@ class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Learn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is learned online: at most so many events of each batch, saved on a clock of its own."""
+    """What is learned online, in a process of its own: by the network from all events it keeps up with, by the ranker
+    from a share of them, at most so many of a batch; and how many of both may wait."""
 
     enabled: bool = True
     events_per_batch: Positive = 512
+    ranked_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.25
+    lane_events: Annotated[int, msgspec.Meta(ge=1024, le=1 << 24)] = 1 << 16
+    lane_samples: Annotated[int, msgspec.Meta(ge=16, le=1 << 16)] = 256
     seed: Count = 0
     save_seconds: Above = 10.0
     loss: Literal["softmax", "bpr", "nce"] = "softmax"

@@ -14,6 +14,7 @@ from state.error import BadStore, NoMemory
 
 SHARED_MEMORY = Path("/dev/shm")
 LOCK = "lock"
+STORE, LEARNED = "store", "learned"  # what is counted, and what is learned, in the state folder
 TABLE, METRIC = "table", "metric"
 TABLES = "tables"  # the folder in `state.live` where generations lie
 YOUNG_S = 60.0

@@ -1,8 +1,8 @@
 """Supervise the processes of one instance: start in order, restart what dies, stop in order.
 
-    start   lock the state folder → ports free? → log (when no broker is named) → ingest → serve → ready
-    run     a dead or hung ingest is started again, servers go on answering meanwhile; a dead server is started again
-    end     ingest finishes its batch and saves → serve → tables in shared memory → lock
+    start   lock the state folder → ports free? → log (when no broker is named) → ingest, learner → serve → ready
+    run     what is dead or hung is started again; servers go on answering meanwhile, and ingest counting without a learner
+    end     ingest finishes its batch and saves → learner learns what waits and saves → serve → shared memory → lock
 
 One thread does all of it, because the kernel ends children with the *thread* that started them.
 """
@@ -20,6 +20,7 @@ from typing import IO, Any
 import msgspec
 
 from deploy.config.broker import describe_broker, ensure_topics, with_address
+from deploy.config.room import limits, tgn_settings
 from deploy.config.schema import BadConfig, Config
 from deploy.machine import kernel
 from deploy.service import folder, port
@@ -27,10 +28,17 @@ from deploy.service.child import WORKER, Backoff, Child
 from state.error import BadStore
 from stream.broker import log_folder
 from stream.error import BadSource
+from stream.generation.learned import Learned
 from stream.health import page
 from stream.health.movement import Movement
+from stream.learning.store import move
 
-DRAIN_S = {"ingest": 40.0, "serve": 4.0}
+DRAIN_S = {"ingest": 40.0, "learner": 40.0, "serve": 4.0}
+PAGES = {"ingest": page.HEALTH, "learner": page.LEARNER}  # of roles that are watched
+RESTS = {
+    "ingest": "; answers go on from what is remembered",
+    "learner": "; events are counted meanwhile, and answers go on",
+}
 START_TRIES = 3
 LOOK_S = 1.0  # between two looks at whether ingest moves
 ERRORS: dict[str, type[Exception]] = {"BadConfig": BadConfig, "BadStore": BadStore, "BadSource": BadSource}
@@ -62,7 +70,7 @@ class Supervisor:
         backoff: Callable[[], Backoff] = Backoff,
     ) -> None:
         self.config = config
-        self.children = {role: Child(role, worker, backoff()) for role in ("ingest", "serve")}
+        self.children = {role: Child(role, worker, backoff()) for role in DRAIN_S}
         self._say = say
         self._log = log
         self._begun: list[Child] = []  # children that may work
@@ -75,8 +83,8 @@ class Supervisor:
         self._failure: Exception | None = None
         self._page: page.Page[page.Supervision] | None = None
         self._told = page.Supervision()
-        self._movement: Movement | None = None
-        self._hung = ""  # why ingest was ended by force
+        self._movement: dict[str, Movement] = {}
+        self._hung: dict[str, str] = {}  # why a process was ended by force
         self._thread = threading.Thread(target=self._run, name="supervisor")
 
     def start(self) -> None:
@@ -126,9 +134,10 @@ class Supervisor:
             self._prepare()
             for child in self.children.values():
                 self._start(child)  # both at once: what they load takes longer than what they do then
-            for child in self.children.values():
-                self._begun.append(child)
-                while not child.ready and not self._stopping:
+            for roles in (("ingest", "learner"), ("serve",)):
+                some = [self.children[role] for role in roles]
+                self._begun += some
+                while not all(child.ready for child in some) and not self._stopping:
                     self._turn()
             self._settled.set()
             while not self._stopping:
@@ -154,6 +163,7 @@ class Supervisor:
         self._live = folder.Live(root, state.live)
         state = msgspec.structs.replace(state, folder=str(root), live=str(self._live.path / folder.TABLE))
         self._page = page.Page(Path(state.live) / page.SUPERVISION, page.Supervision, write=True)
+        move(root / folder.STORE, root / folder.LEARNED, self._tables)
         self.config = with_address(msgspec.structs.replace(self.config, state=state, serve=serve))
         if log_folder(self.config.kafka.address) is not None:
             ensure_topics(self.config)
@@ -162,16 +172,21 @@ class Supervisor:
         if not kernel.compiled():
             self._say("compiling kernels (first start, about 15 s)…")
 
+    def _tables(self) -> Learned:
+        """Return empty learned tables in memory."""
+        most = limits(self.config)
+        return Learned(tgn_settings(self.config), most.max_users, most.max_items)
+
     def _start(self, child: Child) -> None:
         assert self._lock is not None
-        ingest = child.role == "ingest"
-        if ingest:
-            page.clear(Path(self.config.state.live))
-        child.start(self._log, (self._lock.fileno(),) if ingest else ())
-        if ingest:
+        watched = PAGES.get(child.role)
+        if watched:
+            page.clear(Path(self.config.state.live), watched)
+        child.start(self._log, (self._lock.fileno(),) if watched else ())
+        if watched:
             assert child.pid is not None
-            self._movement = Movement(child.pid, Path(self.config.state.live))
-            self._tell(up=True)
+            self._movement[child.role] = Movement(child.pid, Path(self.config.state.live), watched)
+            self._tell(child.role, up=True)
 
     def _turn(self) -> None:
         """Configure children that may work, wait for one event, and handle it."""
@@ -208,21 +223,22 @@ class Supervisor:
                 self._say(f"{child.role}: {message.text}")
 
     def _end_hung(self) -> None:
-        """End an ingest that does not move, so that it is started again."""
-        ingest, limit_s = self.children["ingest"], self.config.serve.hang_seconds
-        if ingest.pid is None or self._movement is None or self._stopping:
-            return
-        still_s = self._movement.still_s()
-        if still_s > limit_s:
-            self._movement = None
-            self._hung = f"it had not moved for {still_s:.0f} s"
-            ingest.kill()
+        """End a process that does not move, so that it is started again."""
+        for role, movement in list(self._movement.items()):
+            child = self.children[role]
+            if child.pid is None or self._stopping:
+                continue
+            still_s = movement.still_s()
+            if still_s > self.config.serve.hang_seconds:
+                del self._movement[role]
+                self._hung[role] = f"it had not moved for {still_s:.0f} s"
+                child.kill()
 
     def _reap(self, child: Child) -> None:
         """Restart a child that has ended, after a while; give up where it cannot start."""
         end, lived = child.reap()
-        if child.role == "ingest" and self._hung:
-            end, self._hung = f"{end}: {self._hung}", ""
+        if hung := self._hung.pop(child.role, ""):
+            end = f"{end}: {hung}"
         name = child.error.name if child.error is not None else ""
         wait = child.backoff.after(lived)
         if self._hopeless(child, name):
@@ -232,10 +248,10 @@ class Supervisor:
         if self._stopping:
             return
         child.due = time.monotonic() + wait
-        rest = "; answers go on from what is remembered" if child.role == "ingest" else ""
+        rest = RESTS.get(child.role, "")
         self._say(f"{child.role} ended ({end}); starting it again in {wait:g} s{rest}")
-        if child.role == "ingest":
-            self._tell(up=False, error=end)
+        if child.role in PAGES:
+            self._tell(child.role, up=False, error=end)
 
     def _hopeless(self, child: Child, name: str) -> bool:
         """Whether starting it again does not help: it never worked, or its settings never did."""
@@ -243,10 +259,15 @@ class Supervisor:
             return name == "BadConfig" and child.role == "ingest" and not child.connected
         return bool(name) or child.backoff.failures >= START_TRIES
 
-    def _tell(self, *, up: bool, error: str | None = None) -> None:
-        """Tell the servers how ingest is."""
+    def _tell(self, role: str, *, up: bool, error: str | None = None) -> None:
+        """Tell the servers how ingest, or the learner, is."""
         assert self._page is not None
         ingest, told = self.children["ingest"], self._told
+        if role == "learner":
+            told.learner = "" if up else page.short(error or "")
+            told.learner_restarts = self.children[role].lives - 1
+            self._page.write(told)
+            return
         told.up, told.restarts, told.since_ms = up, ingest.lives - 1, page.now_ms()
         told.failures = ingest.backoff.failures
         told.error = told.error if error is None else page.short(error)

@@ -1,4 +1,4 @@
-"""The entry of a child process: `python -m deploy.service.worker ingest|serve FD LIFE`, started by the supervisor alone.
+"""The entry of a child process: `python -m deploy.service.worker ingest|learner|serve FD LIFE`, started by the supervisor alone.
 
 It reads its configuration as one line from stdin, reports to the supervisor through the pipe FD, ends its
 work when SIGTERM comes, and does not outlive the supervisor.
@@ -17,8 +17,8 @@ from pathlib import Path
 import msgspec
 
 from deploy.config.schema import BadConfig, Config, decode
-from deploy.machine import kernel
-from deploy.service import folder, logging
+from deploy.machine import kernel, logging
+from deploy.service import folder
 from deploy.service.child import CONNECTED, DISK_FULL, Message
 from deploy.service.folder import METRIC
 from state.error import BadStore
@@ -27,7 +27,7 @@ from stream.error import BadSource
 
 Job = Callable[[Config, threading.Event, Callable[[str], None]], None]
 NAMED = (BadConfig, BadStore, BadSource)
-INGEST_NICE = 10  # answers come first: ingest takes what the servers leave
+NICE = {"ingest": 10, "learner": 15}  # answers come first, then counts: the others take what is left
 PR_SET_PDEATHSIG = 1
 
 
@@ -35,9 +35,9 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
     """Run one role to its end: 0 after a clean stop, 1 after an error reported to the supervisor.
 
     Args:
-        argv: The role, `ingest` or `serve`, the number of the pipe's descriptor, and how often the role was
+        argv: The role, `ingest`, `learner` or `serve`, the number of the pipe's descriptor, and how often the role was
             started before.
-        job: What to run; left out, `ingest.ingest` or `serve.serve`.
+        job: What to run; left out, that of the role.
     """
     role, pipe, lives = argv[0], int(argv[1]), int(argv[2])
     _die_with_the_supervisor()
@@ -62,8 +62,7 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
         metrics = Path(config.state.live).parent / METRIC
         folder.reserve_metrics(metrics, role)
         metric.setup(metrics, role)
-        if role == "ingest":
-            os.nice(INGEST_NICE)
+        os.nice(NICE.get(role, 0))
         if role == "ingest" and lives > 0:
             metric.ingest_restart()
         work(config, stop, report)
@@ -80,10 +79,17 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
 
 def _job(role: str) -> Job:
     """The work of a role; imported here, while the supervisor waits for another process."""
-    from deploy.service import ingest, serve
+    if role == "ingest":
+        from deploy.service import ingest
 
-    jobs: dict[str, Job] = {"ingest": ingest.ingest, "serve": serve.serve}
-    return jobs[role]
+        return ingest.ingest
+    if role == "learner":
+        from deploy.service import learner
+
+        return learner.learn
+    from deploy.service import serve
+
+    return serve.serve
 
 
 def _kind(text: str) -> str:

@@ -26,6 +26,7 @@ from stream.catalogue.syntax import Filter
 from stream.error import BadRequest
 from stream.event.event import DAY_MS, Event, encode, forget
 from stream.generation.generation import Generation, Limits, current
+from stream.generation.learned import current_learned
 from stream.generation.metadata import MOST
 from stream.generation.status import LET_GO, RANKERS
 from stream.health.readiness import Readiness, Verdict, fields
@@ -79,12 +80,13 @@ class Reader:
         self.started = time.time()
         self._lock = Lock()
         self.recommender: Recommender | None = None
+        self._numbers = 0, 0  # of the generation and of the learned tables it answers from
         self.tick()
 
     def tick(self) -> None:
         """Catch up with new names, and with a new generation when there is one."""
-        number = current(self.live)
-        if number and (self.recommender is None or self.recommender.generation.number != number):
+        number, learned = current(self.live), current_learned(self.live)
+        if number and (self.recommender is None or self._numbers != (number, learned)):
             try:
                 generation = Generation(
                     self.graph, self.tgn, self.limits, live=self.live, number=number, write=False
@@ -94,6 +96,7 @@ class Reader:
                     "a generation could not be opened; the next try is at once", number=number, error=str(exc)
                 )
                 return
+            self._numbers = number, learned
             known = None if self.recommender is None else self.recommender.items.catalogue
             self.recommender = Recommender(generation, ttl=self.ttl, settings=self.answers, catalogue=known)
             while known is None and self.recommender.items.catch_up(AT_REST):
@@ -208,7 +211,7 @@ class Reader:
         if self.recommender is None:
             return told
         generation = self.recommender.generation
-        world, status = self.recommender.state.world[0], generation.status
+        world, status, quality = self.recommender.state.world[0], generation.status, generation.quality
         told |= {
             "applied_events": int(world["events"] + world["impressions"]),
             "rejected_events": int(world["rejected"]),
@@ -224,17 +227,23 @@ class Reader:
             "edges_pruned_aged": int(world["aged"]),
             "generation": generation.number,
             "explored": self.recommender.exploration.total,
-            "learned_events": int(status["learned"]),
+            "learned_events": int(quality["learned"]),
+            "ranked_events": int(quality["ranked"]),
+            "learning_share": round(float(quality["share"]), 4),
+            "ranked_share": round(float(status["ranked_share"]), 4),
+            "learning_waiting": int(quality["waiting"]),
+            "learning_missed": int(quality["missed"]),
+            "samples_skipped": int(status["skipped"]),
             "learning_stopped": int(status["stopped"]),
-            "ranker": RANKERS[int(status["serving"])],
+            "ranker": RANKERS[int(quality["serving"])],
             "pace_seconds": round(float(world["pace"]) / 1000, 3),
             **{name: int(world[field]) for name, field in LET_GO.items()},
         }
         for name, weight in zip(NAMES, weights(self.recommender.state, True).tolist(), strict=True):
             told[f"source_{name}"] = round(weight, 3)
         for k, name in enumerate(RANKERS):
-            told[f"live_mrr_{name}"] = round(float(status["mrr"][k]), 4)
-            told[f"live_recall10_{name}"] = round(float(status["recall10"][k]), 4)
+            told[f"live_mrr_{name}"] = round(float(quality["mrr"][k]), 4)
+            told[f"live_recall10_{name}"] = round(float(quality["recall10"][k]), 4)
         for partition, offset in self.offsets().items():
             told[f"offset_{partition}"] = offset
         for partition in np.flatnonzero(status["saved"]).tolist():

@@ -105,14 +105,14 @@ class Retrieval:
 
     def score(self, n: int) -> np.ndarray:
         """Return the scores of the first `n` candidates by the ranker that serves, float32 [n]."""
-        if RANKERS[int(self.generation.status["serving"])] == "riverwalk" and n:
+        if RANKERS[int(self.generation.quality["serving"])] == "riverwalk" and n:
             self.learned_inputs(n)
         return self.judge(n)
 
     def judge(self, n: int) -> np.ndarray:
         """Return the scores of the first `n` rows of `x` as they stand, float32 [n]."""
         x = self.x[:n]
-        ranker = RANKERS[int(self.generation.status["serving"])]
+        ranker = RANKERS[int(self.generation.quality["serving"])]
         if ranker == "own_recency":
             return x[:, OWN_RECENCY] + 1e-3 * x[:, BLEND]
         if ranker == "popularity":

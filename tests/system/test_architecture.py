@@ -51,10 +51,11 @@ TABLE = {
     "stream/generation": Rule("", "state/error state/storage state/record state/ranking tgn/inference", "numpy msgspec"),
     "stream/health": Rule("metric", "state/error", "msgspec structlog"),
     "stream/file": Rule("event catalogue generation error", "", "numpy msgspec pyarrow"),
+    "stream/lane": Rule("", "state/ranking state/error", "numpy msgspec"),
     "stream/learning": Rule(
-        "generation", "state/ranking state/counter tgn/training tgn/inference", "numpy structlog"
+        "lane generation health event metric", "state tgn/training tgn/inference", "numpy msgspec structlog"
     ),
-    "stream/ingest": Rule("learning health generation catalogue dead_letter event metric error", "state", "numpy msgspec structlog"),
+    "stream/ingest": Rule("lane health generation catalogue dead_letter event metric error", "state", "numpy msgspec structlog"),
     "stream/answer": Rule(
         "health generation catalogue event metric error", "state tgn/inference", "numpy msgspec structlog"
     ),
