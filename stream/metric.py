@@ -140,8 +140,7 @@ def setup(folder: Path | None, role: str = "") -> None:
     counter("rows_let_go", "Rows let go because others needed the room", "table")
     for table in ("item", "user"):
         _metrics["rows_let_go"].labels(table)  # to be seen while it is 0
-    results = "ok, error (the client's), failed (ours)"
-    counter("requests", f"Requests by command and result: {results}", "command", "result")
+    counter("requests", "Requests by command and result: ok, error, failed (ours)", "command", "result")
     counter("ingest_restarts", "Times the writer was started again after it died")
     counter("store_errors", "Saves that failed")
     counter("explored", "Places of answers given to new items")
@@ -167,9 +166,8 @@ def setup(folder: Path | None, role: str = "") -> None:
     _metrics["freshness_seconds"] = _Histogram(
         "freshness_seconds", "Seconds from an event being produced to its being visible in answers"
     )
-    _metrics["request_seconds"] = _Histogram(
-        "request_seconds", "Seconds a request takes, without its waiting for an event", "command"
-    )
+    text = "Seconds a request takes, without its waiting for an event"
+    _metrics["request_seconds"] = _Histogram("request_seconds", text, "command")
 
 
 def page() -> bytes:

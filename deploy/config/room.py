@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
 from deploy.config.schema import Config
 from state.record.setting import GraphSettings
 from stream.generation.generation import Limits
+from stream.generation.learned import Learned
 from stream.lane.pair import LaneSettings
 from tgn.inference.layout import TgnSettings
 
@@ -38,3 +41,8 @@ def lane_settings(config: Config) -> LaneSettings:
     learn = config.learn
     share = learn.ranked_share if learn.enabled else 0.0
     return LaneSettings(events=learn.lane_events, samples=learn.lane_samples, ranked=share)
+
+
+def learned(config: Config, folder: Path | None = None) -> Learned:
+    """Return empty learned tables, in a folder or in memory."""
+    return Learned(tgn_settings(config), config.state.max_users, config.state.max_items, folder=folder)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy.config.room import graph_settings, lane_settings, limits, tgn_settings
+from deploy.config import room
 from deploy.config.schema import BadConfig, Config
 from deploy.machine import kernel
 from deploy.service.checkpoint import Checkpoints
@@ -19,7 +19,7 @@ from deploy.service.folder import LEARNED, TABLES
 from stream.file.feature import BadColumn, read
 from stream.generation.generation import WRITTEN, Generation, current
 from stream.generation.learned import Learned, current_learned, learned_folder
-from stream.health.page import LEARNER, LOADING, RUNNING, WAITING, Health, Page
+from stream.health.page import LEARNER, LOADING, RUNNING, Health, Page
 from stream.health.pulse import Pulse
 from stream.lane.pair import Receiver
 from stream.learning.feature import Explicit
@@ -41,13 +41,10 @@ def learn(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
     live.mkdir(parents=True, exist_ok=True)
 
     # 1. New learned tables, filled from the store
-    most = limits(config)
-    folder = learned_folder(live, current_learned(live) + 1)
-    learned = Learned(tgn_settings(config), most.max_users, most.max_items, folder=folder)
+    learned = room.learned(config, learned_folder(live, current_learned(live) + 1))
     store = open_learned(root / LEARNED, learned)
     try:
         # 2. The generation that ingest writes; readers use the learned tables from here on
-        pulse.enter(WAITING)
         generation = _wait(config, live, learned, pulse, stop)
         if generation is None:
             return
@@ -128,9 +125,9 @@ def _newest(config: Config, live: Path, learned: Learned, known: Generation) -> 
 def _open(config: Config, live: Path, learned: Learned, number: int) -> Generation:
     learn = config.learn
     return Generation(
-        graph_settings(config),
-        tgn_settings(config),
-        limits(config),
+        room.graph_settings(config),
+        room.tgn_settings(config),
+        room.limits(config),
         live=live,
         number=number,
         write=False,
@@ -142,4 +139,4 @@ def _open(config: Config, live: Path, learned: Learned, number: int) -> Generati
 def _lanes(config: Config, generation: Generation) -> Receiver:
     assert generation.live is not None
     folder = generation.live / str(generation.number)
-    return Receiver(folder, generation.tgn.history, lane_settings(config))
+    return Receiver(folder, generation.tgn.history, room.lane_settings(config))

@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -20,7 +21,7 @@ from typing import IO, Any
 import msgspec
 
 from deploy.config.broker import describe_broker, ensure_topics, with_address
-from deploy.config.room import limits, tgn_settings
+from deploy.config.room import learned
 from deploy.config.schema import BadConfig, Config
 from deploy.machine import kernel
 from deploy.service import folder, port
@@ -28,7 +29,6 @@ from deploy.service.child import WORKER, Backoff, Child
 from state.error import BadStore
 from stream.broker import log_folder
 from stream.error import BadSource
-from stream.generation.learned import Learned
 from stream.health import page
 from stream.health.movement import Movement
 from stream.learning.store import move
@@ -163,7 +163,7 @@ class Supervisor:
         self._live = folder.Live(root, state.live)
         state = msgspec.structs.replace(state, folder=str(root), live=str(self._live.path / folder.TABLE))
         self._page = page.Page(Path(state.live) / page.SUPERVISION, page.Supervision, write=True)
-        move(root / folder.STORE, root / folder.LEARNED, self._tables)
+        move(root / folder.STORE, root / folder.LEARNED, partial(learned, self.config))
         self.config = with_address(msgspec.structs.replace(self.config, state=state, serve=serve))
         if log_folder(self.config.kafka.address) is not None:
             ensure_topics(self.config)
@@ -171,11 +171,6 @@ class Supervisor:
         self._say(f"state {root}")
         if not kernel.compiled():
             self._say("compiling kernels (first start, about 15 s)…")
-
-    def _tables(self) -> Learned:
-        """Return empty learned tables in memory."""
-        most = limits(self.config)
-        return Learned(tgn_settings(self.config), most.max_users, most.max_items)
 
     def _start(self, child: Child) -> None:
         assert self._lock is not None
