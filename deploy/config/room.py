@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from deploy.config.schema import Config
 from state.record.setting import GraphSettings
 from stream.generation.generation import Limits
-from stream.generation.learned import Learned
-from stream.lane.pair import LaneSettings
+from stream.lane.setting import LaneSettings
 from tgn.inference.layout import TgnSettings
+
+if TYPE_CHECKING:
+    from stream.generation.learned import Learned
 
 
 def graph_settings(config: Config) -> GraphSettings:
@@ -45,4 +48,6 @@ def lane_settings(config: Config) -> LaneSettings:
 
 def learned(config: Config, folder: Path | None = None) -> Learned:
     """Return empty learned tables, in a folder or in memory."""
+    from stream.generation.learned import Learned
+
     return Learned(tgn_settings(config), config.state.max_users, config.state.max_items, folder=folder)

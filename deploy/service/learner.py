@@ -23,7 +23,7 @@ from stream.health.page import LEARNER, LOADING, RUNNING, Health, Page
 from stream.health.pulse import Pulse
 from stream.lane.pair import Receiver
 from stream.learning.feature import Explicit
-from stream.learning.store import open_learned
+from stream.learning.store import clear_unnamed, open_learned
 
 if TYPE_CHECKING:
     from stream.learning.learning import Learning
@@ -48,15 +48,15 @@ def learn(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
         generation = _wait(config, live, learned, pulse, stop)
         if generation is None:
             return
-        from stream.learning.follower import Follower, clear_unnamed
-
         clear_unnamed(generation)
-        learning = _learning(config, generation)
         learned.publish(live)
         seconds, count = time.monotonic() - began, int(learned.quality["learned"])
         ready(f"ready in {seconds:.1f} s: {count:,} events learned from")
 
         # 3. Learn until the end
+        from stream.learning.follower import Follower
+
+        learning = _learning(config, generation)
         follower = Follower(
             generation,
             learning,

@@ -13,7 +13,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -21,7 +20,6 @@ from typing import IO, Any
 import msgspec
 
 from deploy.config.broker import describe_broker, ensure_topics, with_address
-from deploy.config.room import learned
 from deploy.config.schema import BadConfig, Config
 from deploy.machine import kernel
 from deploy.service import folder, port
@@ -31,7 +29,6 @@ from stream.broker import log_folder
 from stream.error import BadSource
 from stream.health import page
 from stream.health.movement import Movement
-from stream.learning.store import move
 
 DRAIN_S = {"ingest": 40.0, "learner": 40.0, "serve": 4.0}
 PAGES = {"ingest": page.HEALTH, "learner": page.LEARNER}  # of roles that are watched
@@ -163,7 +160,7 @@ class Supervisor:
         self._live = folder.Live(root, state.live)
         state = msgspec.structs.replace(state, folder=str(root), live=str(self._live.path / folder.TABLE))
         self._page = page.Page(Path(state.live) / page.SUPERVISION, page.Supervision, write=True)
-        move(root / folder.STORE, root / folder.LEARNED, partial(learned, self.config))
+        folder.move_learned(root, self.config)
         self.config = with_address(msgspec.structs.replace(self.config, state=state, serve=serve))
         if log_folder(self.config.kafka.address) is not None:
             ensure_topics(self.config)

@@ -27,7 +27,7 @@ from stream.error import BadSource
 
 Job = Callable[[Config, threading.Event, Callable[[str], None]], None]
 NAMED = (BadConfig, BadStore, BadSource)
-NICE = {"ingest": 10, "learner": 15}  # answers come first, then counts: the others take what is left
+NICE = {"ingest": 5, "learner": 10}  # answers come first, then counts: the others take what is left
 PR_SET_PDEATHSIG = 1
 
 

@@ -22,7 +22,7 @@ from deploy.config.room import graph_settings, limits, tgn_settings
 from deploy.config.schema import BadConfig, Config
 from deploy.data.dataset import Dataset
 from deploy.data.log import Identity, Past, identity
-from deploy.service.folder import LEARNED, STORE, Lock, keep_private
+from deploy.service.folder import LEARNED, STORE, Lock, keep_private, move_learned
 from deploy.service.ingest import clock_ms
 from deploy.service.learner import explicit
 from deploy.train.report import Live, Report
@@ -35,10 +35,9 @@ from stream.generation.generation import Generation
 from stream.generation.status import RANKERS
 from stream.ingest.writer import Writer
 from stream.lane.job import Job
-from stream.learning.follower import clear_unnamed
 from stream.learning.guard import NAME
 from stream.learning.learning import STEP, Learning, clear
-from stream.learning.store import load, move, save
+from stream.learning.store import clear_unnamed, load, save
 
 LOGS = "logs"  # the name under which the store keeps which logs were learned
 
@@ -76,7 +75,7 @@ class Training:
         self.lock = Lock(self.folder, f"riverwalk train, process {os.getpid()}")
         try:
             self.generation = Generation(graph_settings(config), tgn_settings(config), limits(config))
-            move(self.folder / STORE, self.folder / LEARNED, lambda: self.generation.taught)
+            move_learned(self.folder, config)
             self.store = Store(self.folder / STORE, sync=False)
         except BaseException:
             self.lock.close()

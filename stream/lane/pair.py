@@ -11,33 +11,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from state.ranking.sample import Sample, empty
 from stream.lane.job import KINDS, Gone, Job
 from stream.lane.lane import Lane
 from stream.lane.layout import EVENT, event, sample
+from stream.lane.setting import LaneSettings
 from stream.lane.share import Allowance, by_waiting
 
 EVENTS, SAMPLES = "events.lane", "samples.lane"
 WAIT_S = 0.001
 TAKEN, KNOWN = 1, 2  # bits of the field `known`
 COLUMNS = ("user", "item", "t", "kind", "value", "partition", "offset", "hist", "age")
-
-
-class LaneSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How many records each lane holds, and what the ranker may learn from.
-
-    Args:
-        ranked: The share of events that are described at most.
-        part: Of ingest's time that describing them may take.
-    """
-
-    events: int = 1 << 16
-    samples: int = 256
-    ranked: float = 0.25
-    part: float = 0.25
 
 
 class Sender:

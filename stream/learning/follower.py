@@ -260,18 +260,3 @@ class Follower:
         metric.gauge("learning_share", float(quality["share"]), "network")
         metric.gauge("learning_waiting", float(self.lanes.waiting))
         metric.gauge("learning_missed", float(self.lanes.missed))
-
-
-def clear_unnamed(generation: Generation) -> None:
-    """Reset what was learned of rows without a name: it is saved on a slower clock, so a crash may have left some.
-
-    Args:
-        generation: Its counted tables are loaded from the store.
-    """
-    for kind, ids in (("item", generation.items), ("user", generation.users)):
-        used = ids.span.rows
-        for table in generation.nodes[kind]:
-            rows = np.flatnonzero(table.bytes[: table.held_rows].any(1))
-            bare = rows[(rows >= used) | (ids.span.array[np.minimum(rows, used - 1)] == 0)] if used else rows
-            if bare.shape[0] and not table.name.endswith("_column"):
-                generation.clear(kind, bare.astype(np.int64))

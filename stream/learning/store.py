@@ -10,6 +10,7 @@ import numpy as np
 
 from state.storage.schema import meanings
 from state.storage.store import Store
+from stream.generation.generation import Generation
 from stream.generation.learned import Learned
 from stream.learning import guard
 
@@ -56,6 +57,21 @@ def save(
     """
     records = guard.record(learned.quality) | dict(more or {})
     store.save_slowly(learned.tables.values(), topic, dict(offsets), more=records)
+
+
+def clear_unnamed(generation: Generation) -> None:
+    """Reset what was learned of rows without a name: it is saved on a slower clock, so a crash may have left some.
+
+    Args:
+        generation: Its counted tables are loaded from the store.
+    """
+    for kind, ids in (("item", generation.items), ("user", generation.users)):
+        used = ids.span.rows
+        for table in generation.nodes[kind]:
+            rows = np.flatnonzero(table.bytes[: table.held_rows].any(1))
+            bare = rows[(rows >= used) | (ids.span.array[np.minimum(rows, used - 1)] == 0)] if used else rows
+            if bare.shape[0] and not table.name.endswith("_column"):
+                generation.clear(kind, bare.astype(np.int64))
 
 
 def move(counted: Path, folder: Path, tables: Callable[[], Learned]) -> None:
