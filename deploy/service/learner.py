@@ -15,6 +15,7 @@ from deploy.config import room
 from deploy.config.schema import BadConfig, Config
 from deploy.machine import kernel
 from deploy.service.checkpoint import Checkpoints
+from deploy.service.child import CONNECTED
 from deploy.service.folder import LEARNED, TABLES
 from stream.file.feature import BadColumn, read
 from stream.generation.generation import WRITTEN, Generation, current
@@ -69,6 +70,7 @@ def learn(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
         copies = Checkpoints(root, follower.checkpoint, LEARNED)
         follower.chores.append(copies.step)
         pulse.enter(RUNNING)
+        ready(CONNECTED)
         follower.run(stop.is_set)
     finally:
         store.close()

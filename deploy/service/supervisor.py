@@ -240,8 +240,7 @@ class Supervisor:
         if self._stopping:
             return
         child.due = time.monotonic() + wait
-        rest = RESTS.get(child.role, "")
-        self._say(f"{child.role} ended ({end}); starting it again in {wait:g} s{rest}")
+        self._say(f"{child.role} ended ({end}); starting it again in {wait:g} s{RESTS.get(child.role, '')}")
         if child.role in PAGES:
             self._tell(child.role, up=False, error=end)
 

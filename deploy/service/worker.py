@@ -47,7 +47,7 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
 
     def report(text: str) -> None:
         kind = _kind(text)
-        if kind == "ready":
+        if kind == (CONNECTED if role == "learner" else "ready"):
             begun.set()
         _report(pipe, kind, text)
 
