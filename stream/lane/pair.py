@@ -151,7 +151,7 @@ class Receiver:
         gone = _run(what[events:] != EVENT)
         rows, dropped = found[:events], found[events : events + gone]
         one, at = self._samples(self.position + events)
-        columns = {name: np.ascontiguousarray(rows[name]) for name in COLUMNS}
+        columns = {name: rows[name].copy() for name in COLUMNS}
         job = Job(
             sample=one,
             samples=at.shape[0],
