@@ -43,7 +43,7 @@ def distinct(rows: np.ndarray, slot: np.ndarray, found: np.ndarray, index: np.nd
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _adam(
+def descend(
     value: np.ndarray,
     m: np.ndarray,
     v: np.ndarray,
@@ -53,6 +53,7 @@ def _adam(
     rate: float,
     decay: float,
 ) -> None:
+    """Take the n-th Adam step on weights, all arguments as in `adam`, with moments m and v of the gradient's shape."""
     one = np.float32(rate / (1 - math.exp(n * math.log(0.9))))
     two = np.float32(1 / math.sqrt(1 - math.exp(n * math.log(0.99))))
     keep = np.float32(1 - rate * decay)
@@ -80,7 +81,7 @@ def adam(
     n, half = gradient.shape[0], moment.shape[0] // 2
     moment[2 * half] += ONE
     steps = np.float64(moment[2 * half])
-    _adam(value, moment[:n], moment[half : half + n], gradient, np.float32(scale), steps, rate, decay)
+    descend(value, moment[:n], moment[half : half + n], gradient, np.float32(scale), steps, rate, decay)
 
 
 @njit(nogil=True, cache=True)
@@ -114,7 +115,7 @@ def row_adam(
             continue
         kept = moment[row]
         kept[clock] += ONE
-        _adam(
+        descend(
             table[row],
             kept[at : at + w],
             kept[at + w : at + 2 * w],
