@@ -13,6 +13,7 @@ from numba import njit
 
 BETA1, BETA2, TINY = np.float32(0.9), np.float32(0.99), np.float32(1e-8)
 ONE = np.float32(1)
+SETTLED = 2_500  # steps after which the corrections of the moments are one in float32
 
 
 @njit(nogil=True, cache=True)
@@ -42,6 +43,13 @@ def distinct(rows: np.ndarray, slot: np.ndarray, found: np.ndarray, index: np.nd
     return count
 
 
+@njit(nogil=True, cache=True)
+def count(table: np.ndarray, rows: np.ndarray) -> None:
+    """Add one to the last column of a table float32 [N, w] for each time one of the rows int32 [n] is named."""
+    for i in range(rows.shape[0]):
+        table[rows[i], -1] += ONE
+
+
 @njit(nogil=True, cache=True, error_model="numpy")
 def descend(
     value: np.ndarray,
@@ -54,8 +62,10 @@ def descend(
     decay: float,
 ) -> None:
     """Take the n-th Adam step on weights, all arguments as in `adam`, with moments m and v of the gradient's shape."""
-    one = np.float32(rate / (1 - math.exp(n * math.log(0.9))))
-    two = np.float32(1 / math.sqrt(1 - math.exp(n * math.log(0.99))))
+    one, two = np.float32(rate), ONE
+    if n < SETTLED:
+        one = np.float32(rate / (1 - math.exp(n * math.log(0.9))))
+        two = np.float32(1 / math.sqrt(1 - math.exp(n * math.log(0.99))))
     keep = np.float32(1 - rate * decay)
     for e in range(gradient.shape[0]):
         g = gradient[e] * scale
