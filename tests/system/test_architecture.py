@@ -36,7 +36,7 @@ TABLE = {
     "state/retrieval": Rule("counter graph record", "", "numpy numba"),
     "state/ranking": Rule("retrieval counter graph record", "", "numpy numba"),
     "tgn/inference": Rule("", "", "numpy numba msgspec"),
-    "tgn/network": Rule("inference", "", "torch torch_geometric numpy"),
+    "tgn/network": Rule("inference", "", "torch torch_geometric numpy numba"),
     "tgn/training": Rule("network inference", "", "torch numpy numba msgspec"),
     "tgn/metric": Rule("", "", "numpy numba"),
     "tgn/baseline": Rule("", "", "torch torch_geometric numpy msgspec"),
