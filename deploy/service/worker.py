@@ -1,4 +1,5 @@
-"""The entry of a child process: `python -m deploy.service.worker ingest|serve FD LIFE`, started by the supervisor alone.
+"""The entry of a child process: `python -m deploy.service.worker ingest|serve|serve-2… FD LIFE [SOCKET…]`, started by
+the supervisor alone.
 
 It reads its configuration as one line from stdin, reports to the supervisor through the pipe FD, ends its
 work when SIGTERM comes, and does not outlive the supervisor.
@@ -12,6 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -19,8 +21,9 @@ import msgspec
 from deploy.config.schema import BadConfig, Config, decode
 from deploy.machine import kernel
 from deploy.service import folder, logging
-from deploy.service.child import CONNECTED, DISK_FULL, Message
+from deploy.service.child import CONNECTED, DISK_FULL, Message, reader_number
 from deploy.service.folder import METRIC
+from deploy.service.port import inherited
 from state.error import BadStore
 from stream import metric
 from stream.error import BadSource
@@ -35,8 +38,8 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
     """Run one role to its end: 0 after a clean stop, 1 after an error reported to the supervisor.
 
     Args:
-        argv: The role, `ingest` or `serve`, the number of the pipe's descriptor, and how often the role was
-            started before.
+        argv: The role, the number of the pipe's descriptor, how often the role was started before, and for a reader
+            the sockets it takes clients from (see `port.Ports`).
         job: What to run; left out, `ingest.ingest` or `serve.serve`.
     """
     role, pipe, lives = argv[0], int(argv[1]), int(argv[2])
@@ -52,7 +55,7 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
         _report(pipe, kind, text)
 
     try:
-        work = job or _job(role)
+        work = job or _job(role, argv[3:])
         config = decode(_first_line())
         for number in (signal.SIGTERM, signal.SIGINT):
             # A handler may interrupt the very wait that holds the event's lock, so another thread sets it.
@@ -78,12 +81,16 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
     return 0
 
 
-def _job(role: str) -> Job:
+def _job(role: str, sockets: Sequence[str]) -> Job:
     """The work of a role; imported here, while the supervisor waits for another process."""
-    from deploy.service import ingest, serve
+    reader = reader_number(role)
+    if reader is None:
+        from deploy.service import ingest
 
-    jobs: dict[str, Job] = {"ingest": ingest.ingest, "serve": serve.serve}
-    return jobs[role]
+        return ingest.ingest
+    from deploy.service import serve
+
+    return partial(serve.serve, reader=reader, sockets=inherited(sockets))
 
 
 def _kind(text: str) -> str:
