@@ -13,6 +13,7 @@ import msgspec
 
 from deploy.config.room import graph_settings, limits, tgn_settings
 from deploy.config.schema import Config
+from deploy.machine import code
 from deploy.service.folder import TABLES
 from deploy.service.port import HTTP, RESP
 from stream.broker import open_sink
@@ -64,6 +65,7 @@ def serve(
         ),
     )
     backend.warm()
+    code.release()
     s = config.serve
     try:
         server.run(
