@@ -19,6 +19,7 @@ Above = Annotated[float, msgspec.Meta(gt=0)]
 Keep = Annotated[
     str, msgspec.Meta(pattern=rf"^(forever|never|{duration.PATTERN})$")
 ]  # how long something holds
+MOST_READERS = 64
 MAX_NAME = 249  # characters of a topic's name, for Kafka
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME, pattern=r"^[a-zA-Z0-9._-]+$")]
 Derived = Annotated[
@@ -101,7 +102,7 @@ class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where questions are answered. Port 0 picks a free one."""
+    """Where questions are answered, and by how many processes (0: cores less two). Port 0 picks a free one."""
 
     host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
     port: Port = 7878
@@ -113,6 +114,7 @@ class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unix: str = ""
     tls_cert: str = ""
     tls_key: str = ""
+    readers: Annotated[int, msgspec.Meta(ge=0, le=MOST_READERS)] = 0
     max_clients: Positive = 1024
     idle_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     ready_lag: Count = 10_000

@@ -1,4 +1,5 @@
-"""The entry of a child process: `python -m deploy.service.worker ingest|learner|serve FD LIFE`, started by the supervisor alone.
+"""The entry of a child process: `python -m deploy.service.worker ingest|learner|serve|serve-2… FD LIFE [SOCKET…]`,
+started by the supervisor alone.
 
 It reads its configuration as one line from stdin, reports to the supervisor through the pipe FD, ends its
 work when SIGTERM comes, and does not outlive the supervisor.
@@ -12,6 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -19,8 +21,9 @@ import msgspec
 from deploy.config.schema import BadConfig, Config, decode
 from deploy.machine import kernel, logging
 from deploy.service import folder
-from deploy.service.child import CONNECTED, DISK_FULL, Message
+from deploy.service.child import CONNECTED, DISK_FULL, Message, reader_number
 from deploy.service.folder import METRIC
+from deploy.service.port import inherited
 from state.error import BadStore
 from stream import metric
 from stream.error import BadSource
@@ -35,8 +38,8 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
     """Run one role to its end: 0 after a clean stop, 1 after an error reported to the supervisor.
 
     Args:
-        argv: The role, `ingest`, `learner` or `serve`, the number of the pipe's descriptor, and how often the role was
-            started before.
+        argv: The role, the number of the pipe's descriptor, how often the role was started before, and for a reader
+            the sockets it takes clients from (see `port.Ports`).
         job: What to run; left out, that of the role.
     """
     role, pipe, lives = argv[0], int(argv[1]), int(argv[2])
@@ -52,7 +55,7 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
         _report(pipe, kind, text)
 
     try:
-        work = job or _job(role)
+        work = job or _job(role, argv[3:])
         config = decode(_first_line())
         for number in (signal.SIGTERM, signal.SIGINT):
             # A handler may interrupt the very wait that holds the event's lock, so another thread sets it.
@@ -77,7 +80,7 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
     return 0
 
 
-def _job(role: str) -> Job:
+def _job(role: str, sockets: Sequence[str]) -> Job:
     """The work of a role; imported here, while the supervisor waits for another process."""
     if role == "ingest":
         from deploy.service import ingest
@@ -89,7 +92,7 @@ def _job(role: str) -> Job:
         return learner.learn
     from deploy.service import serve
 
-    return serve.serve
+    return partial(serve.serve, reader=reader_number(role) or 0, sockets=inherited(sockets))
 
 
 def _kind(text: str) -> str:

@@ -79,6 +79,8 @@ class Reader:
         self.watch = Watch()
         self.started = time.time()
         self._lock = Lock()
+        self._applied = b""  # the offsets that were told last, as they lie in the status,
+        self._offsets: dict[int, int] = {}  # and by partition
         self.recommender: Recommender | None = None
         self._numbers = 0, 0  # of the generation and of the learned tables it answers from
         self.tick()
@@ -191,7 +193,12 @@ class Reader:
         if self.recommender is None:
             return {}
         applied = self.recommender.generation.status["applied"]
-        return {p: int(applied[p]) for p in np.flatnonzero(applied).tolist()}
+        now = applied.tobytes()
+        if now != self._applied:
+            found = np.frombuffer(now, applied.dtype)
+            self._offsets = {p: int(found[p]) for p in np.flatnonzero(found).tolist()}
+            self._applied = now
+        return self._offsets
 
     def applied(self, partition: int) -> int:
         """Return the next offset of a partition that is not in an answer yet."""

@@ -175,11 +175,7 @@ class Receiver:
         mine = number >= self.position
         records = lane.record[slots[mine]]
         done = lane.read + count
-        one = (
-            Sample(*(np.ascontiguousarray(records[name]) for name in Sample._fields))
-            if mine.any()
-            else empty(0)
-        )
+        one = Sample(*(records[name].copy() for name in Sample._fields)) if mine.any() else empty(0)
         lane.done(done)
         return one, (number[mine] - self.position).astype(np.int32)
 

@@ -148,6 +148,6 @@ class UserVector:
             *(g[name].numpy() for name in ("place", "bucket", "age")),
         )
         of_vectors.addmm_(of_projected, self.into.t())
-        for name, part in zip(("query", "key", "value"), of_projected.split(d, 1), strict=True):
+        for name, part in zip(("query", "key", "value"), torch.split(of_projected, d, 1), strict=True):
             g[name].addmm_(self.vectors.t(), part)
         return of_vectors, of_hidden

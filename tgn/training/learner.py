@@ -217,7 +217,7 @@ class Learner:
         pool = self.pool.draw(item)
         seen, index = self._seen(hist)
         gru, active = self._hidden(user[:fresh]) if s.node_memory else (None, None)
-        memory = None if gru is None else gru.after * active
+        memory = None if gru is None or active is None else gru.after * active
         found = self._users(seen, index, buckets, user, memory)
         output = torch.from_numpy(t["item_output"].take(pool, 0)[:, :-1])
         explicit = self._column("item", pool) if s.columns else None
@@ -232,7 +232,7 @@ class Learner:
         of_net = torch.zeros(self.flat.shape[0])
         g = split(of_net, s)
         of_vectors, of_extra = found.back(slopes.users, slopes.again, g)
-        if memory is not None and gru is not None:
+        if memory is not None and gru is not None and active is not None:
             g["from_item"].addmm_(torch.from_numpy(t["item_memory"][seen]).t(), of_vectors)
             g["from_user"].addmm_(memory.t(), of_extra[:fresh])
             gru.back((of_extra[:fresh] @ self.w["from_user"].t()) * active, g)

@@ -15,6 +15,7 @@ from stream.event.batch import decode_batch
 from stream.event.event import FORGET, forget
 from stream.file.event import columns
 from stream.http.connection import serve as serve_http
+from stream.service.listener import open_tcp
 from tests.fixture.backend import ask, client, on_loop, serving
 from tests.fixture.events import (
     NOW,
@@ -160,7 +161,7 @@ def test_forget_over_http_and_what_is_not_applied_in_time_is_accepted(
 
     async def test() -> None:
         async with serving(reader, clock=lambda: 777) as server:
-            web = await serve_http(server.service, port=0)
+            web = await serve_http(server.service, open_tcp("127.0.0.1", 0))
             status, told = await http(web.port, "DELETE /user/ann")
             assert (status, told["found"], told["history_items"]) == ("200", 1, 4)
             assert (await http(web.port, "GET /user/ann"))[0] == "405"
