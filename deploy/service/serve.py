@@ -20,6 +20,7 @@ PUBLISH_S = 1.8  # how long a record a client sends may wait to be written: the 
 
 def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
     """Answer requests until `stop`."""
+    from deploy.start.opening import Opening
     from stream import server
     from stream.answer.reader import Reader, ReaderSettings
     from stream.answer.rule import ttl
@@ -45,9 +46,10 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
             health=Path(config.state.live),
             ttl=ttl(msgspec.structs.asdict(config.seen)),
             answers=config.answer,
+            closed=True,
         ),
     )
-    reader.warm()
+    opening = Opening(config, reader, stop, lambda: ready(f"ready in {time.monotonic() - begin:.1f} s"))
     s = config.serve
     try:
         server.run(
@@ -65,9 +67,10 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
                 idle_s=s.idle_seconds,
             ),
             stop=stop,
-            ready=lambda port, http: ready(f"ready in {time.monotonic() - begin:.1f} s"),
+            ready=lambda port, http: opening.start(),
             version=number,
         )
+        opening.check()
     finally:
         sink.close()
         describer.close()

@@ -21,9 +21,9 @@ import msgspec
 
 from deploy.config.broker import describe_broker, ensure_topics, with_address
 from deploy.config.schema import BadConfig, Config
-from deploy.machine import kernel
 from deploy.service import folder, port
 from deploy.service.child import WORKER, Backoff, Child
+from deploy.start.compilation import Compilation
 from state.error import BadStore
 from stream.broker import log_folder
 from stream.error import BadSource
@@ -50,6 +50,7 @@ class Supervisor:
         worker: The command of a child process.
         log: Where the children's own output goes; our stderr when left out.
         backoff: Makes the rule by which one child is started again.
+        bar: Whether compilation may be shown as a bar, on a terminal.
     """
 
     def __init__(
@@ -60,10 +61,12 @@ class Supervisor:
         worker: Sequence[str] = WORKER,
         log: IO[bytes] | None = None,
         backoff: Callable[[], Backoff] = Backoff,
+        bar: bool = False,
     ) -> None:
         self.config = config
         self.children = {role: Child(role, worker, backoff()) for role in ("ingest", "serve")}
         self._say = say
+        self._compilation = Compilation(say, bar)
         self._log = log
         self._begun: list[Child] = []  # children that may work
         self._lock: folder.Lock | None = None
@@ -126,10 +129,12 @@ class Supervisor:
             self._prepare()
             for child in self.children.values():
                 self._start(child)  # both at once: what they load takes longer than what they do then
-            for child in self.children.values():
-                self._begun.append(child)
-                while not child.ready and not self._stopping:
-                    self._turn()
+            self._begun = list(self.children.values())
+            while not all(child.ready for child in self._begun) and not self._stopping:
+                self._turn()
+            if not self._stopping:
+                self._compilation.end(self._log)
+                self._tell_start()
             self._settled.set()
             while not self._stopping:
                 self._turn()
@@ -159,8 +164,7 @@ class Supervisor:
             ensure_topics(self.config)
         self._say(f"{describe_broker(self.config)}, topic {self.config.kafka.topic}")
         self._say(f"state {root}")
-        if not kernel.compiled():
-            self._say("compiling kernels (first start, about 15 s)…")
+        self._compilation.begin()
 
     def _start(self, child: Child) -> None:
         assert self._lock is not None
@@ -180,6 +184,7 @@ class Supervisor:
                 child.configure(self.config)
         for child in self._readable():
             self._handle(child)
+        self._compilation.tell()
         for child in self.children.values():
             if child.due is not None and child.due <= time.monotonic() and not self._stopping:
                 self._start(child)
@@ -206,6 +211,9 @@ class Supervisor:
         for message in messages:
             if message.kind in ("ready", "progress"):
                 self._say(f"{child.role}: {message.text}")
+            if message.kind == "kernel":
+                self._compilation.note(child.role, message.text, message.name == "compiled")
+                self._tell_start()
 
     def _end_hung(self) -> None:
         """End an ingest that does not move, so that it is started again."""
@@ -252,8 +260,15 @@ class Supervisor:
         told.error = told.error if error is None else page.short(error)
         self._page.write(told)
 
+    def _tell_start(self) -> None:
+        """Tell the servers how far the start is."""
+        if self._page is not None and self._told.starting != self._compilation.text:
+            self._told.starting = self._compilation.text
+            self._page.write(self._told)
+
     def _end(self) -> None:
         """Stop what runs, in order; what was forced to end is a failure unless there is one already."""
+        self._compilation.close()
         for role, wait_s in DRAIN_S.items():
             code = self.children[role].stop(wait_s)
             if code != 0 and self._failure is None:
@@ -271,7 +286,7 @@ class Supervisor:
 
 def run(config: Config, say: Callable[[str], None], worker: Sequence[str] = WORKER) -> None:
     """`riverwalk serve`: an instance until SIGTERM, Ctrl-C or an error; raises the error."""
-    supervisor = Supervisor(config, say=say, worker=worker)
+    supervisor = Supervisor(config, say=say, worker=worker, bar=True)
 
     def end(*_: Any) -> None:
         # A handler may interrupt a wait that holds a lock, so it only rings the bell.

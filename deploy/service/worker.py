@@ -4,7 +4,6 @@ It reads its configuration as one line from stdin, reports to the supervisor thr
 work when SIGTERM comes, and does not outlive the supervisor.
 """
 
-import ctypes
 import errno
 import os
 import signal
@@ -18,6 +17,7 @@ import msgspec
 
 from deploy.config.schema import BadConfig, Config, decode
 from deploy.machine import kernel
+from deploy.machine.process import die_with_parent
 from deploy.service import folder, logging
 from deploy.service.child import CONNECTED, DISK_FULL, Message
 from deploy.service.folder import METRIC
@@ -28,7 +28,6 @@ from stream.error import BadSource
 Job = Callable[[Config, threading.Event, Callable[[str], None]], None]
 NAMED = (BadConfig, BadStore, BadSource)
 INGEST_NICE = 10  # answers come first: ingest takes what the servers leave
-PR_SET_PDEATHSIG = 1
 
 
 def main(argv: Sequence[str], job: Job | None = None) -> int:
@@ -40,7 +39,7 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
         job: What to run; left out, `ingest.ingest` or `serve.serve`.
     """
     role, pipe, lives = argv[0], int(argv[1]), int(argv[2])
-    _die_with_the_supervisor()
+    die_with_parent()
     folder.keep_private()
     kernel.keep()
     stop, begun = threading.Event(), threading.Event()
@@ -53,6 +52,8 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
 
     try:
         work = job or _job(role)
+        if job is None:
+            _tell_kernels(pipe)
         config = decode(_first_line())
         for number in (signal.SIGTERM, signal.SIGINT):
             # A handler may interrupt the very wait that holds the event's lock, so another thread sets it.
@@ -84,6 +85,14 @@ def _job(role: str) -> Job:
 
     jobs: dict[str, Job] = {"ingest": ingest.ingest, "serve": serve.serve}
     return jobs[role]
+
+
+def _tell_kernels(pipe: int) -> None:
+    """Compile kernels as `compiler` does, and tell the supervisor of every one."""
+    from deploy.machine import compiler
+
+    compiler.install()
+    compiler.watch(lambda done: _report(pipe, "kernel", done.name, "compiled" if done.compiled else "loaded"))
 
 
 def _kind(text: str) -> str:
@@ -134,12 +143,6 @@ def _watch_stdin() -> None:
     while os.read(0, 1):
         continue
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _die_with_the_supervisor() -> None:
-    """Where the kernel can (Linux), have it end this process with the supervisor, whatever it is doing then."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import structlog
 
 from state.counter.mixture import NAMES, weights
 from state.error import BadStore
-from state.record.layout import START
 from state.record.setting import GraphSettings
 from stream.answer import non_personalized
 from stream.answer.explanation import explained
@@ -23,7 +22,7 @@ from stream.answer.setting import AnswerSettings
 from stream.catalogue.describer import Describer, Publisher
 from stream.catalogue.record import Value
 from stream.catalogue.syntax import Filter
-from stream.error import BadRequest
+from stream.error import BadRequest, Loading
 from stream.event.event import DAY_MS, Event, encode, forget
 from stream.generation.generation import Generation, Limits, current
 from stream.generation.metadata import MOST
@@ -45,6 +44,7 @@ class ReaderSettings(msgspec.Struct, frozen=True, kw_only=True):
     health: Path | None = None  # the folder where ingest and its supervisor tell how they are
     ttl: np.ndarray | None = None
     answers: AnswerSettings | None = None
+    closed: bool = False  # until `open` is called, every question is answered by `Loading`
 
 
 class Reader:
@@ -79,11 +79,16 @@ class Reader:
         self.started = time.time()
         self._lock = Lock()
         self.recommender: Recommender | None = None
+        self.closed = settings.closed
         self.tick()
+
+    def open(self) -> None:
+        """Answer from now on, as soon as there is a generation: kernels are compiled."""
+        self.closed = False
 
     def tick(self) -> None:
         """Catch up with new names, and with a new generation when there is one."""
-        number = current(self.live)
+        number = 0 if self.closed else current(self.live)
         if number and (self.recommender is None or self.recommender.generation.number != number):
             try:
                 generation = Generation(
@@ -117,7 +122,7 @@ class Reader:
     def _current(self) -> Recommender:
         """Return the recommender, with all names that are known by now: a row may have gone to another one."""
         if self.recommender is None:
-            raise BadRequest("the state is still being loaded; try again in a moment")
+            raise Loading(f"{self.verdict.reason}; ask again in a moment")
         self._catch_up(self.recommender.generation)
         self.recommender.items.catch_up()
         return self.recommender
@@ -126,14 +131,6 @@ class Reader:
         with self._lock:
             generation.users.catch_up()
             generation.items.catch_up()
-
-    def warm(self) -> None:
-        """Compile every kernel a request needs, before the first one comes."""
-        recommender = self._current()
-        recommender.warm()
-        non_personalized.warm_similar(recommender)
-        non_personalized.warm_trending(recommender)
-        explained(recommender, "", START, None)
 
     def recommend(self, request: Recommend) -> Answer:
         """Return the best items for a user now."""
@@ -284,3 +281,20 @@ class Reader:
 
     def _described(self, partition: int) -> int:
         return int(self._current().generation.status["described"][partition])
+
+
+def warm(recommender: Recommender) -> None:
+    """Compile the kernels of RECOMMEND, TRENDING and INFO, before the first request comes."""
+    recommender.warm()
+    non_personalized.warm_trending(recommender)
+
+
+def warm_rest(recommender: Recommender, user: str, row: int) -> None:
+    """Compile the kernels of all other requests: RANK, SIMILAR, EXPLAIN, and rules that few requests have.
+
+    Args:
+        user, row: Of an item that has events.
+    """
+    recommender.warm_rest()
+    non_personalized.warm_similar(recommender)
+    explained(recommender, user, row, None)

@@ -54,6 +54,7 @@ class Supervision(msgspec.Struct):
         failures: Ends one after the other, none after a minute's work.
         error: How it ended last.
         since_ms: When this process was started, or ended, by the clock of beats.
+        starting: How far the start of the instance is, in words, empty once all processes are ready.
     """
 
     up: bool = True
@@ -61,6 +62,7 @@ class Supervision(msgspec.Struct):
     failures: int = 0
     error: str = ""
     since_ms: int = 0
+    starting: str = ""
 
 
 Told = TypeVar("Told", bound=msgspec.Struct)

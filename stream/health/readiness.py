@@ -84,7 +84,9 @@ class Readiness:
         lag = health.lag if state in ("ok", "restarting") and health.phase == RUNNING else -1
         if supervision.up:
             troubles |= {kind: health.troubles[kind] for kind in KINDS if health.troubles.get(kind)}
-        if status is None:
+        if supervision.starting:
+            troubles["starting"] = supervision.starting
+        elif status is None:
             troubles.setdefault("starting", "the state is being loaded")
         self._behind(lag, troubles)
         return Verdict(troubles, state, lag, quiet_ms, supervision.restarts)
