@@ -1,7 +1,7 @@
 """A child process: configured on stdin, reporting through a pipe, restarted with exponential back-off.
 
     supervisor ──stdin──► one line of JSON (the configuration), then nothing; end of file means that the supervisor died
-    supervisor ◄─pipe fd─ lines of JSON: {"kind": "ready" | "connected" | "progress" | "error", "text": …, "name": …}
+    supervisor ◄─pipe fd─ lines of JSON: {"kind": "ready" | "connected" | "progress" | "kernel" | "error", "text": …, "name": …}
 
 The roles are `ingest` and those of readers: `serve`, `serve-2` and so on.
 
@@ -20,15 +20,7 @@ from typing import IO, Literal
 import msgspec
 
 from deploy.config.schema import MOST_READERS, Config, encode
-
-# Small products are slower on several threads, and each process has its core; few arenas keep memory small.
-ENVIRONMENT = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "MALLOC_ARENA_MAX": "2",
-    "MALLOC_TRIM_THRESHOLD_": "33554432",
-}
+from deploy.machine.process import ENVIRONMENT
 
 WORKER = (sys.executable, "-P", "-m", "deploy.service.worker")
 DISK_FULL = "DiskFull"
@@ -53,9 +45,12 @@ def reader_number(role: str) -> int | None:
 
 
 class Message(msgspec.Struct, frozen=True):
-    """What a process reports to its supervisor; `name` is the error's class."""
+    """What a process reports to its supervisor.
 
-    kind: Literal["ready", "connected", "progress", "error"]
+    `name` is the error's class; of a kernel, whose name is the text, `compiled` or `loaded`.
+    """
+
+    kind: Literal["ready", "connected", "progress", "kernel", "error"]
     text: str
     name: str = ""
 

@@ -13,7 +13,6 @@ import msgspec
 
 from deploy.config.room import graph_settings, limits, tgn_settings
 from deploy.config.schema import Config
-from deploy.machine import code
 from deploy.service.folder import TABLES
 from deploy.service.port import HTTP, RESP
 from stream.broker import open_sink
@@ -37,6 +36,7 @@ def serve(
         reader: Which of the instance's readers this is, from 0.
         sockets: What it takes clients from, together with the others; see `port.inherited`.
     """
+    from deploy.start.opening import Opening
     from stream import server
     from stream.answer.reader import Reader, ReaderSettings
     from stream.answer.rule import ttl
@@ -62,10 +62,10 @@ def serve(
             health=Path(config.state.live),
             ttl=ttl(msgspec.structs.asdict(config.seen)),
             answers=config.answer,
+            closed=True,
         ),
     )
-    backend.warm()
-    code.release()
+    opening = Opening(config, backend, stop, lambda: ready(f"ready in {time.monotonic() - begin:.1f} s"))
     s = config.serve
     try:
         server.run(
@@ -79,11 +79,12 @@ def serve(
                 idle_s=s.idle_seconds,
             ),
             stop=stop,
-            ready=lambda port, http: ready(f"ready in {time.monotonic() - begin:.1f} s"),
+            ready=lambda port, http: opening.start(),
             version=number,
             sockets=server.Sockets(sockets[RESP], sockets[HTTP]),
             load=Load(reader, s.readers, Path(config.state.live) / LOAD),
         )
+        opening.check()
     finally:
         sink.close()
         describer.close()

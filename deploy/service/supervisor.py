@@ -23,10 +23,10 @@ import msgspec
 
 from deploy.config.broker import describe_broker, ensure_topics, with_address
 from deploy.config.schema import BadConfig, Config
-from deploy.machine import kernel
 from deploy.service import folder, port
 from deploy.service.child import READER, WORKER, Backoff, Child, readable, reader_number, reader_roles
 from deploy.service.watch import Watch
+from deploy.start.compilation import Compilation
 from state.error import BadStore
 from stream.broker import log_folder
 from stream.error import BadSource
@@ -34,7 +34,6 @@ from stream.service.load import FILE as LOAD
 from stream.service.load import Load
 
 DRAIN_S = {"ingest": 40.0, "learner": 40.0, READER: 4.0}
-TOGETHER = (("ingest", "learner"), (READER,))  # stages that are begun at once
 RESTS = {
     "ingest": "; answers go on from what is remembered",
     "learner": "; events are counted meanwhile, and answers go on",
@@ -58,6 +57,7 @@ class Supervisor:
         worker: The command of a child process.
         log: Where the children's own output goes; our stderr when left out.
         backoff: Makes the rule by which one child is started again.
+        bar: Whether compilation may be shown as a bar, on a terminal.
     """
 
     def __init__(
@@ -68,11 +68,13 @@ class Supervisor:
         worker: Sequence[str] = WORKER,
         log: IO[bytes] | None = None,
         backoff: Callable[[], Backoff] = Backoff,
+        bar: bool = False,
     ) -> None:
         self.config = config
         roles = ("ingest", "learner", *reader_roles(config.serve.readers))
         self.children = {role: Child(role, worker, backoff()) for role in roles}
         self._say = say
+        self._compilation = Compilation(say, bar)
         self._log = log
         self._begun: list[Child] = []  # children that may work
         self._lock: folder.Lock | None = None
@@ -134,11 +136,12 @@ class Supervisor:
             self._prepare()
             for child in self.children.values():
                 self._start(child)  # both at once: what they load takes longer than what they do then
-            for stages in TOGETHER:
-                children = [child for stage in stages for child in self._stage(stage)]
-                self._begun += children
-                while not all(child.ready for child in children) and not self._stopping:
-                    self._turn()
+            self._begun = list(self.children.values())
+            while not all(child.ready for child in self._begun) and not self._stopping:
+                self._turn()
+            if not self._stopping:
+                self._compilation.end(self._log)
+                self._tell_start()
             self._settled.set()
             while not self._stopping:
                 self._turn()
@@ -168,8 +171,7 @@ class Supervisor:
             ensure_topics(self.config)
         self._say(f"{describe_broker(self.config)}, topic {self.config.kafka.topic}")
         self._say(f"state {root}")
-        if not kernel.compiled():
-            self._say("compiling kernels (first start, about 15 s)…")
+        self._compilation.begin()
 
     def _stage(self, stage: str) -> list[Child]:
         """Return the children that are started and stopped together: `ingest`, `learner`, or all readers."""
@@ -193,6 +195,7 @@ class Supervisor:
                 child.configure(self.config)
         for child in readable(self.children.values(), self._wake, LOOK_S):
             self._handle(child)
+        self._compilation.tell()
         for child in self.children.values():
             if child.due is not None and child.due <= time.monotonic() and not self._stopping:
                 self._start(child)
@@ -208,6 +211,9 @@ class Supervisor:
         for message in messages:
             if message.kind in ("ready", "progress"):
                 self._say(f"{child.role}: {message.text}")
+            if message.kind == "kernel":
+                self._compilation.note(child.role, message.text, message.name == "compiled")
+                self._tell_start()
 
     def _reap(self, child: Child) -> None:
         """Restart a child that has ended, after a while; give up where it cannot start."""
@@ -242,8 +248,14 @@ class Supervisor:
             return name == "BadConfig" and child.role == "ingest" and not child.connected
         return bool(name) or child.backoff.failures >= START_TRIES
 
+    def _tell_start(self) -> None:
+        """Tell the servers how far the start is."""
+        if self._watch is not None:
+            self._watch.starting(self._compilation.text)
+
     def _end(self) -> None:
         """Stop what runs, in order; what was forced to end is a failure unless there is one already."""
+        self._compilation.close()
         for stage, wait_s in DRAIN_S.items():
             if stage == READER and self._ports is not None:
                 self._ports.close()
@@ -263,7 +275,7 @@ class Supervisor:
 
 def run(config: Config, say: Callable[[str], None], worker: Sequence[str] = WORKER) -> None:
     """`riverwalk serve`: an instance until SIGTERM, Ctrl-C or an error; raises the error."""
-    supervisor = Supervisor(config, say=say, worker=worker)
+    supervisor = Supervisor(config, say=say, worker=worker, bar=True)
 
     def end(*_: Any) -> None:
         # A handler may interrupt a wait that holds a lock, so it only rings the bell.

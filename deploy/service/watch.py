@@ -42,6 +42,12 @@ class Watch:
         if child.role in PAGES:
             self._tell(child, up=False, error=end)
 
+    def starting(self, text: str) -> None:
+        """Tell how far the start of the instance is, empty once all processes are ready."""
+        if self._told.starting != text:
+            self._told.starting = text
+            self._page.write(self._told)
+
     def why(self, role: str) -> str:
         """Return why a process was ended by force, empty where it was not; asked once."""
         return self._hung.pop(role, "")

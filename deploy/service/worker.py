@@ -5,7 +5,6 @@ It reads its configuration as one line from stdin, reports to the supervisor thr
 work when SIGTERM comes, and does not outlive the supervisor.
 """
 
-import ctypes
 import errno
 import os
 import signal
@@ -20,6 +19,7 @@ import msgspec
 
 from deploy.config.schema import BadConfig, Config, decode
 from deploy.machine import kernel, logging
+from deploy.machine.process import die_with_parent
 from deploy.service import folder
 from deploy.service.child import CONNECTED, DISK_FULL, Message, reader_number
 from deploy.service.folder import METRIC
@@ -31,7 +31,6 @@ from stream.error import BadSource
 Job = Callable[[Config, threading.Event, Callable[[str], None]], None]
 NAMED = (BadConfig, BadStore, BadSource)
 NICE = {"ingest": 5, "learner": 10}  # answers come first, then counts: the others take what is left
-PR_SET_PDEATHSIG = 1
 
 
 def main(argv: Sequence[str], job: Job | None = None) -> int:
@@ -43,7 +42,7 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
         job: What to run; left out, that of the role.
     """
     role, pipe, lives = argv[0], int(argv[1]), int(argv[2])
-    _die_with_the_supervisor()
+    die_with_parent()
     folder.keep_private()
     kernel.keep()
     stop, begun = threading.Event(), threading.Event()
@@ -56,6 +55,8 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
 
     try:
         work = job or _job(role, argv[3:])
+        if job is None:
+            _tell_kernels(pipe)
         config = decode(_first_line())
         for number in (signal.SIGTERM, signal.SIGINT):
             # A handler may interrupt the very wait that holds the event's lock, so another thread sets it.
@@ -93,6 +94,14 @@ def _job(role: str, sockets: Sequence[str]) -> Job:
     from deploy.service import serve
 
     return partial(serve.serve, reader=reader_number(role) or 0, sockets=inherited(sockets))
+
+
+def _tell_kernels(pipe: int) -> None:
+    """Compile kernels as `compiler` does, and tell the supervisor of every one."""
+    from deploy.machine import compiler
+
+    compiler.install()
+    compiler.watch(lambda done: _report(pipe, "kernel", done.name, "compiled" if done.compiled else "loaded"))
 
 
 def _kind(text: str) -> str:
@@ -143,12 +152,6 @@ def _watch_stdin() -> None:
     while os.read(0, 1):
         continue
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _die_with_the_supervisor() -> None:
-    """Where the kernel can (Linux), have it end this process with the supervisor, whatever it is doing then."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def run(
     found = find(log_path, columns=columns, online=False)
     if found.path is None:
         raise BadConfig(f"{log_path}: no file of events; give one, or a folder that holds one")
-    if not kernel.compiled():
+    if kernel.missing(kernel.INGEST, kernel.LEARN):
         print("compiling kernels (first start, about 15 s)…", file=sys.stderr)
     with Stop() as stop, Training(config) as training:
         begin = training.place(found.path, how.append, found.chosen)[1]

@@ -22,6 +22,7 @@ from deploy.config.room import graph_settings, limits, tgn_settings
 from deploy.config.schema import BadConfig, Config
 from deploy.data.dataset import Dataset
 from deploy.data.log import Identity, Past, identity
+from deploy.machine import compiler
 from deploy.service.folder import LEARNED, STORE, Lock, keep_private, move_learned
 from deploy.service.ingest import clock_ms
 from deploy.service.learner import explicit
@@ -69,6 +70,7 @@ class Training:
 
     def __init__(self, config: Config) -> None:
         torch.set_num_threads(1)
+        compiler.install()
         self.config, self.loaded = config, False
         self.folder = Path(config.state.folder).expanduser().absolute()
         keep_private()

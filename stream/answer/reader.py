@@ -13,7 +13,6 @@ import structlog
 
 from state.counter.mixture import NAMES, weights
 from state.error import BadStore
-from state.record.layout import START
 from state.record.setting import GraphSettings
 from stream.answer import non_personalized
 from stream.answer.explanation import explained
@@ -23,7 +22,7 @@ from stream.answer.setting import AnswerSettings
 from stream.catalogue.describer import Describer, Publisher
 from stream.catalogue.record import Value
 from stream.catalogue.syntax import Filter
-from stream.error import BadRequest
+from stream.error import BadRequest, Loading
 from stream.event.event import DAY_MS, Event, encode, forget
 from stream.generation.generation import Generation, Limits, current
 from stream.generation.learned import current_learned
@@ -46,6 +45,7 @@ class ReaderSettings(msgspec.Struct, frozen=True, kw_only=True):
     health: Path | None = None  # the folder where ingest and its supervisor tell how they are
     ttl: np.ndarray | None = None
     answers: AnswerSettings | None = None
+    closed: bool = False  # until `open` is called, every question is answered by `Loading`
 
 
 class Reader:
@@ -83,11 +83,16 @@ class Reader:
         self._offsets: dict[int, int] = {}  # and by partition
         self.recommender: Recommender | None = None
         self._numbers = 0, 0  # of the generation and of the learned tables it answers from
+        self.closed = settings.closed
         self.tick()
+
+    def open(self) -> None:
+        """Answer from now on, as soon as there is a generation: kernels are compiled."""
+        self.closed = False
 
     def tick(self) -> None:
         """Catch up with new names, and with a new generation when there is one."""
-        number, learned = current(self.live), current_learned(self.live)
+        number, learned = 0 if self.closed else current(self.live), current_learned(self.live)
         if number and (self.recommender is None or self._numbers != (number, learned)):
             try:
                 generation = Generation(
@@ -122,7 +127,7 @@ class Reader:
     def _current(self) -> Recommender:
         """Return the recommender, with all names that are known by now: a row may have gone to another one."""
         if self.recommender is None:
-            raise BadRequest("the state is still being loaded; try again in a moment")
+            raise Loading(f"{self.verdict.reason}; ask again in a moment")
         self._catch_up(self.recommender.generation)
         self.recommender.items.catch_up()
         return self.recommender
@@ -131,14 +136,6 @@ class Reader:
         with self._lock:
             generation.users.catch_up()
             generation.items.catch_up()
-
-    def warm(self) -> None:
-        """Compile every kernel a request needs, before the first one comes."""
-        recommender = self._current()
-        recommender.warm()
-        non_personalized.warm_similar(recommender)
-        non_personalized.warm_trending(recommender)
-        explained(recommender, "", START, None)
 
     def recommend(self, request: Recommend) -> Answer:
         """Return the best items for a user now."""
@@ -300,3 +297,20 @@ class Reader:
 
     def _described(self, partition: int) -> int:
         return int(self._current().generation.status["described"][partition])
+
+
+def warm(recommender: Recommender) -> None:
+    """Compile the kernels of RECOMMEND, TRENDING and INFO, before the first request comes."""
+    recommender.warm()
+    non_personalized.warm_trending(recommender)
+
+
+def warm_rest(recommender: Recommender, user: str, row: int) -> None:
+    """Compile the kernels of all other requests: RANK, SIMILAR, EXPLAIN, and rules that few requests have.
+
+    Args:
+        user, row: Of an item that has events.
+    """
+    recommender.warm_rest()
+    non_personalized.warm_similar(recommender)
+    explained(recommender, user, row, None)

@@ -56,6 +56,7 @@ class Supervision(msgspec.Struct):
         since_ms: When this process was started, or ended, by the clock of beats.
         learner: How the process of the learner ended, empty while it runs.
         learner_restarts: How often it was started again.
+        starting: How far the start of the instance is, in words, empty once all processes are ready.
     """
 
     up: bool = True
@@ -65,6 +66,7 @@ class Supervision(msgspec.Struct):
     since_ms: int = 0
     learner: str = ""
     learner_restarts: int = 0
+    starting: str = ""
 
 
 Told = TypeVar("Told", bound=msgspec.Struct)

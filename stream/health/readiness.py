@@ -90,7 +90,9 @@ class Readiness:
         if supervision.up:
             troubles |= {kind: health.troubles[kind] for kind in KINDS if health.troubles.get(kind)}
         self._learning(supervision, troubles)
-        if status is None:
+        if supervision.starting:
+            troubles["starting"] = supervision.starting
+        elif status is None:
             troubles.setdefault("starting", "the state is being loaded")
         self._behind(lag, troubles)
         return Verdict(troubles, state, lag, quiet_ms, supervision.restarts)
