@@ -116,7 +116,7 @@ def live(place: Place, *, point: str = "", count: int = 1, learn: bool = False, 
         source,
         Letters(),
         clock=clock_ms,
-        settings=IngestSettings(limit=200, wait_s=0.005, save_seconds=0.3),
+        settings=IngestSettings(limit=200, wait_s=0.005, save_seconds=0.3, save_ms=50),
     )
     if learn:
         _learn_beside(place, loop)

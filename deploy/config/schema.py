@@ -57,6 +57,7 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where things are remembered. `live` holds the tables processes share; empty picks /dev/shm."""
 
     folder: Annotated[str, msgspec.Meta(min_length=1)] = "riverwalk-state"
+    save_ms: Count = 1_000
     sync: Literal["batch", "interval"] = "batch"
     sync_seconds: Above = 1.0
     live: str = ""

@@ -175,7 +175,8 @@ def begin_offsets(config: Config, writer: Writer, sources: Sources) -> None:
     offsets = writer.store.offsets(writer.topic)
     if not offsets and config.kafka.start == "latest":
         offsets = dict(sources.events.offsets.next)
-        writer.save(offsets)  # a crash before the first event must not begin at the end of another day
+        writer.reached(writer.topic, offsets)
+        writer.save()  # a crash before the first event must not begin at the end of another day
     status = writer.generation.status
     for partition, offset in offsets.items():
         status["applied"][partition] = status["saved"][partition] = offset
@@ -200,6 +201,7 @@ def _loop(
             limit=config.batch.events,
             wait_s=config.batch.wait_ms / 1000,
             save_seconds=config.learn.save_seconds,
+            save_ms=config.state.save_ms,
             future_ms=round(config.kafka.future_minutes * 60_000),
             sync_seconds=config.state.sync_seconds if config.state.sync == "interval" else None,
         ),

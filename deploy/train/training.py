@@ -209,7 +209,7 @@ class Training:
     ) -> Iterator[Batch]:
         """Yield the batches of a log until `stop`; rejected records are counted as they are met."""
         bad, first = 0, past.begin == 0
-        self.saved = time.monotonic()
+        self.saved = self.counted = time.monotonic()
         for batch in past.batches():
             if stop() or not (batch.size or self.events):
                 return
@@ -223,10 +223,14 @@ class Training:
                 return
 
     def _save_now_and_then(self, writer: Writer, end: int) -> None:
-        """Save learned rows when the last time is `learn.save_seconds` ago."""
-        if time.monotonic() - self.saved > self.config.learn.save_seconds:
+        """Save rows when the last time is `state.save_ms` ago, and learned ones when it is `learn.save_seconds` ago."""
+        now = time.monotonic()
+        if now - self.saved > self.config.learn.save_seconds:
             self._save(writer, end)
-            self.saved = time.monotonic()
+            self.saved = self.counted = now
+        elif now - self.counted >= self.config.state.save_ms / 1000:
+            writer.save()
+            self.counted = now
 
     def _size(self, share: float) -> int:
         """Return how many events a batch holds: about as many as give one step, and never more than may be sampled."""
@@ -241,12 +245,12 @@ class Training:
         self.store.note(LOGS, msgspec.to_builtins([*logs, known]))
 
     def _save(self, writer: Writer, end: int) -> None:
-        """Save learned rows, and wait until all that was saved is on the disk."""
-        store = self._learned_store()
+        """Save everything, and wait until it is on the disk."""
+        writer.save()
         if self.config.learn.enabled:
-            save(store, self.generation.taught, writer.topic, {0: end})
-        writer.flush()
-        store.flush()
+            save(self._learned_store(), self.generation.taught, writer.topic, {0: end})
+            self._learned_store().flush()
+        self.store.flush()
 
     def _report(self, past: Past, done: Pass) -> Report:
         status = self.generation.quality

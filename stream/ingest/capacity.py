@@ -20,8 +20,8 @@ from state.counter.eviction import drop_items, drop_users, least, silent
 from state.counter.seen import listed
 from state.error import NoRoom
 from state.record.layout import START
+from state.record.tombstone import PREFIX, Tombstones
 from state.storage.store import Store
-from state.storage.tombstone import PREFIX, Tombstones
 from stream.dead_letter.erasure import Erased
 from stream.event.batch import Batch
 from stream.event.event import FORGET
@@ -50,6 +50,18 @@ class Run(NamedTuple):
     picked: np.ndarray
     partition: np.ndarray
     offset: np.ndarray
+
+
+class Kept(NamedTuple):
+    """What goes into a save beside rows.
+
+    records: All of it by key; then its parts, as `Budget` keeps them.
+    """
+
+    records: dict[bytes, bytes | None]
+    tombstones: dict[bytes, bytes | None]
+    erased: list[bytes]
+    number: int
 
 
 class Budget:
@@ -225,19 +237,25 @@ class Budget:
         generation.receipts.put(partition, offset, beyond=self.letters.beyond, **told)
         self.seconds += time.perf_counter() - began
 
-    def records(self) -> dict[bytes, bytes | None]:
-        """Return the tombstones that go into the next save."""
-        stale: dict[bytes, bytes | None] = {}
+    def take(self) -> Kept:
+        """Return what goes into the next save, which is not kept here any longer."""
+        records: dict[bytes, bytes | None] = dict(self.tombstones.unsaved)
         if self.erased:
-            stale[b"meta\0" + STALE.encode()] = str(self.tombstones.next).encode()
-        return {**self.tombstones.unsaved, **stale}
+            records[b"meta\0" + STALE.encode()] = str(self.tombstones.next).encode()
+        kept = Kept(records, self.tombstones.unsaved, self.erased, self.tombstones.next)
+        self.tombstones.unsaved, self.erased = {}, []
+        return kept
 
-    def saved(self) -> None:
-        """Note that `records` are saved."""
-        self.tombstones.unsaved = {}
-        if self.erased:
-            self.stale.extend(self.erased)
-            self.erased, self.number = [], self.tombstones.next
+    def undo(self, kept: Kept) -> None:
+        """Keep again what could not be saved."""
+        self.tombstones.unsaved = kept.tombstones | self.tombstones.unsaved
+        self.erased = kept.erased + self.erased
+
+    def saved(self, kept: Kept) -> None:
+        """Note that it is saved."""
+        if kept.erased:
+            self.stale.extend(kept.erased)
+            self.number = kept.number
 
     def scrub(self) -> None:
         """Drop from the store's files what was saved of users who were forgotten; any thread may, it takes a while.

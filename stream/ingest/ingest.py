@@ -1,13 +1,14 @@
 """The ingest loop: read, learn, save, commit, again.
 
-One thread reads, applies and saves.  What is learned from the events is another process's work, to which each batch is
-handed over: all of its events, and samples of as many as the learner keeps up with; a hash of the offset decides which.
+One thread reads, applies and copies what is to be saved, which another one writes.  What is learned from the events is
+another process's work, to which each batch is handed over: all of its events, and samples of as many as the learner keeps
+up with; a hash of the offset decides which.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -28,7 +29,7 @@ from stream.ingest.order import Taken
 from stream.ingest.plan import Plan
 from stream.ingest.queue import Queue
 from stream.ingest.rejection import Letters
-from stream.ingest.retry import Retry
+from stream.ingest.save import Retry, Saves
 from stream.ingest.writer import Writer
 from stream.lane.job import Job, Teach
 from stream.lane.pair import Sender
@@ -52,6 +53,7 @@ class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
         limit: Records of a batch at most.
         wait_s: Seconds to wait for records.
         save_seconds: How often rows of users who were forgotten are dropped from the disk.
+        save_ms: How often what changed is saved; 0: after every batch, which waits for it.
         sync_seconds: How often the disk is waited for, None when every save does.
         future_ms: How far the time of an event may be ahead of its record's own.
     """
@@ -59,6 +61,7 @@ class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 16_384
     wait_s: float = 0.01
     save_seconds: float = 10.0
+    save_ms: int = 1_000
     sync_seconds: float | None = None
     future_ms: int = DAY_MS
 
@@ -96,16 +99,18 @@ class Ingest:
         self.plan = Plan(writer.store, writer.topic)
         offsets = writer.store.offsets(writer.topic) if writer.store is not None else {}
         self.order = order.Order(source, clock, settings.future_ms, self.plan.pending(offsets))
-        self.save_seconds, self.sync_seconds = settings.save_seconds, settings.sync_seconds
+        self.save_seconds = settings.save_seconds
         self.pulse = pulse or Pulse()
         self.jobs = Queue(self.pulse)
         self.retry = Retry(writer.generation.status, self.pulse, self.tell)
+        clock_s = settings.save_ms / 1000, settings.sync_seconds
+        self.saves = Saves(writer, self.retry, self.pulse, self._saved, *clock_s)
         if items is not None:
             items.pulse = self.pulse
         self.status = writer.generation.status
         self.edges = Edges(writer.state)
         self.ends: dict[int, int] = {}
-        self.gauged = self.synced = self.scrubbed = time.monotonic()
+        self.gauged = self.scrubbed = time.monotonic()
         self.goal: dict[int, int] | None = None
         self.deadline = 0.0
         self.chores: list[Callable[[], None]] = []  # called a few times a second, between two batches
@@ -121,14 +126,16 @@ class Ingest:
                 self.step(stop)
             self.writer.hand(self._teach)
             self.jobs.drain()
+            self.saves.now(stop)
             crash.point("stop")
-            self.writer.flush()
         finally:
             self.jobs.close()
+            self.saves.close()
 
     def checkpoint(self, folder: Path) -> None:
-        """Write the store to a folder that is not there yet; raises BadStore."""
+        """Write the store, with what is applied by now, to a folder that is not there yet; raises BadStore."""
         assert self.writer.store is not None
+        self.saves.now(lambda: True)
         self.jobs.drain()
         self.writer.store.checkpoint(folder)
 
@@ -142,6 +149,7 @@ class Ingest:
             self.writer.hand(self._teach)
         if self.items is not None:
             self.items.step()
+        self.saves.step(stop)
         now = time.monotonic()
         self._save_due(now)
         if now - self.gauged > 0.2:
@@ -154,14 +162,13 @@ class Ingest:
         return 0 if taken is None else taken.batch.size + len(taken.rejected)
 
     def _apply(self, taken: Taken, stop: Callable[[], bool]) -> None:
-        """Apply a batch, commit its offsets and count it."""
+        """Apply a batch and count it."""
         batch = taken.batch
         rejection.reject(self.letters, taken.rejected)
         self.writer.state.world[0]["rejected"] += len(taken.rejected)
         if FORGET in batch.kind:
             self.writer.budget.letters = rejection.erase(self.letters, batch)
         self._learn(batch, stop)
-        self.source.commit(batch.ends)
         self.ends.update(batch.ends)
         metric.events(batch.size)
         self._count_gone()
@@ -172,13 +179,10 @@ class Ingest:
             metric.freshness(max(0.0, late_ms - int(batch.produced[0])) / 1000)
 
     def _save_due(self, now: float) -> None:
-        """Publish, flush, save and scrub where it is time to, by the monotonic clock."""
+        """Publish, save what is learned, and scrub where it is time to, by the monotonic clock."""
         if self.goal is not None and (now > self.deadline or self._reached(self.goal)):
             self.writer.generation.publish()
             self.goal = None
-        if self.sync_seconds is not None and now - self.synced > self.sync_seconds:
-            self.synced = now
-            self.writer.flush()
         if self.writer.budget.stale and now - self.scrubbed > self.save_seconds:
             self.scrubbed = now
             self.jobs.put(self._scrub)
@@ -187,16 +191,21 @@ class Ingest:
         return all(self.status["applied"][partition] >= offset for partition, offset in goal.items())
 
     def _learn(self, batch: Batch, stop: Callable[[], bool]) -> None:
-        """Note the order, apply and save; while the disk cannot be written, stop learning and let readers go on."""
+        """Note the order and apply; while there is no room, stop learning and let readers go on."""
         self._allow()
         if self.order.several:
             note = partial(self.plan.put, batch.ends)
             self.retry.write(note, partial(self._reopened, note), stop)
         repeated = self.writer.once.repeated
-        self.retry.write(
-            partial(self.writer.learn, batch, self._teach), partial(self.writer.retry, batch.ends), stop
-        )
+        learn = partial(self.writer.learn, batch, self._teach)
+        self.retry.write(learn, learn, stop)
         metric.rejected("repeated", self.writer.once.repeated - repeated)
+
+    def _saved(self, ends: Mapping[str, Mapping[int, int]]) -> None:
+        """Commit offsets that are saved."""
+        self.source.commit(dict(ends.get(self.writer.topic, {})))
+        if self.items is not None and self.items.topic in ends:
+            self.items.source.commit(dict(ends[self.items.topic]))
 
     def _reopened(self, write: Callable[[], None]) -> None:
         """Write to the store, opened anew."""

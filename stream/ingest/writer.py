@@ -1,4 +1,4 @@
-"""The learning line: what a batch of events changes in the tables of one generation, and how it is saved.
+"""The learning line: what a batch of events changes in the tables of one generation, and what of it is to be saved.
 
 There is no thread, no socket and no wall clock in here (only a stopwatch for the metrics).  What is learned from the
 events is up to whom jobs are handed to: a learner in another process, see `stream.lane`, or one beside.
@@ -7,20 +7,23 @@ events is up to whom jobs are handed to: a learner in another process, see `stre
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from state.counter.once import Once
+from state.error import BadStore
 from state.ranking.sample import Before, Sampling, before, empty, events, learn
 from state.storage import crash
+from state.storage.snapshot import Snapshot
 from state.storage.store import Store
 from state.storage.table import Table
 from stream.event.batch import Batch, hashed, picked
 from stream.event.event import DAY_MS, DISLIKE, IMPRESSION
 from stream.generation import room
 from stream.generation.generation import Generation
-from stream.ingest.capacity import Budget, Run
+from stream.ingest.capacity import Budget, Kept, Run
 from stream.ingest.clock import NAME, StreamClock
 from stream.lane.job import Job, Teach
 
@@ -28,6 +31,18 @@ RESERVED = "riverwalk:"  # ids the program keeps for itself: the start node, the
 LEARNED = Sampling(train=True)
 EVENT_S = 6e-6  # about what an event takes that is not described
 NOTHING = Run(*(np.zeros(0, dtype) for dtype in ("i4", "i4", "i8", "i1", "f4", "?", "?", "i4", "i8")))
+
+
+class Taken(NamedTuple):
+    """A snapshot, and what it brings up to date when it is written.
+
+    ends: Topic -> partition -> the offset to read on from.
+    """
+
+    snapshot: Snapshot
+    ends: dict[str, dict[int, int]]
+    kept: Kept
+    clock: dict[bytes, bytes | None]
 
 
 class Writer:
@@ -56,6 +71,9 @@ class Writer:
         self.budget = Budget(generation, store)
         self.once = Once(generation.world.once, once_ms)
         self.clock = StreamClock(generation, store.meta(NAME) if store is not None else None)
+        world, metadata = generation.world, generation.metadata
+        self.tables: list[Table] = [*world.tables, *metadata.tables]  # what a snapshot looks at
+        self.unsaved: dict[str, dict[int, int]] = {}  # topic -> partition -> the offset to read on from
         self.sample, self.sampled = empty(samples), 0
         self.run: list[tuple[Run, Before, np.ndarray]] = []  # what was applied and is not handed over
         loaded = store is not None and store.loaded
@@ -67,17 +85,15 @@ class Writer:
         self.share = 1.0  # of the events that are described; which ones, a hash of the offset decides
 
     def learn(self, batch: Batch, teach: Teach) -> None:
-        """Apply a batch and save it.
+        """Apply a batch; `snapshot`, or `save`, keeps it.
 
         1. ids: names become rows; where none is left, and where one asks to be forgotten, rows are evicted in between
         2. state: one pass, event by event, describing sampled events just before they happen
         3. tgn: the events, and what was described of them, go to the learner
-        4. store: changed rows and offsets in one write
 
         Raises:
             NoMemory: Shared memory is full; nothing of the batch is applied, and it may be tried again.
-            BadStore: The save failed; tables are ahead of the store until a later save succeeds.
-            NoRoom: A ceiling is reached; what is on the disk stays as it was before the batch.
+            NoRoom: A ceiling is reached; part of the batch is applied, and nothing of it must be saved.
         """
         began = time.perf_counter()
         room.reserve(self.generation, batch.user, batch.item, batch.size)
@@ -99,14 +115,13 @@ class Writer:
         self.clock.see(batch, t0, since)
         self.hand(teach)
         crash.point("applied")
+        self.reached(self.topic, batch.ends)
         taught = time.perf_counter()
-        self.save(batch.ends)
         self.seconds = {
             "ids": self.visible_at - began - state_s - budget.seconds,
             "state": state_s,
             "sweep": budget.seconds,
             "tgn": taught - self.visible_at,
-            "store": time.perf_counter() - taught,
         }
 
     def _apply(self, run: Run) -> None:
@@ -149,43 +164,58 @@ class Writer:
         self._apply(NOTHING)
         self.run.clear()
 
-    def retry(self, ends: dict[int, int]) -> None:
-        """Open the store anew after a save failed, and save again.
+    def reached(self, topic: str, ends: Mapping[int, int]) -> None:
+        """Note the offsets to read on from, of a topic whose records are applied so far."""
+        self.unsaved.setdefault(topic, {}).update(ends)
 
-        Raises:
-            BadStore: It still fails.
+    @property
+    def changed(self) -> int:
+        """How many bytes of rows changed since the last snapshot."""
+        return sum(int(table.marks.n[0]) * table.row_bytes for table in self.tables)
+
+    def snapshot(self) -> Taken:
+        """Copy what changed since the last snapshot, with the offsets to read on from, all of one moment.
+
+        A write of it is begun and told, by `settle` or `undo`, before the next one.
         """
-        if self.store is not None:
-            self.store.reopen()
-            self.save(ends)
-
-    def flush(self) -> None:
-        """Wait until everything saved is on the disk."""
-        if self.store is not None:
-            self.store.flush()
-
-    def save(
-        self, ends: dict[int, int], *, tables: list[Table] | None = None, topic: str | None = None
-    ) -> None:
-        """Save what changed since the last save, with the offsets to read on from.
-
-        Args:
-            tables: Others beside those of the counted state, whose records come from another topic.
-        """
-        if self.store is None:
-            return
+        assert self.store is not None
         generation = self.generation
         names = {generation.users: self.named[0], generation.items: self.named[1]}
-        every = dict.fromkeys([*generation.world.tables, generation.metadata.hiding, *(tables or [])])
-        more = self.budget.records() | self.clock.records()
-        self.store.save(every, names, topic or self.topic, ends, more=more)
-        self.budget.saved()
-        self.clock.saved()
-        self.named = (len(generation.users), len(generation.items))
-        if topic is not None:
-            return
-        for partition, offset in ends.items():
-            generation.status["saved"][partition] = offset
+        kept, clock, ends = self.budget.take(), self.clock.take(), self.unsaved
+        snapshot = self.store.snapshot(self.tables, names, ends, more=kept.records | clock)
+        self.named, self.unsaved = (len(generation.users), len(generation.items)), {}
+        return Taken(snapshot, ends, kept, clock)
+
+    def settle(self, taken: Taken) -> None:
+        """Note that a snapshot is saved."""
+        self.budget.saved(taken.kept)
+        for partition, offset in taken.ends.get(self.topic, {}).items():
+            self.generation.status["saved"][partition] = offset
+
+    def undo(self, taken: Taken) -> None:
+        """Keep for the next snapshot what could not be saved."""
+        taken.snapshot.undo()
+        self.budget.undo(taken.kept)
+        self.clock.undo(taken.clock)
+        for topic, ends in taken.ends.items():
+            self.unsaved[topic] = {**ends, **self.unsaved.get(topic, {})}
+
+    def save(self) -> dict[str, dict[int, int]]:
+        """Save what changed, and wait for it; return the offsets that are saved, by topic.
+
+        Raises:
+            BadStore: It cannot be written; it is tried again with the next one.
+        """
+        if self.store is None:
+            return {}
+        taken = self.snapshot()
+        try:
+            self.store.write(taken.snapshot)
+        except BadStore:
+            self.undo(taken)
+            raise
+        self.settle(taken)
+        return taken.ends
 
     def _chosen(self, batch: Batch) -> tuple[Batch, np.ndarray, np.ndarray]:
         """Return the batch without reserved items and what came before; which of its events may be learned from, and are described, bool."""

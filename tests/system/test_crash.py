@@ -80,7 +80,7 @@ teach = None
 if learn:
     from stream.learning.learning import Learning
     teach = Learning(generation).take
-Ingest(writer, teach, source, Letters(), clock=lambda: int(time.time() * 1000), settings=IngestSettings(limit=limit, wait_s=0, save_seconds=0.2)).run(
+Ingest(writer, teach, source, Letters(), clock=lambda: int(time.time() * 1000), settings=IngestSettings(limit=limit, wait_s=0, save_seconds=0.2, save_ms=10)).run(
     lambda: source.over
 )
 store.close()

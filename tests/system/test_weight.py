@@ -16,6 +16,7 @@ from deploy.config.schema import BadConfig
 from deploy.train.training import Training
 from state.error import BadStore
 from state.record.setting import GraphSettings
+from state.storage.block import Rows, encode
 from state.storage.ledger import seal
 from state.storage.store import Store
 from stream.generation.generation import Generation, Limits
@@ -61,7 +62,8 @@ def meanings(folder: Path, change: Callable[[dict[str, str]], object]) -> None:
     store.close()
 
 
-ROW = b"item_vector\0" + (3).to_bytes(4, "big")
+ROW = b"item_vector\0block" + bytes(8)
+SHORT = encode(Rows(np.array([3], np.int32), np.ones((1, 5), np.uint8)))
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "other width": (
         lambda folder: meanings(folder, lambda m: m.update(item_vector="version 1 float32 [32]")),
@@ -82,7 +84,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         "item_vector holds rows of no recorded shape, this program reads",
     ),
     "truncated row": (
-        lambda folder: put(folder, ROW, seal(b"short")),
+        lambda folder: put(folder, ROW, seal(SHORT)),
         "item_vector row 3 has 5 bytes, this program reads 192",
     ),
     "corrupt row": (lambda folder: put(folder, ROW, b"\0" * 196), "item_vector.*is corrupt"),
@@ -148,7 +150,7 @@ def test_the_service_refuses_weights_of_another_size_by_name(tmp_path: Path) -> 
 def test_another_format_of_the_whole_store_is_refused(trained: Path, log: Path) -> None:
     put(trained, b"meta\0format", seal(b"0"))
 
-    with pytest.raises(BadStore, match="format 0, this program reads 3"):
+    with pytest.raises(BadStore, match="format 0, this program reads 4"):
         train(trained, log)
 
 
@@ -174,6 +176,7 @@ def test_an_engine_of_the_service_goes_on_from_what_was_trained(trained: Path) -
         batch([(u, i, t) for u, i, t in zip(MADE.user[N:], MADE.item[N:], MADE.t[N:], strict=True)][:256]),
         learning.take,
     )
+    writer.save()
     save(other, generation.taught, "a topic", {0: 256})
     other.close()
 
