@@ -1,6 +1,6 @@
 # make demo          set up, then watch recommendations change as real events arrive
 # make test          set up, then run the tests, on all cores     make test-slow  those that take long
-# make install       set up alone          make check    format, lint, types
+# make install       set up alone, kernels compiled          make check    format, lint, types
 # make kafka         a real Apache Kafka on 127.0.0.1:9092 (Java and Maven)   make kafka-stop
 # make bench         figures of this machine
 #
@@ -46,6 +46,7 @@ ifneq ($(TORCH_INDEX),)
 endif
 	$(PIP) install $(PIP_EXTRA) --constraint constraints.txt --editable '.[dev]'
 	@touch $@
+	@$(BIN)/riverwalk warm
 
 check: $(DONE)
 	$(BIN)/ruff format --check .

@@ -16,6 +16,7 @@ from typing import Literal
 import msgspec
 
 from deploy.config.schema import BadConfig, Config, State
+from deploy.machine import kernel
 from deploy.service import folder, port
 from deploy.terminal.output import show
 from state.error import BadStore
@@ -38,7 +39,6 @@ PACKAGES = (
     "uvloop",
 )
 SIGNS = {"ok": "✓", "note": "!", "broken": "✗"}
-STORE = "store"
 LIVE_MIB = 512
 STATE_MIB = 1024
 MEMORY_MIB = 2048
@@ -60,6 +60,7 @@ def examine(config: Config) -> list[Finding]:
     return [
         _python(),
         *_packages(),
+        _kernels(),
         _processor(),
         _memory(),
         _live(config.state),
@@ -114,6 +115,18 @@ def _package(name: str, loads: bool, errors: str) -> Finding:
         return Finding(name, "ok", found)
     error = errors.strip().rpartition("\n")[2] or "its module does not load"
     return Finding(name, "broken", error, f"pip install --force-reinstall {name}=={found}")
+
+
+def _kernels() -> Finding:
+    """Whether a start has to compile."""
+    missing, place = len(kernel.missing()), kernel.place()
+    found = f"{missing} are not compiled" if missing else f"compiled, in {place}"
+    return Finding(
+        "kernels",
+        "note" if missing else "ok",
+        found,
+        "the first start compiles them, for about half a minute; `riverwalk warm` does it now",
+    )
 
 
 def _processor() -> Finding:
@@ -174,11 +187,13 @@ def _remembered(root: Path) -> Finding:
     except BadStore as exc:
         return Finding("state", "note", str(exc), "an instance is running here, which may be right")
     try:
-        if not (root / STORE).exists():
+        if not (root / folder.STORE).exists():
             return Finding("state", "ok", "nothing remembered yet")
         from state.storage.store import Store
 
-        Store(root / STORE).close()
+        for name in (folder.STORE, folder.LEARNED):
+            if (root / name).exists():
+                Store(root / name).close()
     except BadStore as exc:
         what, _, advice = str(exc).partition(";")
         return Finding("state", "broken", what, advice.strip())

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from deploy.bench.bench import NAMES
-from deploy.cli import backup, chaos, dlq, evaluate, query, train
+from deploy.cli import backup, chaos, dlq, evaluate, query, train, warm
 from deploy.cli.configured import configured
 from deploy.cli.example import add_examples
 from deploy.cli.option import ColumnNames, File, Json, Set, duration, settings
@@ -141,6 +141,7 @@ app.command()(evaluate.evaluate)
 app.command()(backup.backup)
 app.command()(backup.restore)
 app.command()(chaos.chaos)
+app.command()(warm.warm)
 
 
 @app.command()
@@ -169,7 +170,7 @@ def bench(
 ) -> None:
     """Measure this machine: a figure with its unit, and a peer measured in the same run."""
     from deploy.bench import bench as body
-    from deploy.service import logging
+    from deploy.machine import logging
 
     logging.setup(config.log.level, config.log.format, "bench")  # reports go to stderr, figures to stdout
     sizes = {"events": events, "users": users, "budget": budget}

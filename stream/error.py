@@ -13,6 +13,10 @@ class BadRequest(Exception):
     """A request that cannot be answered: tell the client why, keep the line."""
 
 
+class Loading(BadRequest):
+    """The state is not there yet, or what answers from it: ask again in a moment."""
+
+
 class BadFilter(BadRequest):
     """A filter on a field that no item has: the request is wrong, whatever item or user it is about."""
 

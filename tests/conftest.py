@@ -7,9 +7,10 @@ from hypothesis import settings
 
 from deploy import kafka
 from deploy.config.schema import BadConfig
-from deploy.machine import kernel
+from deploy.machine import compiler, kernel
 
 kernel.keep()
+compiler.install()
 settings.register_profile(
     "riverwalk", deadline=None
 )  # a kernel's first call compiles it, and machines are shared

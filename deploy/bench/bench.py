@@ -58,6 +58,9 @@ def run(
         soak,
         throughput,
     )
+    from deploy.machine import compiler
+
+    compiler.install()
 
     known: dict[str, Callable[[Config], Figures]] = {
         "ingest": throughput.ingest,

@@ -29,7 +29,7 @@ from stream.event.batch import Batch
 from stream.event.event import DISLIKE
 from stream.generation.generation import Generation, Limits
 from stream.ingest.writer import Writer
-from stream.learning.job import Job
+from stream.lane.job import Job
 
 START_MS: Final = 1_700_000_000_000
 STEP_MS: Final = 1_000
@@ -100,10 +100,7 @@ def _opened(
     """Return tables in shared memory, filled from the store."""
     generation = Generation(graph_settings(config), tgn_settings(config), limits, live=live, number=number)
     store = Store(place / "store", sync=config.state.sync == "batch")
-    store.load(
-        [*generation.world.tables, *generation.learned.values(), *generation.metadata.tables],
-        [generation.users, generation.items],
-    )
+    store.load([*generation.world.tables, *generation.metadata.tables], [generation.users, generation.items])
     return generation, store
 
 

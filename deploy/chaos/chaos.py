@@ -27,6 +27,7 @@ from deploy.chaos.report import Chaos, Report
 from deploy.chaos.stream import expected, produce
 from deploy.chaos.verify import Verdict, same, verify
 from deploy.config.schema import BadConfig, Config, Kafka, State
+from deploy.machine import compiler
 from deploy.machine.folder import folder_for
 from deploy.terminal.progress import Bars
 from state.storage import crash
@@ -47,6 +48,7 @@ def run(how: Chaos) -> Report:
     Raises:
         BadConfig: The broker cannot be started, or a life ended otherwise than it should.
     """
+    compiler.install()
     began = time.monotonic()
     report = Report(how.broker, how.partitions, Counter())
     with folder_for("chaos") as folder, Broker(how.broker, folder, how.partitions) as broker, Bars() as bars:

@@ -26,7 +26,7 @@ from deploy.evaluate.list import (
 from deploy.evaluate.protocol import split
 from deploy.evaluate.setting import LISTED, PYG, SERVED, WITHOUT, Job
 from deploy.evaluate.split import Split, taken
-from deploy.machine import memory
+from deploy.machine import compiler, memory
 from stream.file.column import selection
 from stream.file.event import columns
 from stream.file.feature import read
@@ -186,6 +186,7 @@ def _ranked(log: Split, job: Job, progress: Progress, lists: Lists | None) -> di
 def main() -> int:
     """Read a job from stdin; progress goes to stderr."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    compiler.install()
     job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
     asked = job.asked
     whole = split(

@@ -13,6 +13,58 @@ from pathlib import Path
 from typing import Any
 
 ROOMS = ("state", "tgn")
+INGEST, SERVE, REST, LEARN = "ingest", "serve", "rest", "learn"
+PARTS = {
+    INGEST: ("state.counter.once._load", "state.ranking.sample.learn"),
+    SERVE: (
+        "state.counter.mixture.weights",
+        "state.ranking.request.prepare",
+        "state.retrieval.fallback.fill",
+        "state.ranking.attribution.causes",
+        "state.retrieval.fallback.seen",
+        "tgn.inference.user._vector",
+        "tgn.inference.user.dots",
+        "tgn.inference.ranker.row_inputs",
+        "tgn.inference.collaborative.score",
+        "state.counter.trend.between",
+        "state.counter.trend.trending",
+        "state.counter.trend.trend",
+    ),
+    REST: (
+        "state.ranking.request.order",
+        "tgn.inference.diversity.likeness",
+        "tgn.inference.diversity.mixed",
+        "tgn.inference.diversity.capped",
+        "state.retrieval.exploration.fitting",
+        "state.retrieval.exploration.chosen",
+        "state.retrieval.similar.similar",
+        "state.retrieval.similar.similar_by_users",
+        "state.counter.cooccurrence.busiest",
+        "tgn.inference.collaborative.likeness",
+        "tgn.inference.ranker._relu",
+        "tgn.inference.ranker._out",
+        "state.ranking.attribution.shares",
+        "state.ranking.attribution.source_ranks",
+        "state.ranking.attribution.parts",
+        "state.ranking.attribution.last_kind",
+    ),
+    LEARN: (
+        "state.counter.once._admit",
+        "state.counter.seen.blocks",
+        "state.counter.eviction._drop_users",
+        "state.storage.table._mark_all",
+        "tgn.training.optimizer.distinct",
+        "tgn.training.optimizer.adam",
+        "tgn.training.optimizer.row_adam",
+        "tgn.inference.attention.bucket",
+        "tgn.inference.attention.look",
+        "tgn.inference.attention.back",
+        "state.counter.cooccurrence.gram",
+        "state.graph.aging.bands",
+    ),
+}
+"""Kernels that Python calls, `module.function`: of ingest and of readers before they are ready, then of requests and of
+lessons that come later."""
 
 
 def folder() -> Path:
@@ -35,9 +87,21 @@ def keep() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-def compiled() -> bool:
-    """Return whether kernels of these sources were compiled before."""
-    return any(Path(os.environ.get("NUMBA_CACHE_DIR") or folder()).rglob("*.nbi"))
+def place() -> Path:
+    """Return where the cache is: the folder the environment names, else `folder`."""
+    return Path(os.environ.get("NUMBA_CACHE_DIR") or folder())
+
+
+def kept() -> set[str]:
+    """Return which kernels the cache holds, as numba names them: `file.function`."""
+    return {path.name.rpartition("-")[0] for path in place().rglob("*.nbi")}
+
+
+def missing(*parts: str) -> list[str]:
+    """Return the kernels of some parts, or of all, that the cache does not hold."""
+    held = kept()
+    names = dict.fromkeys(name for part in parts or PARTS for name in PARTS[part])
+    return [name for name in names if ".".join(name.split(".")[-2:]) not in held]
 
 
 def watch(tell: Callable[[int], None]) -> None:

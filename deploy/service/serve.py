@@ -1,10 +1,11 @@
-"""The serving process: answer requests until SIGTERM."""
+"""A reader, one of the serving processes: answer requests until SIGTERM."""
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,13 +14,29 @@ import msgspec
 from deploy.config.room import graph_settings, limits, tgn_settings
 from deploy.config.schema import Config
 from deploy.service.folder import TABLES
+from deploy.service.port import HTTP, RESP
 from stream.broker import open_sink
+from stream.service.load import FILE as LOAD
+from stream.service.load import Load
 
 PUBLISH_S = 1.8  # how long a record a client sends may wait to be written: the client hears of it within 2 s
 
 
-def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
-    """Answer requests until `stop`."""
+def serve(
+    config: Config,
+    stop: threading.Event,
+    ready: Callable[[str], None],
+    *,
+    reader: int,
+    sockets: Mapping[str, Sequence[socket.socket]],
+) -> None:
+    """Answer requests until `stop`.
+
+    Args:
+        reader: Which of the instance's readers this is, from 0.
+        sockets: What it takes clients from, together with the others; see `port.inherited`.
+    """
+    from deploy.start.opening import Opening
     from stream import server
     from stream.answer.reader import Reader, ReaderSettings
     from stream.answer.rule import ttl
@@ -31,7 +48,7 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
         for name in (kafka.topic, kafka.items)
     )
     number = version("riverwalk")
-    reader = Reader(
+    backend = Reader(
         graph_settings(config),
         tgn_settings(config),
         limits(config),
@@ -45,19 +62,16 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
             health=Path(config.state.live),
             ttl=ttl(msgspec.structs.asdict(config.seen)),
             answers=config.answer,
+            closed=True,
         ),
     )
-    reader.warm()
+    opening = Opening(config, backend, stop, lambda: ready(f"ready in {time.monotonic() - begin:.1f} s"))
     s = config.serve
     try:
         server.run(
-            reader,
+            backend,
             server.Listen(
-                host=s.host,
-                port=s.port,
-                http_port=s.http_port,
                 password=s.password,
-                unix=s.unix,
                 tls=server.context(s.tls_cert, s.tls_key) if s.tls_cert else None,
                 max_clients=s.max_clients,
                 reader_password=s.reader_password,
@@ -65,9 +79,12 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
                 idle_s=s.idle_seconds,
             ),
             stop=stop,
-            ready=lambda port, http: ready(f"ready in {time.monotonic() - begin:.1f} s"),
+            ready=lambda port, http: opening.start(),
             version=number,
+            sockets=server.Sockets(sockets[RESP], sockets[HTTP]),
+            load=Load(reader, s.readers, Path(config.state.live) / LOAD),
         )
+        opening.check()
     finally:
         sink.close()
         describer.close()

@@ -1,10 +1,10 @@
-"""The entry of a child process: `python -m deploy.service.worker ingest|serve FD LIFE`, started by the supervisor alone.
+"""The entry of a child process: `python -m deploy.service.worker ingest|learner|serve|serve-2… FD LIFE [SOCKET…]`,
+started by the supervisor alone.
 
 It reads its configuration as one line from stdin, reports to the supervisor through the pipe FD, ends its
 work when SIGTERM comes, and does not outlive the supervisor.
 """
 
-import ctypes
 import errno
 import os
 import signal
@@ -12,47 +12,51 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from deploy.config.schema import BadConfig, Config, decode
-from deploy.machine import kernel
-from deploy.service import folder, logging
-from deploy.service.child import CONNECTED, DISK_FULL, Message
+from deploy.machine import kernel, logging
+from deploy.machine.process import die_with_parent
+from deploy.service import folder
+from deploy.service.child import CONNECTED, DISK_FULL, Message, reader_number
 from deploy.service.folder import METRIC
+from deploy.service.port import inherited
 from state.error import BadStore
 from stream import metric
 from stream.error import BadSource
 
 Job = Callable[[Config, threading.Event, Callable[[str], None]], None]
 NAMED = (BadConfig, BadStore, BadSource)
-INGEST_NICE = 10  # answers come first: ingest takes what the servers leave
-PR_SET_PDEATHSIG = 1
+NICE = {"ingest": 5, "learner": 10}  # answers come first, then counts: the others take what is left
 
 
 def main(argv: Sequence[str], job: Job | None = None) -> int:
     """Run one role to its end: 0 after a clean stop, 1 after an error reported to the supervisor.
 
     Args:
-        argv: The role, `ingest` or `serve`, the number of the pipe's descriptor, and how often the role was
-            started before.
-        job: What to run; left out, `ingest.ingest` or `serve.serve`.
+        argv: The role, the number of the pipe's descriptor, how often the role was started before, and for a reader
+            the sockets it takes clients from (see `port.Ports`).
+        job: What to run; left out, that of the role.
     """
     role, pipe, lives = argv[0], int(argv[1]), int(argv[2])
-    _die_with_the_supervisor()
+    die_with_parent()
     folder.keep_private()
     kernel.keep()
     stop, begun = threading.Event(), threading.Event()
 
     def report(text: str) -> None:
         kind = _kind(text)
-        if kind == "ready":
+        if kind == (CONNECTED if role == "learner" else "ready"):
             begun.set()
         _report(pipe, kind, text)
 
     try:
-        work = job or _job(role)
+        work = job or _job(role, argv[3:])
+        if job is None:
+            _tell_kernels(pipe)
         config = decode(_first_line())
         for number in (signal.SIGTERM, signal.SIGINT):
             # A handler may interrupt the very wait that holds the event's lock, so another thread sets it.
@@ -62,8 +66,7 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
         metrics = Path(config.state.live).parent / METRIC
         folder.reserve_metrics(metrics, role)
         metric.setup(metrics, role)
-        if role == "ingest":
-            os.nice(INGEST_NICE)
+        os.nice(NICE.get(role, 0))
         if role == "ingest" and lives > 0:
             metric.ingest_restart()
         work(config, stop, report)
@@ -78,12 +81,27 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
     return 0
 
 
-def _job(role: str) -> Job:
+def _job(role: str, sockets: Sequence[str]) -> Job:
     """The work of a role; imported here, while the supervisor waits for another process."""
-    from deploy.service import ingest, serve
+    if role == "ingest":
+        from deploy.service import ingest
 
-    jobs: dict[str, Job] = {"ingest": ingest.ingest, "serve": serve.serve}
-    return jobs[role]
+        return ingest.ingest
+    if role == "learner":
+        from deploy.service import learner
+
+        return learner.learn
+    from deploy.service import serve
+
+    return partial(serve.serve, reader=reader_number(role) or 0, sockets=inherited(sockets))
+
+
+def _tell_kernels(pipe: int) -> None:
+    """Compile kernels as `compiler` does, and tell the supervisor of every one."""
+    from deploy.machine import compiler
+
+    compiler.install()
+    compiler.watch(lambda done: _report(pipe, "kernel", done.name, "compiled" if done.compiled else "loaded"))
 
 
 def _kind(text: str) -> str:
@@ -134,12 +152,6 @@ def _watch_stdin() -> None:
     while os.read(0, 1):
         continue
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _die_with_the_supervisor() -> None:
-    """Where the kernel can (Linux), have it end this process with the supervisor, whatever it is doing then."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

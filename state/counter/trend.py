@@ -15,6 +15,7 @@ from numba import njit
 from state.counter.leaderboard import leaders
 from state.record.decay import decay, halved, log
 from state.record.layout import BOARD, HALF, RISING, START
+from state.record.selection import insert, nth_largest
 from state.record.world import State
 
 USUAL = 1  # the count that the board of rising items is kept by
@@ -42,7 +43,7 @@ def between(state: State, half: float) -> tuple[int, int, float, float]:
 def _keep_largest(rows: np.ndarray, values: np.ndarray, limit: int) -> np.float32:
     """Move the `limit` largest values and their rows to the front, order kept; return the smallest of them."""
     m = rows.shape[0]
-    low, above, n = np.partition(values, m - limit)[m - limit], 0, 0
+    low, above, n = nth_largest(values.copy(), limit), 0, 0
     for k in range(m):
         above += values[k] > low
     for k in range(m):
@@ -94,10 +95,12 @@ def trend(
         n += 1
         if n == rows.shape[0]:
             low, n = _keep_largest(rows, values, limit), limit
-    order = np.argsort(-values[:n], kind="mergesort")[:limit]
-    n = order.shape[0]
-    out[:n], weight[:n] = rows[order], values[order]
-    return n
+    if n > limit:
+        _keep_largest(rows[:n], values[:n], limit)
+    found = 0
+    for k in range(min(n, limit)):
+        found = insert(out, weight, found, limit, rows[k], values[k])
+    return found
 
 
 @njit(nogil=True, cache=True)

@@ -71,6 +71,6 @@ def warm_trending(recommender: Recommender) -> None:
     """Compile the kernels of trending items."""
     rows, weights = np.zeros(1, np.int32), np.zeros(1, np.float32)
     with recommender.retrieval() as room:
-        trending(room.state, 0, room.scratch.barred, rows, weights)
         between(room.state, 0.0)
+        trending(room.state, 0, room.scratch.barred, rows, weights)
         trend(room.state, 0, 0.0, room.scratch.barred, 0, rows, weights)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from state.counter.mixture import weights
 from state.record.layout import FOREVER, KINDS
 from state.retrieval.candidate import CANDIDATES
 from stream.answer.exploration import Exploration
@@ -139,9 +140,14 @@ class Recommender:
         return Answer([names[k] for k in order], [float(score[k]) for k in order], [], t, {}, short)
 
     def warm(self) -> None:
-        """Compile every kernel that a request of RECOMMEND or RANK may need, before the first one comes."""
+        """Compile every kernel that RECOMMEND needs, as long as no rule asks for more, before the first one comes."""
+        weights(self.state, True)  # first: others call it, and a kernel with an entry needs no second one
         self.recommend(Recommend(user="", k=1, with_reasons=True))
-        self.rank(Rank("", []))
         with self.retrieval() as room:
             room.learned_inputs(1)
+
+    def warm_rest(self) -> None:
+        """Compile the kernels of RANK, and of rules that few requests have."""
+        self.rank(Rank("", []))
+        with self.retrieval() as room:
             self.reranker.warm(room)

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from state.counter.mixture import weights
 from state.retrieval.exploration import Slots
 from state.retrieval.exploration import chosen as fitting_new
 from state.retrieval.fallback import fill
@@ -50,7 +49,9 @@ class Reranker:
         """
         k, cap = request.k, request.per_category
         tail, diversity, share = self._rules(request)
-        order, cut = np.argsort(-score, kind="stable"), 0
+        order, cut = (-score).argsort(kind="stable"), 0
+        if tail <= 0 and diversity <= 0 and not cap:
+            order = order[:k]
         rows, scores = room.cand[order], score[order]
         if tail > 0 and n:
             kept = int((scores >= scores[0] + np.log(tail)).sum())
@@ -103,7 +104,6 @@ class Reranker:
     def warm(self, room: Retrieval) -> None:
         """Compile the kernels that only some requests need."""
         rows, scores = np.zeros(1, np.int32), np.zeros(1, np.float32)
-        weights(room.state, True)
         mixed(scores, alike(room, rows), 0.5, 1)
         capped(room.items.catalogue.codes(rows), 1, 1)
         self.exploration.near([], room.state.items["n"])

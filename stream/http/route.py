@@ -32,7 +32,7 @@ import structlog
 
 from stream import metric
 from stream.answer.request import Answer, Rank, Recommend, Similar, Trending
-from stream.error import BadFilter, BadRequest
+from stream.error import BadFilter, BadRequest, Loading
 from stream.event import identifier
 from stream.http.page import POLICY, page
 from stream.http.query import fits, no_options, values_of
@@ -199,6 +199,8 @@ class Routes:
     def _status(self, exc: BadRequest) -> int:
         if isinstance(exc, Late):
             return 504
+        if isinstance(exc, Loading):
+            return 503
         if isinstance(exc, Missing):
             return 404 if self._backend.ready()[0] else 503
         return 400
@@ -257,7 +259,7 @@ def _missing() -> Iterator[None]:
     """What the backend does not know is not there."""
     try:
         yield
-    except BadFilter:
+    except (BadFilter, Loading):
         raise
     except BadRequest as exc:
         raise Missing(str(exc)) from exc

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import structlog
 
 from stream import metric
-from stream.error import BadFrame, BadRequest, BadSource
+from stream.error import BadFrame, BadRequest, BadSource, Loading
 from stream.event.identifier import short
 from stream.resp import discover, handshake, item, recommend, transaction
 from stream.resp.codec import Error, Reply, Status, encode
@@ -178,6 +178,8 @@ def _told(session: Session, reply: Reply, label: str, result: str, began: float)
 
 def _problem(exc: Exception, label: str) -> tuple[Error, str, str]:
     """The error reply for an exception, and its result in metrics: `error` is the client's, `failed` is ours."""
+    if isinstance(exc, Loading):
+        return Error(str(exc), "LOADING"), label, "error"
     if isinstance(exc, BadRequest):
         return Error(str(exc)), label, "error"
     if isinstance(exc, BadSource):

@@ -22,6 +22,7 @@ from state.storage.store import Store
 from stream.generation.generation import Generation, Limits
 from stream.ingest.writer import Writer
 from stream.learning.learning import Learning
+from stream.learning.store import open_learned, save
 from tests.fixture.pair import batch
 from tests.fixture.trained import LINES, MADE, N, config, rows, train, write
 from tgn.inference.layout import TgnSettings
@@ -46,14 +47,14 @@ def trained(whole: Path, tmp_path: Path) -> Path:
 
 
 def put(folder: Path, key: bytes, value: bytes) -> None:
-    store = Store(folder / "store")
+    store = Store(folder / "learned")
     store.base.db[key] = value
     store.close()
 
 
 def meanings(folder: Path, change: Callable[[dict[str, str]], object]) -> None:
     """Let the store have been written by a program of other shapes."""
-    store = Store(folder / "store")
+    store = Store(folder / "learned")
     found = store.meta("learned")
     assert isinstance(found, dict)
     change(found)
@@ -113,18 +114,15 @@ def test_learned_rows_of_another_shape_are_refused_and_can_be_dropped(
     with Training(config(trained)) as training:
         training.forget()
         assert training.events == N
-    left = rows(trained)
-    assert {key.split(b"\0")[0] for key in left} - {b"digest"} == {
-        *(key.split(b"\0")[0] for key in state),
-        b"meta",
-    }
+    left = {key.split(b"\0")[0] for key in rows(trained) if key.startswith(b"learned ")}
+    assert left - {b"learned digest"} == {b"learned meta"}
     assert rows(trained, False) == state
     assert train(trained, log).begin == N
 
 
 def test_what_was_dropped_is_learned_anew_from_later_events(trained: Path, tmp_path: Path) -> None:
     report = train(trained, write(tmp_path / "events.csv", LINES[: N + 40]), fresh_weights=True)
-    learned = sum(key.startswith(b"item_output\0") for key in rows(trained))
+    learned = sum(key.startswith(b"learned item_output\0") for key in rows(trained))
 
     assert (report.begin, report.learned) == (N, 40)
     assert learned == len(set(MADE.item[N : N + 40]))
@@ -169,7 +167,8 @@ def test_an_engine_of_the_service_goes_on_from_what_was_trained(trained: Path) -
     store = Store(trained / "store")
     generation = Generation(graph_settings(made), tgn_settings(made), limits(made))
     learned = generation.learned
-    store.load([*generation.world.tables, *learned.values()], [generation.users, generation.items])
+    store.load(generation.world.tables, [generation.users, generation.items])
+    other = open_learned(trained / "learned", generation.taught)
     learning = Learning(generation)
     writer = Writer(generation, store=store, topic="a topic")
     steps, vectors = learning.ranker.steps, learned["item_vector"].array.copy()
@@ -178,7 +177,8 @@ def test_an_engine_of_the_service_goes_on_from_what_was_trained(trained: Path) -
         learning.take,
     )
     writer.save()
-    store.save_slowly(learned.values(), "a topic", {0: 256})
+    save(other, generation.taught, "a topic", {0: 256})
+    other.close()
 
     assert steps > 0
     assert vectors[1:50].any(1).all()
