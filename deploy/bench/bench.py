@@ -12,7 +12,7 @@ NAMES: Final = {  # of the benchmarks, and what each measures
     "ingest": "a backlog to synced RocksDB, learning on, a real Kafka beside it; PyG's TGNMemory as peer",
     "ingest-embedded": "the same through the log of the state folder",
     "log": "that log alone: appends in groups, publishing at 1 000 a second; --large: the same after 10 million",
-    "serve": "RECOMMEND over the socket, 16 connections; a real Redis GET as peer",
+    "serve": "RECOMMEND over the socket, 16 connections, with 1 and 2 readers; 1 000 a second beside 5 000 events/s; a real Redis GET as peer",
     "freshness": "produced → in a reply, at 1 000 events a second",
     "start": "from the command to the first answer, kernels compiled anew and not; empty state",
     "learn": "learning on one thread, the network alone and the whole pass; PyG's TGN training as peer",
