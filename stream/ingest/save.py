@@ -29,7 +29,8 @@ AGAIN_S = 2.0  # between two tries
 LOOK_S = 0.1
 
 
-DIRTY = 24 << 20  # bytes of changed rows that are saved before it is time: a snapshot of more takes too long
+DIRTY = 16 << 20  # bytes of changed rows that are saved before it is time: a snapshot of more takes too long
+MOST = 8 * DIRTY  # at which the loop waits for the write under way: the disk is slower than the stream
 
 
 class Retry:
@@ -116,7 +117,7 @@ class Saves:
         self._end(0.0, stop)
         now, changed = time.monotonic(), self._writer.changed
         if self._saver.busy:
-            if changed >= 2 * DIRTY:  # the disk is slower than the stream
+            if changed >= MOST:
                 self._await(stop)
         elif (self._writer.unsaved and (changed >= DIRTY or now - self._at >= self._every_s)) or (
             self._loose and self._sync_s is not None and now - self._synced >= self._sync_s
