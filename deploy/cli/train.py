@@ -52,7 +52,7 @@ def command(
     """
     if log is None and not fresh_weights:
         raise BadConfig("train what? name a file of events: riverwalk train LOG --state FOLDER")
-    from deploy.service.child import ENVIRONMENT
+    from deploy.machine.process import ENVIRONMENT
 
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)

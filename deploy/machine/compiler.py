@@ -46,16 +46,16 @@ class Translation(codegen.JITCodeLibrary):  # type: ignore[misc]
 
     def finalize(self) -> None:
         """Take in what it calls."""
-        self._raise_if_finalized()
+        self._raise_if_finalized()  # type: ignore[no-untyped-call]
         for library in dict.fromkeys(self._linking_libraries):
             self._reload_init.update(library._reload_init)
             self._final_module.link_in(library._get_module_for_linking(), preserve=True)
-        self._finalize_dynamic_globals()
+        self._finalize_dynamic_globals()  # type: ignore[no-untyped-call]
         self._finalized = True
 
     def get_pointer_to_function(self, name: str) -> int:
         """Return that there is no machine code."""
-        self._ensure_finalized()
+        self._ensure_finalized()  # type: ignore[no-untyped-call]
         return 0
 
     def _optimize_functions(self, module: Any) -> None:
@@ -80,9 +80,9 @@ class _Translator(compiler.Compiler):  # type: ignore[misc]
         self, typing: Any, target: Any, library: Any, args: Any, result: Any, flags: Any, names: Any
     ) -> None:
         if library is None:
-            library = Translation(target.codegen(), "helper")
+            library = Translation(target.codegen(), "helper")  # type: ignore[no-untyped-call]
             library.enable_object_caching()
-        super().__init__(typing, target, library, args, result, flags, names)
+        super().__init__(typing, target, library, args, result, flags, names)  # type: ignore[no-untyped-call]
 
 
 class Compiler:
@@ -107,7 +107,7 @@ class Compiler:
         with global_compiler_lock:
             called, self._called = self._called, False
             try:
-                args, result = sigutils.normalize_signature(signature)
+                args, result = sigutils.normalize_signature(signature)  # type: ignore[no-untyped-call]
                 known = one.overloads.get(tuple(args))
                 if known is not None:
                     if called or not isinstance(known.library, Translation):
@@ -196,14 +196,15 @@ def _claimed(one: Any, what: str) -> Iterator[None]:
             os.close(lock)
 
 
-_TEMPLATE = dispatcher.Dispatcher.get_call_template
+_TEMPLATE: Any = dispatcher.Dispatcher.get_call_template
 _COMPILER = Compiler()
 
 
 def install() -> None:
     """Have this process compile kernels like that."""
-    dispatcher.Dispatcher.get_call_template = lambda one, args, names: _COMPILER.template(one, args, names)
-    dispatcher.Dispatcher.compile = lambda one, signature: _COMPILER.compile(one, signature)
+    patched: Any = dispatcher.Dispatcher
+    patched.get_call_template = lambda one, args, names: _COMPILER.template(one, args, names)
+    patched.compile = lambda one, signature: _COMPILER.compile(one, signature)
 
 
 def watch(tell: Callable[[Done], None]) -> None:

@@ -132,9 +132,7 @@ class Supervisor:
             self._begun = list(self.children.values())
             while not all(child.ready for child in self._begun) and not self._stopping:
                 self._turn()
-            if not self._stopping:
-                self._compilation.end(self._log)
-                self._tell_start()
+            self._compilation.end(self._log)
             self._settled.set()
             while not self._stopping:
                 self._turn()
@@ -184,7 +182,7 @@ class Supervisor:
                 child.configure(self.config)
         for child in self._readable():
             self._handle(child)
-        self._compilation.tell()
+        self._tell_start()
         for child in self.children.values():
             if child.due is not None and child.due <= time.monotonic() and not self._stopping:
                 self._start(child)
@@ -213,7 +211,6 @@ class Supervisor:
                 self._say(f"{child.role}: {message.text}")
             if message.kind == "kernel":
                 self._compilation.note(child.role, message.text, message.name == "compiled")
-                self._tell_start()
 
     def _end_hung(self) -> None:
         """End an ingest that does not move, so that it is started again."""
@@ -261,7 +258,8 @@ class Supervisor:
         self._page.write(told)
 
     def _tell_start(self) -> None:
-        """Tell the servers how far the start is."""
+        """Tell people and servers how far the start is."""
+        self._compilation.tell()
         if self._page is not None and self._told.starting != self._compilation.text:
             self._told.starting = self._compilation.text
             self._page.write(self._told)

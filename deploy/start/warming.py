@@ -130,7 +130,11 @@ def main(parts: list[str]) -> int:
     compiler.install()
     told = os.dup(1)
     os.dup2(2, 1)  # whatever prints, stdout holds our lines alone
-    compiler.watch(lambda done: os.write(told, msgspec.json.encode(done._asdict()) + b"\n") and None)
+
+    def tell(done: compiler.Done) -> None:
+        os.write(told, msgspec.json.encode(done._asdict()) + b"\n")
+
+    compiler.watch(tell)
     for part in parts:
         PARTS[part](Config())
     return 0
