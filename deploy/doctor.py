@@ -39,7 +39,6 @@ PACKAGES = (
     "uvloop",
 )
 SIGNS = {"ok": "✓", "note": "!", "broken": "✗"}
-STORE = "store"
 LIVE_MIB = 512
 STATE_MIB = 1024
 MEMORY_MIB = 2048
@@ -188,11 +187,13 @@ def _remembered(root: Path) -> Finding:
     except BadStore as exc:
         return Finding("state", "note", str(exc), "an instance is running here, which may be right")
     try:
-        if not (root / STORE).exists():
+        if not (root / folder.STORE).exists():
             return Finding("state", "ok", "nothing remembered yet")
         from state.storage.store import Store
 
-        Store(root / STORE).close()
+        for name in (folder.STORE, folder.LEARNED):
+            if (root / name).exists():
+                Store(root / name).close()
     except BadStore as exc:
         what, _, advice = str(exc).partition(";")
         return Finding("state", "broken", what, advice.strip())

@@ -170,7 +170,7 @@ def bench(
 ) -> None:
     """Measure this machine: a figure with its unit, and a peer measured in the same run."""
     from deploy.bench import bench as body
-    from deploy.service import logging
+    from deploy.machine import logging
 
     logging.setup(config.log.level, config.log.format, "bench")  # reports go to stderr, figures to stdout
     sizes = {"events": events, "users": users, "budget": budget}

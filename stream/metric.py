@@ -135,15 +135,12 @@ def setup(folder: Path | None, role: str = "") -> None:
 
     counter("events", "Events applied")
     counter(
-        "rejected",
-        "Records that were no events, by reason; forgotten: events older than their user's being forgotten",
-        "reason",
+        "rejected", "Records that were no events, by reason; forgotten: older than their user's", "reason"
     )
     counter("rows_let_go", "Rows let go because others needed the room", "table")
     for table in ("item", "user"):
         _metrics["rows_let_go"].labels(table)  # to be seen while it is 0
-    results = "ok, error (the client's), failed (ours)"
-    counter("requests", f"Requests by command and result: {results}", "command", "result")
+    counter("requests", "Requests by command and result: ok, error, failed (ours)", "command", "result")
     counter("ingest_restarts", "Times the writer was started again after it died")
     counter("store_errors", "Saves that failed")
     counter("explored", "Places of answers given to new items")
@@ -156,18 +153,24 @@ def setup(folder: Path | None, role: str = "") -> None:
     level("ingest_beat_age_seconds", "Seconds since ingest last moved")
     level("trouble", "1 for what does not work, by kind", "kind")
     level("stream_time_seconds", "Newest event time applied")
+    level("learning_share", "Share of the events learned from now, by the network and by the ranker", "part")
+    level("learning_waiting", "Events that wait for the learner")
+    level("learning_missed", "Events written over before they were learned from")
+    level("learning_skipped", "Samples that found no room on their way to the learner")
     level("live_mrr", "Mean reciprocal rank over the last events, judged before learning", "ranker")
     level("live_recall10", "Share of the last events in the first ten, judged before learning", "ranker")
     level("serving_ranker", "1 for the ranker that answers", "ranker")
+    level("reader_clients", "Connections of the socket, by reader", "reader")
+    level("reader_resident_bytes", "Resident memory, shared tables included, by reader", "reader")
+    counter("reader_commands", "Commands answered, by reader", "reader")
     level("table_rows", "Rows in use", "table")
     level("table_bytes", "Bytes of the rows in use", "table")
     histogram("batch_seconds", "Seconds a batch takes, by step", "step")
     _metrics["freshness_seconds"] = _Histogram(
         "freshness_seconds", "Seconds from an event being produced to its being visible in answers"
     )
-    _metrics["request_seconds"] = _Histogram(
-        "request_seconds", "Seconds a request takes, without its waiting for an event", "command"
-    )
+    text = "Seconds a request takes, without its waiting for an event"
+    _metrics["request_seconds"] = _Histogram("request_seconds", text, "command")
 
 
 def page() -> bytes:
@@ -185,20 +188,18 @@ def page() -> bytes:
 
 def events(count: int) -> None:
     """Count applied events."""
-    if _metrics:
-        _metrics["events"].inc(count)
+    add("events", count)
 
 
 def rejected(reason: str, count: int = 1) -> None:
     """Count records that were no events, came after their user was forgotten, or came again."""
-    if _metrics and count:
-        _metrics["rejected"].labels(reason).inc(count)
+    if count:
+        add("rejected", count, reason)
 
 
 def evicted(table: str, count: int) -> None:
     """Count rows that were evicted for others."""
-    if _metrics:
-        _metrics["rows_let_go"].labels(table).inc(count)
+    add("rows_let_go", count, table)
 
 
 def request(command: str, result: str, seconds: float) -> None:
@@ -226,22 +227,26 @@ def flush() -> None:
             tally.clear()
 
 
+def add(name: str, more: float, *labels: str) -> None:
+    """Add to a counter."""
+    if _metrics:
+        metric = _metrics[name]
+        (metric.labels(*labels) if labels else metric).inc(more)
+
+
 def ingest_restart() -> None:
     """Count a restart of the writer."""
-    if _metrics:
-        _metrics["ingest_restarts"].inc()
+    add("ingest_restarts", 1)
 
 
 def explored(count: int) -> None:
     """Count places given to new items."""
-    if _metrics:
-        _metrics["explored"].inc(count)
+    add("explored", count)
 
 
 def store_error() -> None:
     """Count a save that failed."""
-    if _metrics:
-        _metrics["store_errors"].inc()
+    add("store_errors", 1)
 
 
 def batch_seconds(step: str, seconds: float) -> None:
@@ -268,32 +273,27 @@ def gauge(name: str, value: float, *labels: str) -> None:
 
 def stream_time(seconds: float) -> None:
     """Say what the newest event time is."""
-    if _metrics:
-        _metrics["stream_time_seconds"].set(seconds)
+    gauge("stream_time_seconds", seconds)
 
 
 def live(ranker: str, mrr: float, recall10: float, serving: bool) -> None:
     """Say how good a ranker is on the live stream, and whether it answers."""
-    if _metrics:
-        _metrics["live_mrr"].labels(ranker).set(mrr)
-        _metrics["live_recall10"].labels(ranker).set(recall10)
-        _metrics["serving_ranker"].labels(ranker).set(int(serving))
+    gauge("live_mrr", mrr, ranker)
+    gauge("live_recall10", recall10, ranker)
+    gauge("serving_ranker", int(serving), ranker)
 
 
 def pruned(reason: str, count: int) -> None:
     """Count co-watch edges that were dropped."""
-    if _metrics:
-        _metrics["edges_pruned"].labels(reason).inc(count)
+    add("edges_pruned", count, reason)
 
 
 def edges(age: str, count: int) -> None:
     """Say how many co-watch edges there are of an age band."""
-    if _metrics:
-        _metrics["edges"].labels(age).set(count)
+    gauge("edges", count, age)
 
 
 def table(name: str, rows: int, size: int) -> None:
     """Say how large a table is."""
-    if _metrics:
-        _metrics["table_rows"].labels(name).set(rows)
-        _metrics["table_bytes"].labels(name).set(size)
+    gauge("table_rows", rows, name)
+    gauge("table_bytes", size, name)

@@ -1,17 +1,16 @@
 """The server: listens on TCP, TLS and a Unix socket, keeps the backend up to date, and shuts down cleanly."""
 
 import asyncio
-import errno
 import gc
 import os
 import resource
 import socket
 import ssl
-import stat
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import structlog
@@ -20,13 +19,16 @@ import uvloop
 from stream import metric
 from stream.http import connection
 from stream.resp.connection import Connection
-from stream.service.access import Access
+from stream.service.access import GUESSES, Access
 from stream.service.backend import Backend
-from stream.service.session import Service, wall_clock_ms
+from stream.service.listener import Listener, open_tcp, open_unix
+from stream.service.load import Field, Load
+from stream.service.session import LOGIN_TRIES, Service, wall_clock_ms
 
 log = structlog.get_logger()
 
 TICK_S: Final = 0.05
+TELL_S: Final = 1.0  # between two looks at this process itself
 GRACE_S: Final = 3.0  # for replies under way when the server ends
 OWN_FILES: Final = 128  # descriptors beside those of clients
 
@@ -59,38 +61,26 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
     idle_s: float = 0.0
 
 
+class Sockets(NamedTuple):
+    """Sockets that listen already, inherited from the supervisor and shared with the other readers."""
+
+    resp: Sequence[socket.socket]
+    http: Sequence[socket.socket]
+
+
 class Server:
-    """Listening sockets and their clients.  `port` is the TCP port in use."""
+    """Listening sockets and their clients.  `port` is the TCP port in use.
 
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self.port = 0
-        self.unix = ""
-        self._listening: list[asyncio.Server] = []
+    Args:
+        unix: Path of a socket that is removed with the server.
+    """
+
+    def __init__(self, service: Service, listener: Listener, unix: str = "") -> None:
+        self.service, self.port, self.unix = service, listener.port, unix
+        self._listener = listener
         self._ticker: asyncio.Task[None] | None = None
-
-    async def listen(
-        self, host: str, port: int, tls: ssl.SSLContext | None, make: Callable[[], Connection]
-    ) -> None:
-        """Listen on TCP; with `tls`, on TLS alone."""
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(make, host, port, ssl=tls, backlog=512)
-        self._listening.append(server)
-        self.port = server.sockets[0].getsockname()[1]
-
-    async def listen_unix(self, path: str, make: Callable[[], Connection]) -> None:
-        """Listen on a Unix socket that its owner alone may use."""
-        _sweep(path)
-        line = socket.socket(socket.AF_UNIX)
-        try:
-            line.bind(path)
-            os.chmod(path, stat.S_IRUSR | stat.S_IWUSR)
-            server = await asyncio.get_running_loop().create_unix_server(make, sock=line, backlog=512)
-        except BaseException:
-            line.close()
-            raise
-        self._listening.append(server)
-        self.unix = path
+        self._told_s = 0.0
+        self._answered = service.answered
 
     def tick(self) -> None:
         """Begin to keep the backend and the metrics up to date."""
@@ -106,21 +96,32 @@ class Server:
                 if reported != repr(exc):
                     log.exception("the state could not be brought up to date; the next try is at once")
                 reported = repr(exc)
-            metric.flush()
+            self._tell()
             await asyncio.sleep(TICK_S)
+
+    def _tell(self) -> None:
+        """Bring metrics, and what other readers see of this one, up to date."""
+        service = self.service
+        service.tell()
+        metric.flush()
+        if (now := time.monotonic()) - self._told_s >= TELL_S:
+            self._told_s = now
+            number = str(service.load.reader + 1)
+            metric.gauge("reader_clients", len(service.clients), number)
+            metric.gauge("reader_resident_bytes", _resident(), number)
+            metric.add("reader_commands", service.answered - self._answered, number)
+            self._answered = service.answered
 
     async def close(self, grace_s: float = GRACE_S) -> None:
         """Take no more clients, let replies under way be sent, hang up."""
-        for server in self._listening:
-            server.close()
+        self._listener.close()
         await self.service.drain(grace_s)
-        for server in self._listening:
-            await server.wait_closed()
         if self._ticker is not None:
             self._ticker.cancel()
             with suppress(asyncio.CancelledError):
                 await self._ticker
-        metric.flush()
+        self._tell()
+        self.service.load.end()
         if self.unix:
             with suppress(FileNotFoundError):
                 os.unlink(self.unix)
@@ -132,30 +133,46 @@ async def serve(
     *,
     version: str = "",
     clock: Callable[[], int] = wall_clock_ms,
+    sockets: Sequence[socket.socket] = (),
+    load: Load | None = None,
 ) -> Server:
     """Start to answer clients on the socket.
 
     Args:
         backend: What answers; it is asked from this loop's thread alone.
         clock: Wall clock in milliseconds, for events that come without a time.
+        sockets: Listen already, in place of the addresses in `listen`.
+        load: Of this reader and of those beside it.
     """
-    listen = listen or Listen()
-    access = Access(listen.password or "", listen.reader_password, listen.writer_password)
-    service = Service(backend, access=access, version=version, max_clients=listen.max_clients, clock=clock)
+    listen, load = listen or Listen(), load or Load()
+    guesses = max(LOGIN_TRIES, GUESSES // load.readers)
+    access = Access(listen.password or "", listen.reader_password, listen.writer_password, guesses=guesses)
+    service = Service(
+        backend, access=access, version=version, max_clients=listen.max_clients, clock=clock, load=load
+    )
 
     def make() -> Connection:
         return Connection(service, slow_s=listen.slow_s, login_s=listen.login_s, idle_s=listen.idle_s)
 
-    server = Server(service)
-    try:
-        await server.listen(listen.host, listen.port, listen.tls, make)
-        if listen.unix:
-            await server.listen_unix(listen.unix, make)
-    except BaseException:
-        await server.close(0.0)
-        raise
+    own = not sockets
+    listener = Listener(
+        sockets or opened(listen), make, tls=listen.tls, load=load, here=Field.CLIENTS, coming=Field.COMING
+    )
+    server = Server(service, listener, listen.unix if own else "")
+    load.begin()
     server.tick()
     return server
+
+
+def opened(listen: Listen) -> list[socket.socket]:
+    """Open the sockets that clients of the Redis protocol come to; raises OSError."""
+    sockets = open_tcp(listen.host, listen.port)
+    try:
+        return [*sockets, open_unix(listen.unix)] if listen.unix else sockets
+    except BaseException:
+        for one in sockets:
+            one.close()
+        raise
 
 
 def context(cert: str, key: str) -> ssl.SSLContext:
@@ -173,20 +190,22 @@ def run(
     stop: threading.Event,
     ready: Callable[[int, int], None],
     version: str = "",
+    sockets: Sockets | None = None,
+    load: Load | None = None,
 ) -> None:
     """Run the serving process: socket and HTTP on uvloop until `stop` is set, then a clean end.
 
     Args:
         ready: Called once with both ports in use, when clients can connect.
+        sockets, load: Shared with other readers; left out, the addresses in `listen` are this process's alone.
     """
     listen = msgspec.structs.replace(listen, max_clients=_room_for(listen.max_clients))
 
     async def live() -> None:
-        server = await serve(backend, listen, version=version)
+        resp, http = sockets or ((), open_tcp(listen.host, listen.http_port))
+        server = await serve(backend, listen, version=version, sockets=resp, load=load)
         try:
-            site = await connection.serve(
-                server.service, listen.host, listen.http_port, socket_port=server.port, tls=listen.tls
-            )
+            site = await connection.serve(server.service, http, socket_port=server.port, tls=listen.tls)
             try:
                 gc.collect()
                 gc.freeze()  # what is here now stays; the collector need not look at it again
@@ -202,6 +221,15 @@ def run(
         runner.run(live())
 
 
+def _resident() -> int:
+    """Return the bytes of memory this process has, 0 where the system does not tell."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * resource.getpagesize()
+    except OSError:
+        return 0
+
+
 def _room_for(clients: int) -> int:
     """The number of clients there are file descriptors for, after the limit is raised as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -213,20 +241,3 @@ def _room_for(clients: int) -> int:
             clients = max(1, (soft - OWN_FILES) // 2)
             log.warning("fewer clients are taken: the system allows too few open files", max_clients=clients)
     return clients
-
-
-def _sweep(path: str) -> None:
-    """Remove the socket a killed server left behind; one that somebody listens on stays."""
-    if not os.path.lexists(path):
-        return
-    if not stat.S_ISSOCK(os.lstat(path).st_mode):
-        raise FileExistsError(
-            errno.EEXIST, "is no socket and stays where it is; choose another serve.unix", path
-        )
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(path)
-        except OSError:
-            os.unlink(path)
-            return
-    raise OSError(errno.EADDRINUSE, "another server listens there; choose another serve.unix", path)

@@ -23,13 +23,13 @@ from deploy.backup.manifest import File, Manifest
 from deploy.config.broker import with_address
 from deploy.config.schema import BadConfig, Config
 from deploy.service import checkpoint
-from deploy.service.folder import Lock
+from deploy.service.folder import LEARNED, STORE, Lock
 from deploy.terminal.progress import Bars
 from state.error import BadStore
 from state.file import write_private
 from stream.broker import log_folder
 
-STORE, LOG, DEAD = "store", "log", "dead"
+LOG, DEAD = "log", "dead"
 PRIVATE: Final = 0o700
 
 
@@ -50,9 +50,10 @@ def backup(config: Config, target: Path) -> dict[str, Any]:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True, mode=PRIVATE)
     made = root / f"checkpoint-{secrets.token_hex(4)}"
+    learned = made.with_name(f"{made.name}-{LEARNED}")
     try:
         with Bars() as bars:
-            found = _filled(config, root, made, part, bars)
+            found = _filled(config, root, made, learned, part, bars)
         write_private(part / manifest.NAME, msgspec.json.encode(found))
         manifest.keep(part)
         part.rename(target)
@@ -62,6 +63,7 @@ def backup(config: Config, target: Path) -> dict[str, Any]:
         raise
     finally:
         shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(learned, ignore_errors=True)
     return {
         "backup": str(target),
         "files": len(found.files),
@@ -71,19 +73,20 @@ def backup(config: Config, target: Path) -> dict[str, Any]:
     }
 
 
-def _filled(config: Config, root: Path, made: Path, part: Path, bars: Bars) -> Manifest:
+def _filled(config: Config, root: Path, made: Path, learned: Path, part: Path, bars: Bars) -> Manifest:
     """Fill the folder of a backup; return its manifest."""
-    topic, offsets = _checkpoint(config, root, made)
+    topic, offsets = _checkpoint(config, root, made, learned)
     files: dict[str, File] = {}
-    step, total, done = bars.watch("copy"), _size(made), 0
+    step, total, done = bars.watch("copy"), _size(made) + _size(learned), 0
 
     def moved(count: int) -> None:
         nonlocal done
         done += count
         step(done, total)
 
-    for name in manifest.files(made):
-        files[f"{STORE}/{name}"] = manifest.copy(made / name, part / STORE / name, moved)
+    for copy, of in ((made, STORE), (learned, LEARNED)):
+        for name in manifest.files(copy):
+            files[f"{of}/{name}"] = manifest.copy(copy / name, part / of / name, moved)
     log = log_folder(with_address(config).kafka.address)
     if log is not None and log.is_dir():
         files |= _log(log, part / LOG, moved)
@@ -96,19 +99,24 @@ def _filled(config: Config, root: Path, made: Path, part: Path, bars: Bars) -> M
     )  # fmt: skip
 
 
-def _checkpoint(config: Config, root: Path, made: Path) -> tuple[str, dict[int, int]]:
-    """Write a copy of the store into `made`; return the topic its offsets are of, and these."""
+def _checkpoint(config: Config, root: Path, made: Path, learned: Path) -> tuple[str, dict[int, int]]:
+    """Write copies of both stores into `made` and `learned`; return the topic the offsets are of, and these."""
     from state.storage.store import Store
 
     lock = _free(root)
     if lock is None:
         checkpoint.ask(root, made.name)
+        checkpoint.ask(root, learned.name, LEARNED)
     else:
-        store = Store(root / STORE)
         try:
-            store.checkpoint(made)
+            for name, copy in ((STORE, made), (LEARNED, learned)):
+                if (root / name).is_dir():
+                    store = Store(root / name)
+                    try:
+                        store.checkpoint(copy)
+                    finally:
+                        store.close()
         finally:
-            store.close()
             lock.close()
     return _offsets(made, config.kafka.topic)
 

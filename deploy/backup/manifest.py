@@ -1,7 +1,8 @@
 """The manifest of a backup: what it holds, with the size and the checksum of every file.
 
 BACKUP/manifest.json     this
-BACKUP/store/…           the store, as RocksDB writes a checkpoint
+BACKUP/store/…           the store of what is counted, as RocksDB writes a checkpoint
+BACKUP/learned/…         the store of what is learned
 BACKUP/log/log.db        the log of events, where the instance keeps its own
 BACKUP/dead/…            dead letters that wait on disk, where there are any
 """

@@ -102,7 +102,7 @@ def _catalogue(config: Config, place: Path, chance: np.random.Generator) -> Gene
             "tags": [f"t{row % 100}", f"s{row % 37}"], "created": int(t[-1]) - 10_000 * row,
         }  # fmt: skip
         generation.metadata.put(row, msgspec.json.encode(fields))
-    generation.status["serving"] = RANKERS.index("riverwalk")  # on random events popularity would do as well
+    generation.quality["serving"] = RANKERS.index("riverwalk")  # on random events popularity would do as well
     generation.publish()
     return generation
 

@@ -39,7 +39,7 @@ PIECE = 2_000  # events a life of the producer sends
 A_SECOND = 3_000.0
 BROKER_EVERY = 50  # kills of ingest for one of the broker
 RESTORES = (1, 3)  # files after which a restore is killed
-POINTED = tuple(point for point in POINTS if point not in ("restore", "learned"))
+POINTED = tuple(point for point in POINTS if point not in ("restore", "migrate", "migrated"))
 
 
 def run(how: Chaos) -> Report:

@@ -56,9 +56,7 @@ class Place(NamedTuple):
     def loaded(self) -> tuple[Generation, Store]:
         """Return tables as the store has them."""
         made, store = self.generation(), Store(self.folder, sync=False)
-        store.load(
-            [*made.world.tables, *made.learned.values(), *made.metadata.tables], [made.users, made.items]
-        )
+        store.load([*made.world.tables, *made.metadata.tables], [made.users, made.items])
         return made, store
 
 
@@ -91,6 +89,17 @@ def warm(place: Place) -> None:
     writer.learn(decode_batch(records, 1)[0], lambda _: None)
 
 
+def _learn_beside(place: Place, loop: Ingest) -> None:
+    """Have a life learn too, and save what it learns in a store of its own."""
+    from stream.learning.learning import Learning
+    from stream.learning.store import open_learned, save
+
+    generation = loop.writer.generation
+    store = open_learned(place.folder.with_name("learned"), generation.taught)
+    loop.teach = Learning(generation).take
+    loop.chores.append(lambda: save(store, generation.taught, place.name, loop.ends))
+
+
 def live(place: Place, *, point: str = "", count: int = 1, learn: bool = False, whole: bool = False) -> None:
     """Read, apply and save until killed, or until a point is passed for the `count`-th time.
 
@@ -100,20 +109,17 @@ def live(place: Place, *, point: str = "", count: int = 1, learn: bool = False, 
     crash.arm(point, count)
     generation, store = place.loaded()
     source = open_source(place.address, place.topic, store.offsets(place.name))
-    learning = None
-    if learn:
-        from stream.learning.learning import Learning
-
-        learning = Learning(generation)
     writer = Writer(generation, store=store, topic=place.name, samples=64)
     loop = Ingest(
         writer,
-        learning,
+        None,
         source,
         Letters(),
         clock=clock_ms,
-        settings=IngestSettings(limit=200, wait_s=0.005, save_seconds=0.3),
+        settings=IngestSettings(limit=200, wait_s=0.005, save_seconds=0.3, save_ms=50),
     )
+    if learn:
+        _learn_beside(place, loop)
     idle, steps = 0, 0
 
     def over() -> bool:

@@ -23,7 +23,7 @@ def chaos(
     """Kill again and again, then recompute the state from the topic and compare; status 1 when anything differs."""
     from deploy.chaos import chaos as body
     from deploy.chaos.report import Chaos
-    from deploy.service import logging
+    from deploy.machine import logging
     from deploy.terminal.output import show
 
     logging.setup("error", "console", "chaos")

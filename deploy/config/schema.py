@@ -19,6 +19,7 @@ Above = Annotated[float, msgspec.Meta(gt=0)]
 Keep = Annotated[
     str, msgspec.Meta(pattern=rf"^(forever|never|{duration.PATTERN})$")
 ]  # how long something holds
+MOST_READERS = 64
 MAX_NAME = 249  # characters of a topic's name, for Kafka
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME, pattern=r"^[a-zA-Z0-9._-]+$")]
 Derived = Annotated[
@@ -56,6 +57,7 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where things are remembered. `live` holds the tables processes share; empty picks /dev/shm."""
 
     folder: Annotated[str, msgspec.Meta(min_length=1)] = "riverwalk-state"
+    save_ms: Count = 1_000
     sync: Literal["batch", "interval"] = "batch"
     sync_seconds: Above = 1.0
     live: str = ""
@@ -71,10 +73,14 @@ class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Learn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is learned online: at most so many events of each batch, saved on a clock of its own."""
+    """What is learned online, in a process of its own: by the network from all events it keeps up with, by the ranker
+    from a share of them, at most so many of a batch; and how many of both may wait."""
 
     enabled: bool = True
     events_per_batch: Positive = 512
+    ranked_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.25
+    lane_events: Annotated[int, msgspec.Meta(ge=1024, le=1 << 24)] = 1 << 16
+    lane_samples: Annotated[int, msgspec.Meta(ge=16, le=1 << 16)] = 256
     seed: Count = 0
     save_seconds: Above = 10.0
     loss: Literal["softmax", "bpr", "nce"] = "softmax"
@@ -97,7 +103,7 @@ class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where questions are answered. Port 0 picks a free one."""
+    """Where questions are answered, and by how many processes (0: cores less two). Port 0 picks a free one."""
 
     host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
     port: Port = 7878
@@ -109,6 +115,7 @@ class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unix: str = ""
     tls_cert: str = ""
     tls_key: str = ""
+    readers: Annotated[int, msgspec.Meta(ge=0, le=MOST_READERS)] = 0
     max_clients: Positive = 1024
     idle_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     ready_lag: Count = 10_000

@@ -14,9 +14,10 @@ import numpy as np
 
 from state.ranking.sample import Sample, Sampling, empty, events, learn, look
 from state.record.setting import GraphSettings
+from stream.event.batch import hashed
 from stream.generation.generation import Generation, Limits
+from stream.lane.job import Job
 from stream.learning.guard import Judged
-from stream.learning.job import Job
 from stream.learning.learning import PARTS, STEP, Learning
 from tgn.inference.layout import TgnSettings
 from tgn.metric.ranking import rank
@@ -107,6 +108,7 @@ class BacktestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     without: tuple[str, ...] = ()  # parts left out, of `learning.PARTS`
     learn_until: int = 0  # the last part weights may learn from
     replay: int = 2
+    ranked: float = 1.0  # the share of the events that the ranker learns from
     seed: int = 0
 
 
@@ -200,7 +202,7 @@ class Backtest:
         state.world[0]["items"], state.world[0]["users"] = top, log.n_users
         how = Sampling(own=not log.exclude_seen, exact=int(log.part[begin]) > 0, train=train)
         self.learning.learn = train
-        none = tuple(c[:0] for c in (users, items, t, kind, log.value))
+        every = users, items, t, kind, log.value[rows]
         if end - begin <= STEP:
             ends = np.append(log.groups[1:], log.users.shape[0])
             ends = ends[(ends > begin) & (ends <= end)] - begin if end - begin > 1 else np.array([1])
@@ -208,27 +210,53 @@ class Backtest:
             fresh = state.items["n"][items] == 0
             some = events(users, items, t, kind, ends=ends, pick=pick)
             learn(state, self.world.marks, self.scratch, some, how, self.sample)
-            self._judge(begin, end - begin, fresh, out, (users, items, t, kind, log.value[rows]), top)
+            self._judge(begin, fresh, out, every, top)
+            self.learning.after(self._job(begin, every, top))
             return
         for at in range(begin, end, STEP):
             stop = min(at + STEP, end)
             part = slice(at - begin, stop - begin)
             fresh = state.items["n"][items[part]] == 0
             look(state, self.scratch, events(users[part], items[part], t[part]), how, self.sample)
-            self._judge(at, stop - at, fresh, out, none, top)
+            self._judge(at, fresh, out, tuple(column[part] for column in every), top)
         learn(state, self.world.marks, self.scratch, events(users, items, t, kind), how, self.sample)
-        self.learning.remember(Job(self.sample, 0, users, items, t, kind, log.value[rows], top))
+        self.learning.after(self._job(begin, every, top))
+
+    def _job(self, begin: int, events: tuple[np.ndarray, ...], top: int) -> Job:
+        """Return events as a job, each of them sampled, as far as there are samples of them."""
+        user, item, t, kind, value = events
+        n, k = user.shape[0], self.settings.tgn.history
+        m, sample = min(n, STEP), self.sample
+        return Job(
+            sample=sample,
+            samples=m,
+            at=np.arange(m, dtype=np.int32),
+            user=user,
+            item=item,
+            t=t,
+            kind=kind,
+            value=value,
+            hist=sample.hist[:m, :k],
+            age=sample.age[:m, :k],
+            taken=np.ones(n, bool),
+            known=sample.label[:m] >= 0,
+            partition=np.zeros(n, np.int32),
+            offset=np.arange(begin, begin + n),
+            items=top,
+        )
 
     def _judge(
-        self, at: int, n: int, fresh: np.ndarray, out: Judged, events: tuple[np.ndarray, ...], top: int
+        self, at: int, fresh: np.ndarray, out: Judged, events: tuple[np.ndarray, ...], top: int
     ) -> None:
-        log, sample = self.log, self.sample
+        log, sample, n = self.log, self.sample, events[0].shape[0]
         if int(log.part[at]) > 0:
             sample.equal[:n][fresh] += log.n_items + 1 - top
             self._drop_pairs(sample, n)
-        user, item, t, kind, value = events
         alone = self.alone.ranks(sample, at, n) if self.alone and int(log.part[at]) > 0 else None
-        judged = self.learning.take(Job(sample, n, user, item, t, kind, value, top))
+        job, ranked = self._job(at, events, top), None
+        if self.settings.ranked < 1:
+            ranked = hashed(job.offset, job.partition) < self.settings.ranked
+        judged = self.learning.study(job, ranked=ranked)
         if int(log.part[at]) > 0:
             for column, ranks in zip(out, judged, strict=True):
                 column[at : at + n] = ranks

@@ -15,7 +15,10 @@ from typing import Any
 ROOMS = ("state", "tgn")
 INGEST, SERVE, REST, LEARN = "ingest", "serve", "rest", "learn"
 PARTS = {
-    INGEST: ("state.counter.once._load", "state.ranking.sample.learn"),
+    INGEST: (
+        "state.counter.once._load",
+        "state.ranking.sample.learn",
+    ),
     SERVE: (
         "state.counter.mixture.weights",
         "state.ranking.request.prepare",
@@ -44,9 +47,9 @@ PARTS = {
         "state.counter.cooccurrence.busiest",
         "tgn.inference.collaborative.likeness",
         "state.ranking.attribution.shares",
+        "state.ranking.attribution.last_kind",
         "state.ranking.attribution.source_ranks",
         "state.ranking.attribution.parts",
-        "state.ranking.attribution.last_kind",
     ),
     LEARN: (
         "state.counter.once._admit",
@@ -54,12 +57,27 @@ PARTS = {
         "state.counter.eviction._drop_users",
         "state.storage.table._mark_all",
         "tgn.training.optimizer.distinct",
-        "tgn.training.optimizer.adam",
-        "tgn.training.optimizer.row_adam",
         "tgn.inference.attention.bucket",
         "tgn.inference.attention.look",
+        "tgn.inference.ranker.batch_inputs",
+        "tgn.training.perceptron.gather",
+        "tgn.training.perceptron.rectify",
+        "tgn.training.perceptron.scores",
+        "tgn.training.perceptron.softmax",
+        "tgn.training.perceptron.last",
+        "tgn.training.perceptron.first",
+        "tgn.training.optimizer.descend",
+        "tgn.training.contrast.places",
+        "tgn.training.contrast._repeat",
+        "tgn.training.contrast._repeated",
         "tgn.inference.attention.back",
+        "tgn.training.optimizer.adam",
+        "tgn.training.optimizer.row_adam",
+        "tgn.training.optimizer.count",
+        "tgn.network.message.aggregate",
+        "tgn.network.memory._write",
         "state.counter.cooccurrence.gram",
+        "tgn.training.change.once",
         "state.graph.aging.bands",
     ),
 }

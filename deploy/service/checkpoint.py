@@ -1,7 +1,9 @@
-"""A copy of the store of a running instance, asked for through two files of the state folder.
+"""A copy of a store of a running instance, asked for through two files of the state folder.
 
-    checkpoint.wanted   {"folder": "checkpoint-7f3a"}         written by who wants a copy (`riverwalk backup`)
-    checkpoint.made     {"folder": …, "error": "", …}         written by ingest, which alone has the store open
+    store.wanted   {"folder": "checkpoint-7f3a"}         written by who wants a copy (`riverwalk backup`)
+    store.made     {"folder": …, "error": "", …}         written by ingest, which alone has the store open
+
+So are `learned.wanted` and `learned.made`, for the learner's store.
 
 The state folder is private, so who may write there may ask.
 """
@@ -18,7 +20,6 @@ import msgspec
 from state.error import BadStore
 from state.file import write_private
 
-WANTED, MADE = "checkpoint.wanted", "checkpoint.made"
 LOOK_S: Final = 0.1
 WAIT_S: Final = 60.0  # for ingest to take notice and to make it
 
@@ -37,20 +38,22 @@ class Made(msgspec.Struct, frozen=True):
 
 
 class Checkpoints:
-    """Makes the copies that are asked for, in ingest.
+    """Makes the copies that are asked for, in the process that has the store open.
 
     Args:
         root: The state folder.
         make: Writes a copy of the store into a folder that is not there yet.
+        store: The folder of the store.
     """
 
-    def __init__(self, root: Path, make: Callable[[Path], None]) -> None:
+    def __init__(self, root: Path, make: Callable[[Path], None], store: str = "store") -> None:
         self._root, self._make = root, make
+        self._wanted, self._made = _files(root, store)
 
     def step(self) -> None:
         """Look whether a copy is asked for, and make it."""
         try:
-            wanted = msgspec.json.decode((self._root / WANTED).read_bytes(), type=Wanted)
+            wanted = msgspec.json.decode(self._wanted.read_bytes(), type=Wanted)
         except FileNotFoundError:
             return
         except msgspec.MsgspecError:
@@ -58,34 +61,39 @@ class Checkpoints:
         error = ""
         try:
             if not wanted.folder.startswith("checkpoint-") or "/" in wanted.folder:
-                raise BadStore(f"{self._root / WANTED}: names no folder for a copy")
+                raise BadStore(f"{self._wanted}: names no folder for a copy")
             self._make(self._root / wanted.folder)
         except BadStore as exc:
             error = str(exc)
-        write_private(self._root / MADE, msgspec.json.encode(Made(wanted.folder, error)))
-        (self._root / WANTED).unlink(missing_ok=True)
+        write_private(self._made, msgspec.json.encode(Made(wanted.folder, error)))
+        self._wanted.unlink(missing_ok=True)
 
 
-def ask(root: Path, folder: str) -> None:
+def _files(root: Path, store: str) -> tuple[Path, Path]:
+    return root / f"{store}.wanted", root / f"{store}.made"
+
+
+def ask(root: Path, folder: str, store: str = "store") -> None:
     """Have the running instance write a copy of its store into `root / folder`.
 
     Raises:
         BadStore: It cannot, or does not answer.
     """
-    (root / MADE).unlink(missing_ok=True)
-    write_private(root / WANTED, msgspec.json.encode(Wanted(folder)))
+    asked, answer = _files(root, store)
+    answer.unlink(missing_ok=True)
+    write_private(asked, msgspec.json.encode(Wanted(folder)))
     until = time.monotonic() + WAIT_S
     while time.monotonic() < until:
         try:
-            made = msgspec.json.decode((root / MADE).read_bytes(), type=Made)
+            made = msgspec.json.decode(answer.read_bytes(), type=Made)
         except FileNotFoundError:
             time.sleep(LOOK_S)
             continue
-        (root / MADE).unlink(missing_ok=True)
+        answer.unlink(missing_ok=True)
         if made.error:
             raise BadStore(made.error)
         return
-    (root / WANTED).unlink(missing_ok=True)
+    asked.unlink(missing_ok=True)
     raise BadStore(
-        f"{root}: ingest has not answered in {WAIT_S:.0f} s; is it running? `riverwalk query info` says it"
+        f"{root / store}: its process has not answered in {WAIT_S:.0f} s; is it running? `riverwalk query info` says it"
     )

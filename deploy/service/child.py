@@ -3,26 +3,45 @@
     supervisor ──stdin──► one line of JSON (the configuration), then nothing; end of file means that the supervisor died
     supervisor ◄─pipe fd─ lines of JSON: {"kind": "ready" | "connected" | "progress" | "kernel" | "error", "text": …, "name": …}
 
+The roles are `ingest` and those of readers: `serve`, `serve-2` and so on.
+
 The end of the pipe is the death of the process, so nothing has to be polled. Nothing secret is in an argument.
 """
 
 import os
+import selectors
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import IO, Literal
 
 import msgspec
 
-from deploy.config.schema import Config, encode
+from deploy.config.schema import MOST_READERS, Config, encode
 from deploy.machine.process import ENVIRONMENT
 
 WORKER = (sys.executable, "-P", "-m", "deploy.service.worker")
 DISK_FULL = "DiskFull"
 CONNECTED = "connected"  # what ingest reports once it reads the topic
 STDERR = 2
+READER = "serve"
+SPARED = 2  # cores that readers leave to ingest and what learns
+
+
+def reader_roles(readers: int) -> list[str]:
+    """Return the roles of so many readers; 0 for as many as this machine has cores less two, at least one."""
+    if not readers:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        readers = min(MOST_READERS, max(1, cores - SPARED))
+    return [READER, *(f"{READER}-{number}" for number in range(2, readers + 1))]
+
+
+def reader_number(role: str) -> int | None:
+    """Return which reader has a role, from 0; None for a role that is no reader's."""
+    name, _, number = role.partition("-")
+    return None if name != READER else int(number or 1) - 1
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -54,6 +73,19 @@ class Backoff:
         return min(self.most_s, self.first_s * 2.0 ** min(self.failures - 1, 16))
 
 
+def readable(children: Iterable["Child"], bell: int, most_s: float) -> list["Child"]:
+    """Wait for messages of children, the bell, or the time to restart a child; return children with messages."""
+    children = list(children)
+    running = [child for child in children if child.pid is not None]
+    dues = [child.due - time.monotonic() for child in children if child.due is not None]
+    with selectors.DefaultSelector() as selector:
+        selector.register(bell, selectors.EVENT_READ)
+        for child in running:
+            selector.register(child, selectors.EVENT_READ)
+        found = {key.fileobj for key, _ in selector.select(max(0.0, min([most_s, *dues])))}
+    return [child for child in running if child in found]
+
+
 class Child:
     """A child process in a role. One thread, the one that starts it, uses this object: its death signal hangs on it."""
 
@@ -72,6 +104,7 @@ class Child:
         self._rest = b""
         self._born = 0.0
         self._lives = 0
+        self._asked = False  # to end
 
     @property
     def lives(self) -> int:
@@ -87,16 +120,16 @@ class Child:
         """The pipe to wait on."""
         return self._pipe
 
-    def start(self, log: IO[bytes] | None, keep: Sequence[int]) -> None:
+    def start(self, log: IO[bytes] | None, keep: Sequence[int], words: Sequence[str] = ()) -> None:
         """Start the process, which then waits for its configuration.
 
-        It inherits the descriptors in `keep`; `log`, else our stderr, takes its output.
+        It inherits the descriptors in `keep`; `log`, else our stderr, takes its output; `words` end its command.
         """
         self._pipe, theirs = os.pipe()
         output = log if log is not None else STDERR
         try:
             self._process = subprocess.Popen(
-                [*self.command, self.role, str(theirs), str(self._lives)],
+                [*self.command, self.role, str(theirs), str(self._lives), *words],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
@@ -107,7 +140,7 @@ class Child:
         finally:
             os.close(theirs)
         self._lives += 1
-        self.configured = False
+        self.configured = self._asked = False
         self.ready, self.error, self.due, self._rest, self._born = False, None, None, b"", time.monotonic()
 
     def configure(self, config: Config) -> None:
@@ -151,22 +184,28 @@ class Child:
         if self._process is not None:
             self._process.kill()
 
-    def stop(self, wait_s: float) -> int | None:
-        """Ask it to end, wait, and end it by force after that: its exit status, or None when it had to be forced."""
+    def ask_to_end(self) -> None:
+        """Ask it to end, and do not wait; once, as one that ends already does not listen any more."""
+        if self._process is not None and not self._asked:
+            self._asked = True
+            self._process.terminate()
+
+    def stop(self, wait_s: float) -> str:
+        """Ask it to end, wait, and end it by force after that; return what was wrong with its end, empty for nothing."""
         if self._process is None:
-            return 0
-        code: int | None
-        self._process.terminate()
+            return ""
+        self.ask_to_end()
         try:
             code = self._process.wait(wait_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-            code = None
-        if code == -signal.SIGTERM and not self.ready:
-            code = 0  # it did not listen for signals yet, so there was nothing to save
+            self._close()
+            return "took too long to end and was killed"
         self._close()
-        return code
+        if code == 0 or (code == -signal.SIGTERM and not self.ready):
+            return ""  # the latter did not listen for signals yet, so there was nothing to save
+        return f"ended with exit status {code}"
 
     def _close(self) -> None:
         assert self._process is not None

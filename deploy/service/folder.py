@@ -9,11 +9,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from deploy.config.schema import BadConfig
+from deploy.config.schema import BadConfig, Config
 from state.error import BadStore, NoMemory
 
 SHARED_MEMORY = Path("/dev/shm")
 LOCK = "lock"
+STORE, LEARNED = "store", "learned"  # what is counted, and what is learned, in the state folder
 TABLE, METRIC = "table", "metric"
 TABLES = "tables"  # the folder in `state.live` where generations lie
 YOUNG_S = 60.0
@@ -59,6 +60,20 @@ class Lock:
     def close(self) -> None:
         """Release the lock; the file stays, so that nobody ever locks one that is about to be removed."""
         os.close(self._file)
+
+
+def move_learned(root: Path, config: Config) -> None:
+    """Give what is learned the store of its own, where an older version kept it beside what is counted.
+
+    Raises:
+        BadStore: It cannot be read.
+    """
+    if (root / LEARNED).is_dir() or not (root / STORE).is_dir():
+        return
+    from deploy.config.room import learned
+    from stream.learning.store import move
+
+    move(root / STORE, root / LEARNED, lambda: learned(config))
 
 
 def live_path(folder: Path, base: str) -> Path:

@@ -1,57 +1,38 @@
-"""The ingest process: read events, learn, save and publish.  Torch is loaded here and not in the serving process."""
+"""The ingest process: read events, count, hand them to the learner, save and publish.  No torch is loaded here."""
 
 from __future__ import annotations
 
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy.config.room import graph_settings, limits, tgn_settings
-from deploy.config.schema import BadConfig, Config
+from deploy.config.room import graph_settings, lane_settings, limits, tgn_settings
+from deploy.config.schema import Config
 from deploy.machine import kernel, memory
 from deploy.service.checkpoint import Checkpoints
 from deploy.service.child import CONNECTED
-from deploy.service.folder import TABLES
+from deploy.service.folder import STORE, TABLES
 from deploy.service.retention import Retention
 from deploy.service.topic import FACT, Sources, Topics, open_sources, open_topics
 from stream.broker import offsets_name
 from stream.error import BadSource
-from stream.file.feature import BadColumn, read
 from stream.generation import room
 from stream.generation.generation import Generation, current
+from stream.generation.learned import Learned
 from stream.health.page import HEALTH, LOADING, RUNNING, WAITING, Health, Page
 from stream.health.pulse import Pulse
-from stream.ingest.feature import Explicit
+from stream.lane.pair import Sender
 
 if TYPE_CHECKING:
     from state.storage.store import Store
     from stream.ingest.ingest import Ingest
     from stream.ingest.writer import Writer
-    from stream.learning.learning import Learning
 
 FIRST_S, MOST_S = 1.0, 10.0  # between two tries to connect, doubling
 SWITCH_SECONDS = 30.0  # readers switch to a new generation after so long even if it is still behind
-
-
-def explicit(config: Config, generation: Generation) -> Explicit | None:
-    """Return the explicit features of items and users that files name.
-
-    Raises:
-        BadConfig: A file that cannot be read.
-    """
-    learn = config.learn
-    if not (learn.item_columns or learn.user_columns):
-        return None
-    try:
-        items, users = (
-            read(Path(name), learn.columns) if name else {}
-            for name in (learn.item_columns, learn.user_columns)
-        )
-    except BadColumn as exc:
-        raise BadConfig(str(exc)) from exc
-    return Explicit(generation, items, users)
 
 
 def clock_ms() -> int:
@@ -60,12 +41,9 @@ def clock_ms() -> int:
 
 
 def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
-    """Load what is stored, then read, learn and save until `stop`."""
-    import torch
-
+    """Load what is stored, then read, count and save until `stop`."""
     from stream.ingest.writer import Writer
 
-    torch.set_num_threads(1)
     begin = time.monotonic()
     pulse = Pulse(Page(Path(config.state.live) / HEALTH, Health, write=True))
     kernel.watch(pulse.compile)
@@ -82,11 +60,11 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
         store=store,
         topic=config.kafka.topic,
         samples=config.learn.events_per_batch,
-        explicit=explicit(config, generation),
         once_ms=round(config.kafka.once_hours * 3_600_000),
     )
     writer.warm()
-    learning = _learning(config, generation)
+    lanes = Sender(live / str(generation.number), generation.tgn.history, lane_settings(config), pulse.beat)
+    generation.begin()
 
     # 2. Readers switch to it, unless they see more than was stored: then when it has caught up
     goal = _goal(config, live, before) if before else {}
@@ -103,7 +81,7 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
     try:
         found = connect(config, store, pulse, stop, ready)
         if found is not None:
-            _read(config, _loop(config, writer, learning, *found, pulse), found[1], goal, stop)
+            _read(config, _loop(config, writer, lanes, *found, pulse), found[1], goal, stop)
     finally:
         store.close()
 
@@ -111,7 +89,7 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
 def _read(
     config: Config, loop: Ingest, sources: Sources, goal: dict[int, int], stop: threading.Event
 ) -> None:
-    """Read, learn and save until `stop`."""
+    """Read, count and save until `stop`."""
     retention = None
     try:
         begin_offsets(config, loop.writer, sources)
@@ -135,17 +113,15 @@ def open_store(config: Config, generation: Generation, say: Callable[[str], None
         NoMemory: Shared memory has no room for what is stored.
     """
     from state.storage.store import Store
-    from stream.learning import guard
 
-    store = Store(Path(config.state.folder) / "store", sync=config.state.sync == "batch")
+    store = Store(Path(config.state.folder) / STORE, sync=config.state.sync == "batch")
     if warning := memory.check(generation, store.count):
         say(warning)
     store.load(
-        [*generation.world.tables, *generation.learned.values(), *generation.metadata.tables],
+        [*generation.world.tables, *generation.metadata.tables],
         [generation.users, generation.items],
     )
     room.reserve_loaded(generation)
-    guard.restore(generation.status, store.meta(guard.NAME))
     return store
 
 
@@ -199,30 +175,25 @@ def begin_offsets(config: Config, writer: Writer, sources: Sources) -> None:
     offsets = writer.store.offsets(writer.topic)
     if not offsets and config.kafka.start == "latest":
         offsets = dict(sources.events.offsets.next)
-        writer.save(offsets)  # a crash before the first event must not begin at the end of another day
+        writer.reached(writer.topic, offsets)
+        writer.save()  # a crash before the first event must not begin at the end of another day
     status = writer.generation.status
     for partition, offset in offsets.items():
         status["applied"][partition] = status["saved"][partition] = offset
     status["ready"] = 1
 
 
-def _learning(config: Config, generation: Generation) -> Learning | None:
-    from stream.learning.learning import Learning
-
-    learn = config.learn
-    return Learning(generation, seed=learn.seed, background=True) if learn.enabled else None
-
-
 def _loop(
-    config: Config, writer: Writer, learning: Learning | None, topics: Topics, sources: Sources, pulse: Pulse
+    config: Config, writer: Writer, lanes: Sender, topics: Topics, sources: Sources, pulse: Pulse
 ) -> Ingest:
     from stream.ingest.ingest import Ingest, IngestSettings
     from stream.ingest.item import ItemsTopic
 
     writer.topic = topics.events
+    lanes.events.topic = zlib.crc32(topics.events.encode())
     return Ingest(
         writer,
-        learning,
+        None,
         sources.events,
         sources.rejected,
         clock=clock_ms,
@@ -230,17 +201,26 @@ def _loop(
             limit=config.batch.events,
             wait_s=config.batch.wait_ms / 1000,
             save_seconds=config.learn.save_seconds,
+            save_ms=config.state.save_ms,
             future_ms=round(config.kafka.future_minutes * 60_000),
             sync_seconds=config.state.sync_seconds if config.state.sync == "interval" else None,
         ),
         items=ItemsTopic(writer, sources.items, sources.rejected_items, topics.items),
         pulse=pulse,
+        lanes=lanes,
     )
 
 
 def _generation(config: Config, live: Path, number: int, write: bool = True) -> Generation:
+    tgn = tgn_settings(config)
     return Generation(
-        graph_settings(config), tgn_settings(config), limits(config), live=live, number=number, write=write
+        graph_settings(config),
+        tgn,
+        limits(config),
+        live=live,
+        number=number,
+        write=write,
+        learned=Learned(tgn, 1, 1),
     )
 
 

@@ -1,10 +1,11 @@
-"""The serving process: answer requests until SIGTERM."""
+"""A reader, one of the serving processes: answer requests until SIGTERM."""
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,13 +14,28 @@ import msgspec
 from deploy.config.room import graph_settings, limits, tgn_settings
 from deploy.config.schema import Config
 from deploy.service.folder import TABLES
+from deploy.service.port import HTTP, RESP
 from stream.broker import open_sink
+from stream.service.load import FILE as LOAD
+from stream.service.load import Load
 
 PUBLISH_S = 1.8  # how long a record a client sends may wait to be written: the client hears of it within 2 s
 
 
-def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
-    """Answer requests until `stop`."""
+def serve(
+    config: Config,
+    stop: threading.Event,
+    ready: Callable[[str], None],
+    *,
+    reader: int,
+    sockets: Mapping[str, Sequence[socket.socket]],
+) -> None:
+    """Answer requests until `stop`.
+
+    Args:
+        reader: Which of the instance's readers this is, from 0.
+        sockets: What it takes clients from, together with the others; see `port.inherited`.
+    """
     from deploy.start.opening import Opening
     from stream import server
     from stream.answer.reader import Reader, ReaderSettings
@@ -32,7 +48,7 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
         for name in (kafka.topic, kafka.items)
     )
     number = version("riverwalk")
-    reader = Reader(
+    backend = Reader(
         graph_settings(config),
         tgn_settings(config),
         limits(config),
@@ -49,17 +65,13 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
             closed=True,
         ),
     )
-    opening = Opening(config, reader, stop, lambda: ready(f"ready in {time.monotonic() - begin:.1f} s"))
+    opening = Opening(config, backend, stop, lambda: ready(f"ready in {time.monotonic() - begin:.1f} s"))
     s = config.serve
     try:
         server.run(
-            reader,
+            backend,
             server.Listen(
-                host=s.host,
-                port=s.port,
-                http_port=s.http_port,
                 password=s.password,
-                unix=s.unix,
                 tls=server.context(s.tls_cert, s.tls_key) if s.tls_cert else None,
                 max_clients=s.max_clients,
                 reader_password=s.reader_password,
@@ -69,6 +81,8 @@ def serve(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
             stop=stop,
             ready=lambda port, http: opening.start(),
             version=number,
+            sockets=server.Sockets(sockets[RESP], sockets[HTTP]),
+            load=Load(reader, s.readers, Path(config.state.live) / LOAD),
         )
         opening.check()
     finally:

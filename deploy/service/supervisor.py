@@ -1,14 +1,16 @@
 """Supervise the processes of one instance: start in order, restart what dies, stop in order.
 
-    start   lock the state folder → ports free? → log (when no broker is named) → ingest → serve → ready
-    run     a dead or hung ingest is started again, servers go on answering meanwhile; a dead server is started again
-    end     ingest finishes its batch and saves → serve → tables in shared memory → lock
+    start   lock the state folder → listen → log (when no broker is named) → ingest, learner
+            → readers → ready
+    run     what is dead or hung is started again; readers go on answering meanwhile, and ingest counting without a
+            learner; what comes to the ports while a reader is down is taken by the others, or waits for it
+    end     ingest finishes its batch and saves → the learner learns what waits and saves → ports → readers
+            → tables in shared memory → lock
 
 One thread does all of it, because the kernel ends children with the *thread* that started them.
 """
 
 import os
-import selectors
 import signal
 import threading
 import time
@@ -22,17 +24,22 @@ import msgspec
 from deploy.config.broker import describe_broker, ensure_topics, with_address
 from deploy.config.schema import BadConfig, Config
 from deploy.service import folder, port
-from deploy.service.child import WORKER, Backoff, Child
+from deploy.service.child import READER, WORKER, Backoff, Child, readable, reader_number, reader_roles
+from deploy.service.watch import Watch
 from deploy.start.compilation import Compilation
 from state.error import BadStore
 from stream.broker import log_folder
 from stream.error import BadSource
-from stream.health import page
-from stream.health.movement import Movement
+from stream.service.load import FILE as LOAD
+from stream.service.load import Load
 
-DRAIN_S = {"ingest": 40.0, "serve": 4.0}
+DRAIN_S = {"ingest": 40.0, "learner": 40.0, READER: 4.0}
+RESTS = {
+    "ingest": "; answers go on from what is remembered",
+    "learner": "; events are counted meanwhile, and answers go on",
+}
 START_TRIES = 3
-LOOK_S = 1.0  # between two looks at whether ingest moves
+LOOK_S = 1.0  # between two looks at whether ingest and the learner move
 ERRORS: dict[str, type[Exception]] = {"BadConfig": BadConfig, "BadStore": BadStore, "BadSource": BadSource}
 
 
@@ -64,22 +71,22 @@ class Supervisor:
         bar: bool = False,
     ) -> None:
         self.config = config
-        self.children = {role: Child(role, worker, backoff()) for role in ("ingest", "serve")}
+        roles = ("ingest", "learner", *reader_roles(config.serve.readers))
+        self.children = {role: Child(role, worker, backoff()) for role in roles}
         self._say = say
         self._compilation = Compilation(say, bar)
         self._log = log
         self._begun: list[Child] = []  # children that may work
         self._lock: folder.Lock | None = None
         self._live: folder.Live | None = None
+        self._ports: port.Ports | None = None
+        self._load: Load | None = None
         self._settled = threading.Event()  # ready, or failed before that
         self._ended = threading.Event()
         self._stopping = False
         self._wake, self._bell = os.pipe()
         self._failure: Exception | None = None
-        self._page: page.Page[page.Supervision] | None = None
-        self._told = page.Supervision()
-        self._movement: Movement | None = None
-        self._hung = ""  # why ingest was ended by force
+        self._watch: Watch | None = None
         self._thread = threading.Thread(target=self._run, name="supervisor")
 
     def start(self) -> None:
@@ -144,19 +151,19 @@ class Supervisor:
             self._ended.set()
 
     def _prepare(self) -> None:
-        """Lock the folder, claim the ports, and make the log before any child."""
+        """Lock the folder, listen on the ports, and make the log before any child."""
         folder.keep_private()
         state, serve = self.config.state, self.config.serve
         root = Path(state.folder).expanduser().absolute()
         self._lock = folder.Lock(root, f"riverwalk, process {os.getpid()}, socket {serve.host}:{serve.port}")
-        serve = msgspec.structs.replace(
-            serve,
-            port=port.claim(serve.host, serve.port, "serve.port", "--port"),
-            http_port=port.claim(serve.host, serve.http_port, "serve.http_port", "--http-port"),
-        )
+        self._ports = port.Ports(serve)
+        readers = len(self._stage(READER))
+        serve = msgspec.structs.replace(self._ports.serve, readers=readers)
         self._live = folder.Live(root, state.live)
         state = msgspec.structs.replace(state, folder=str(root), live=str(self._live.path / folder.TABLE))
-        self._page = page.Page(Path(state.live) / page.SUPERVISION, page.Supervision, write=True)
+        self._watch = Watch(Path(state.live))
+        self._load = Load(readers=readers, path=Path(state.live) / LOAD, make=True)
+        folder.move_learned(root, self.config)
         self.config = with_address(msgspec.structs.replace(self.config, state=state, serve=serve))
         if log_folder(self.config.kafka.address) is not None:
             ensure_topics(self.config)
@@ -164,41 +171,34 @@ class Supervisor:
         self._say(f"state {root}")
         self._compilation.begin()
 
+    def _stage(self, stage: str) -> list[Child]:
+        """Return the children that are started and stopped together: `ingest`, `learner`, or all readers."""
+        return [child for role, child in self.children.items() if role.partition("-")[0] == stage]
+
     def _start(self, child: Child) -> None:
         assert self._lock is not None
-        ingest = child.role == "ingest"
-        if ingest:
-            page.clear(Path(self.config.state.live))
-        child.start(self._log, (self._lock.fileno(),) if ingest else ())
-        if ingest:
-            assert child.pid is not None
-            self._movement = Movement(child.pid, Path(self.config.state.live))
-            self._tell(up=True)
+        assert self._ports is not None
+        assert self._watch is not None
+        self._watch.clear(child.role)
+        if reader_number(child.role) is not None:
+            child.start(self._log, self._ports.filenos, self._ports.words)
+        else:
+            child.start(self._log, (self._lock.fileno(),))
+        self._watch.started(child)
 
     def _turn(self) -> None:
         """Configure children that may work, wait for one event, and handle it."""
         for child in self._begun:
             if child.pid is not None and not child.configured:
                 child.configure(self.config)
-        for child in self._readable():
+        for child in readable(self.children.values(), self._wake, LOOK_S):
             self._handle(child)
         self._tell_start()
         for child in self.children.values():
             if child.due is not None and child.due <= time.monotonic() and not self._stopping:
                 self._start(child)
-        self._end_hung()
-
-    def _readable(self) -> list[Child]:
-        """Wait for messages of children, a signal, or the time to restart one; return children with messages."""
-        running = [child for child in self.children.values() if child.pid is not None]
-        dues = [child.due for child in self.children.values() if child.due is not None]
-        wait = max(0.0, min(LOOK_S, *(due - time.monotonic() for due in dues)) if dues else LOOK_S)
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._wake, selectors.EVENT_READ)
-            for child in running:
-                selector.register(child, selectors.EVENT_READ)
-            readable = [key.fileobj for key, _ in selector.select(wait)]
-        return [child for child in running if child in readable]
+        if self._watch is not None and not self._stopping:
+            self._watch.end_hung(self.children, self.config.serve.hang_seconds)
 
     def _handle(self, child: Child) -> None:
         """Pass on a child's messages; when it has ended, restart it or give up."""
@@ -212,22 +212,15 @@ class Supervisor:
             if message.kind == "kernel":
                 self._compilation.note(child.role, message.text, message.name == "compiled")
 
-    def _end_hung(self) -> None:
-        """End an ingest that does not move, so that it is started again."""
-        ingest, limit_s = self.children["ingest"], self.config.serve.hang_seconds
-        if ingest.pid is None or self._movement is None or self._stopping:
-            return
-        still_s = self._movement.still_s()
-        if still_s > limit_s:
-            self._movement = None
-            self._hung = f"it had not moved for {still_s:.0f} s"
-            ingest.kill()
-
     def _reap(self, child: Child) -> None:
         """Restart a child that has ended, after a while; give up where it cannot start."""
         end, lived = child.reap()
-        if child.role == "ingest" and self._hung:
-            end, self._hung = f"{end}: {self._hung}", ""
+        assert self._watch is not None
+        if why := self._watch.why(child.role):
+            end = f"{end}: {why}"
+        reader = reader_number(child.role)
+        if reader is not None and self._load is not None:
+            self._load.end(reader)
         name = child.error.name if child.error is not None else ""
         wait = child.backoff.after(lived)
         if self._hopeless(child, name):
@@ -237,10 +230,14 @@ class Supervisor:
         if self._stopping:
             return
         child.due = time.monotonic() + wait
-        rest = "; answers go on from what is remembered" if child.role == "ingest" else ""
+        rest = RESTS.get(child.role) or self._who_answers()
         self._say(f"{child.role} ended ({end}); starting it again in {wait:g} s{rest}")
-        if child.role == "ingest":
-            self._tell(up=False, error=end)
+        self._watch.ended(child, end)
+
+    def _who_answers(self) -> str:
+        """What becomes of clients while a reader is down."""
+        up = sum(child.ready and child.pid is not None for child in self._stage(READER))
+        return f"; {up} more answer{'s' * (up == 1)} meanwhile" if up else "; clients wait for it"
 
     def _hopeless(self, child: Child, name: str) -> bool:
         """Whether starting it again does not help: it never worked, or its settings never did."""
@@ -248,34 +245,26 @@ class Supervisor:
             return name == "BadConfig" and child.role == "ingest" and not child.connected
         return bool(name) or child.backoff.failures >= START_TRIES
 
-    def _tell(self, *, up: bool, error: str | None = None) -> None:
-        """Tell the servers how ingest is."""
-        assert self._page is not None
-        ingest, told = self.children["ingest"], self._told
-        told.up, told.restarts, told.since_ms = up, ingest.lives - 1, page.now_ms()
-        told.failures = ingest.backoff.failures
-        told.error = told.error if error is None else page.short(error)
-        self._page.write(told)
-
     def _tell_start(self) -> None:
         """Tell people and servers how far the start is."""
         self._compilation.tell()
-        if self._page is not None and self._told.starting != self._compilation.text:
-            self._told.starting = self._compilation.text
-            self._page.write(self._told)
+        if self._watch is not None:
+            self._watch.starting(self._compilation.text)
 
     def _end(self) -> None:
         """Stop what runs, in order; what was forced to end is a failure unless there is one already."""
         self._compilation.close()
-        for role, wait_s in DRAIN_S.items():
-            code = self.children[role].stop(wait_s)
-            if code != 0 and self._failure is None:
-                how = (
-                    "took too long to end and was killed"
-                    if code is None
-                    else f"ended with exit status {code}"
-                )
-                self._failure = BadService(f"{role} {how}; the next start goes on from the last save")
+        for stage, wait_s in DRAIN_S.items():
+            if stage == READER and self._ports is not None:
+                self._ports.close()
+            for child in self._stage(stage):
+                child.ask_to_end()
+            for child in self._stage(stage):
+                problem = child.stop(wait_s)
+                if problem and self._failure is None:
+                    self._failure = BadService(
+                        f"{child.role} {problem}; the next start goes on from the last save"
+                    )
         if self._live is not None:
             self._live.close()
         if self._lock is not None:

@@ -1,4 +1,5 @@
-"""The entry of a child process: `python -m deploy.service.worker ingest|serve FD LIFE`, started by the supervisor alone.
+"""The entry of a child process: `python -m deploy.service.worker ingest|learner|serve|serve-2… FD LIFE [SOCKET…]`,
+started by the supervisor alone.
 
 It reads its configuration as one line from stdin, reports to the supervisor through the pipe FD, ends its
 work when SIGTERM comes, and does not outlive the supervisor.
@@ -11,32 +12,34 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from deploy.config.schema import BadConfig, Config, decode
-from deploy.machine import kernel
+from deploy.machine import kernel, logging
 from deploy.machine.process import die_with_parent
-from deploy.service import folder, logging
-from deploy.service.child import CONNECTED, DISK_FULL, Message
+from deploy.service import folder
+from deploy.service.child import CONNECTED, DISK_FULL, Message, reader_number
 from deploy.service.folder import METRIC
+from deploy.service.port import inherited
 from state.error import BadStore
 from stream import metric
 from stream.error import BadSource
 
 Job = Callable[[Config, threading.Event, Callable[[str], None]], None]
 NAMED = (BadConfig, BadStore, BadSource)
-INGEST_NICE = 10  # answers come first: ingest takes what the servers leave
+NICE = {"ingest": 5, "learner": 10}  # answers come first, then counts: the others take what is left
 
 
 def main(argv: Sequence[str], job: Job | None = None) -> int:
     """Run one role to its end: 0 after a clean stop, 1 after an error reported to the supervisor.
 
     Args:
-        argv: The role, `ingest` or `serve`, the number of the pipe's descriptor, and how often the role was
-            started before.
-        job: What to run; left out, `ingest.ingest` or `serve.serve`.
+        argv: The role, the number of the pipe's descriptor, how often the role was started before, and for a reader
+            the sockets it takes clients from (see `port.Ports`).
+        job: What to run; left out, that of the role.
     """
     role, pipe, lives = argv[0], int(argv[1]), int(argv[2])
     die_with_parent()
@@ -46,12 +49,12 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
 
     def report(text: str) -> None:
         kind = _kind(text)
-        if kind == "ready":
+        if kind == (CONNECTED if role == "learner" else "ready"):
             begun.set()
         _report(pipe, kind, text)
 
     try:
-        work = job or _job(role)
+        work = job or _job(role, argv[3:])
         if job is None:
             _tell_kernels(pipe)
         config = decode(_first_line())
@@ -63,8 +66,7 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
         metrics = Path(config.state.live).parent / METRIC
         folder.reserve_metrics(metrics, role)
         metric.setup(metrics, role)
-        if role == "ingest":
-            os.nice(INGEST_NICE)
+        os.nice(NICE.get(role, 0))
         if role == "ingest" and lives > 0:
             metric.ingest_restart()
         work(config, stop, report)
@@ -79,12 +81,19 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
     return 0
 
 
-def _job(role: str) -> Job:
+def _job(role: str, sockets: Sequence[str]) -> Job:
     """The work of a role; imported here, while the supervisor waits for another process."""
-    from deploy.service import ingest, serve
+    if role == "ingest":
+        from deploy.service import ingest
 
-    jobs: dict[str, Job] = {"ingest": ingest.ingest, "serve": serve.serve}
-    return jobs[role]
+        return ingest.ingest
+    if role == "learner":
+        from deploy.service import learner
+
+        return learner.learn
+    from deploy.service import serve
+
+    return partial(serve.serve, reader=reader_number(role) or 0, sockets=inherited(sockets))
 
 
 def _tell_kernels(pipe: int) -> None:

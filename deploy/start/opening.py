@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from deploy.config.schema import Config
-from deploy.machine import compiler, kernel
+from deploy.machine import code, compiler, kernel
 from deploy.start import warming
 from stream.error import Loading
 
@@ -65,6 +65,7 @@ class Opening(threading.Thread):
                 return
         gc.collect()
         gc.freeze()  # what is here now stays; the collector need not look at it again
+        code.release()
         if kernel.missing(kernel.REST):
             self._until = time.monotonic() + PATIENCE_S
         self._ready()

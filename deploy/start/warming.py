@@ -22,7 +22,7 @@ from deploy.machine.process import die_with_parent
 
 if TYPE_CHECKING:
     from stream.generation.generation import Generation, Limits
-    from stream.learning.job import Job
+    from stream.lane.job import Job
 
 ROWS = 1_000  # of tables
 NOW_MS = 1_700_000_000_000
@@ -38,22 +38,31 @@ def ingest(config: Config) -> None:
 
 
 def serve(config: Config) -> None:
-    """Compile what a reader needs before it is ready."""
-    from stream.answer.reader import warm
+    """Compile what a reader needs before it is ready: for RECOMMEND, TRENDING and INFO."""
+    from stream.answer.non_personalized import warm_trending
     from stream.answer.recommender import Recommender
 
     with _tables(config) as generation:
-        warm(Recommender(generation))
+        recommender = Recommender(generation)
+        recommender.warm()
+        warm_trending(recommender)
 
 
 def rest(config: Config) -> None:
-    """Compile what is asked for more rarely; an item has to have events, so that all of EXPLAIN is worked out."""
-    from stream.answer.reader import warm_rest
+    """Compile what is asked for more rarely: RANK, SIMILAR, EXPLAIN, and rules that few requests have.
+
+    The item that is explained has events, so that all of EXPLAIN is worked out.
+    """
+    from stream.answer.explanation import explained
+    from stream.answer.non_personalized import warm_similar
     from stream.answer.recommender import Recommender
 
     with _tables(config, write=True) as generation:
         _feed(generation, lambda job: None)
-        warm_rest(Recommender(_read(config, generation)), "u1", generation.items.row["i1"])
+        recommender = Recommender(_read(config, generation))
+        recommender.warm_rest()
+        warm_similar(recommender)
+        explained(recommender, "u1", generation.items.row["i1"], None)
 
 
 def learn(config: Config) -> None:

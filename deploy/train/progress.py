@@ -21,8 +21,8 @@ from rich.text import Text
 from deploy.config.schema import BadConfig, Config
 from deploy.data.dataset import find
 from deploy.data.log import UNREADABLE, records
-from deploy.machine import kernel
-from deploy.service import logging
+from deploy.machine import kernel, logging
+from deploy.service.folder import STORE
 from deploy.terminal.output import show, table
 from deploy.terminal.progress import lively
 from deploy.train.report import Report
@@ -74,7 +74,7 @@ def run(
 def _forgotten(config: Config) -> dict[str, Any]:
     """Drop the weights of a folder and return what is left."""
     folder = Path(config.state.folder).expanduser().absolute()
-    if not (folder / "store").is_dir():
+    if not (folder / STORE).is_dir():
         raise BadConfig(f"{folder}: holds no state; name its folder with --state")
     with Training(config) as training:
         training.forget()
@@ -145,7 +145,7 @@ class Course:
 
 def quality(generation: Generation) -> str:
     """Return the live MRR of each ranker over the last events, in words."""
-    status = generation.status
+    status = generation.quality
     if not status["judged"]:
         return "nothing judged yet"
     told = "  ".join(f"{name} {status['mrr'][k]:.4f}" for k, name in enumerate(RANKERS))

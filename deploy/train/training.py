@@ -23,8 +23,9 @@ from deploy.config.schema import BadConfig, Config
 from deploy.data.dataset import Dataset
 from deploy.data.log import Identity, Past, identity
 from deploy.machine import compiler
-from deploy.service.folder import Lock, keep_private
-from deploy.service.ingest import clock_ms, explicit
+from deploy.service.folder import LEARNED, STORE, Lock, keep_private, move_learned
+from deploy.service.ingest import clock_ms
+from deploy.service.learner import explicit
 from deploy.train.report import Live, Report
 from deploy.train.setting import TrainSettings
 from state.storage.store import Store
@@ -34,9 +35,10 @@ from stream.file.column import ANY, Selection
 from stream.generation.generation import Generation
 from stream.generation.status import RANKERS
 from stream.ingest.writer import Writer
-from stream.learning import guard
-from stream.learning.job import Job
-from stream.learning.learning import STEP, Learning
+from stream.lane.job import Job
+from stream.learning.guard import NAME
+from stream.learning.learning import STEP, Learning, clear
+from stream.learning.store import clear_unnamed, load, save
 
 LOGS = "logs"  # the name under which the store keeps which logs were learned
 
@@ -75,23 +77,36 @@ class Training:
         self.lock = Lock(self.folder, f"riverwalk train, process {os.getpid()}")
         try:
             self.generation = Generation(graph_settings(config), tgn_settings(config), limits(config))
-            self.store = Store(self.folder / "store", sync=False)
+            move_learned(self.folder, config)
+            self.store = Store(self.folder / STORE, sync=False)
         except BaseException:
             self.lock.close()
             raise
+        self.learned: Store | None = None  # opened when it is needed: it may not be readable, and be dropped
         try:
-            self.store.load(self.generation.world.tables, [self.generation.users, self.generation.items])
+            generation = self.generation
+            self.store.load(
+                [*generation.world.tables, *generation.metadata.tables], [generation.users, generation.items]
+            )
         except BaseException:
             self.close()
             raise
 
     def forget(self) -> None:
         """Drop what was learned; the state stays."""
-        self.store.forget_learned(self.generation.learned, [guard.NAME])
+        self._learned_store().forget_learned(self.generation.learned, [NAME])
+
+    def _learned_store(self) -> Store:
+        """Return the store of what is learned."""
+        if self.learned is None:
+            self.learned = Store(self.folder / LEARNED, sync=False)
+        return self.learned
 
     def close(self) -> None:
-        """Close the store and give the folder back."""
+        """Close the stores and give the folder back."""
         self.store.close()
+        if self.learned is not None:
+            self.learned.close()
         self.lock.close()
 
     def __enter__(self) -> Training:
@@ -148,15 +163,15 @@ class Training:
         if how.fresh_weights:
             self.forget()
         if not self.loaded:
-            self.store.load(self.generation.learned.values(), [])
-            guard.restore(self.generation.status, self.store.meta(guard.NAME))
+            load(self._learned_store(), self.generation.taught)
+            clear_unnamed(self.generation)
             self.loaded = True
         past = Past(
             found, begin=begin, size=self._size(how.share), limit=how.limit, sort=known.whole, strict=how.strict,
             now_ms=clock_ms(), stop=stop,
         )  # fmt: skip
         writer, teach = self._learner(known, how.share)
-        before, since = int(self.generation.status["learned"]), time.monotonic()
+        before, since = int(self.generation.quality["learned"]), time.monotonic()
         events, end, ended = 0, begin, "stopped"
         for batch in self._batches(past, writer, known, stop):
             writer.learn(batch, teach)
@@ -170,7 +185,7 @@ class Training:
             self._save(writer, end)
         elif ended == "end" and not self.events:
             raise BadSource(_empty(found.path, past))
-        seconds, learned = time.monotonic() - since, int(self.generation.status["learned"]) - before
+        seconds, learned = time.monotonic() - since, int(self.generation.quality["learned"]) - before
         return self._report(past, Pass(str(found.path), begin, end, events, learned, seconds, ended))
 
     def _learner(self, known: Identity, share: float) -> tuple[Writer, Callable[[Job], object]]:
@@ -181,25 +196,20 @@ class Training:
             store=self.store,
             topic=known.topic,
             samples=learn.events_per_batch,
-            explicit=explicit(self.config, generation),
         )
-        writer.share = share
+        writer.share = share * learn.ranked_share
         writer.warm()
-        if learn.enabled:
-            return writer, Learning(generation, seed=learn.seed).take
-
-        def clear(job: Job) -> None:
-            for kind, rows in job.gone.items():
-                generation.clear(kind, rows)
-
-        return writer, clear
+        if not learn.enabled:
+            return writer, lambda job: clear(generation, job.gone)
+        learning = Learning(generation, seed=learn.seed, explicit=explicit(self.config, generation))
+        return writer, lambda job: learning.take(job, share)
 
     def _batches(
         self, past: Past, writer: Writer, known: Identity, stop: Callable[[], bool]
     ) -> Iterator[Batch]:
         """Yield the batches of a log until `stop`; rejected records are counted as they are met."""
         bad, first = 0, past.begin == 0
-        self.saved = time.monotonic()
+        self.saved = self.counted = time.monotonic()
         for batch in past.batches():
             if stop() or not (batch.size or self.events):
                 return
@@ -213,10 +223,14 @@ class Training:
                 return
 
     def _save_now_and_then(self, writer: Writer, end: int) -> None:
-        """Save learned rows when the last time is `learn.save_seconds` ago."""
-        if time.monotonic() - self.saved > self.config.learn.save_seconds:
+        """Save rows when the last time is `state.save_ms` ago, and learned ones when it is `learn.save_seconds` ago."""
+        now = time.monotonic()
+        if now - self.saved > self.config.learn.save_seconds:
             self._save(writer, end)
-            self.saved = time.monotonic()
+            self.saved = self.counted = now
+        elif now - self.counted >= self.config.state.save_ms / 1000:
+            writer.save()
+            self.counted = now
 
     def _size(self, share: float) -> int:
         """Return how many events a batch holds: about as many as give one step, and never more than may be sampled."""
@@ -231,18 +245,15 @@ class Training:
         self.store.note(LOGS, msgspec.to_builtins([*logs, known]))
 
     def _save(self, writer: Writer, end: int) -> None:
-        """Save learned rows, and wait until all that was saved is on the disk."""
+        """Save everything, and wait until it is on the disk."""
+        writer.save()
         if self.config.learn.enabled:
-            self.store.save_slowly(
-                self.generation.learned.values(),
-                writer.topic,
-                {0: end},
-                more=guard.record(self.generation.status),
-            )
-        writer.flush()
+            save(self._learned_store(), self.generation.taught, writer.topic, {0: end})
+            self._learned_store().flush()
+        self.store.flush()
 
     def _report(self, past: Past, done: Pass) -> Report:
-        status = self.generation.status
+        status = self.generation.quality
         live = {
             name: Live(round(float(status["mrr"][k]), 5), round(float(status["recall10"][k]), 5))
             for k, name in enumerate(RANKERS)

@@ -32,6 +32,14 @@ UNIFORM = 24  # items drawn at random into a training sample
 WIDTH = CANDIDATES + UNIFORM + SHOWN + 1
 
 
+class Before(NamedTuple):
+    """What was known just before each of n events; of no events where nobody asks."""
+
+    hist: np.ndarray  # int32 [n, K], the user's last items, newest first, -1 where unused
+    age: np.ndarray  # int64 [n, K], ms
+    known: np.ndarray  # bool [n], whether the item had events
+
+
 class Events(NamedTuple):
     """Events in order, and which of them are sampled."""
 
@@ -41,6 +49,7 @@ class Events(NamedTuple):
     kinds: np.ndarray  # int8 [n]
     ends: np.ndarray  # int64 [groups], where each visibility group ends; empty: each event is a group
     pick: np.ndarray  # int32 [n], the number of the event's sample, -1 for none
+    before: Before  # written
 
 
 class Sampling(NamedTuple):
@@ -81,6 +90,7 @@ def events(
     *,
     ends: np.ndarray | None = None,
     pick: np.ndarray | None = None,
+    before: Before | None = None,
 ) -> Events:
     """Return events as `learn` and `look` take them: of kind 0, each a group, and not sampled, unless said otherwise."""
     n = users.shape[0]
@@ -91,7 +101,18 @@ def events(
         np.zeros(n, np.int8) if kinds is None else np.asarray(kinds, np.int8),
         np.zeros(0, np.int64) if ends is None else np.asarray(ends, np.int64),
         np.full(n, -1, np.int32) if pick is None else np.asarray(pick, np.int32),
+        before or UNASKED,
     )
+
+
+def before(n: int, history: int) -> Before:
+    """Return room for what is known before n events."""
+    return Before(
+        np.full((n, history), -1, np.int32), np.zeros((n, history), np.int64), np.zeros(n, np.bool_)
+    )
+
+
+UNASKED = before(0, 1)
 
 
 def empty(samples: int) -> Sample:
@@ -213,12 +234,16 @@ def look(state: State, scratch: Scratch, events: Events, how: Sampling, out: Sam
 @njit(nogil=True, cache=True)
 def learn(state: State, marks: Marks, scratch: Scratch, events: Events, how: Sampling, out: Sample) -> None:
     """Apply events in order, describing the picked ones just before."""
-    users, items, t, kinds, ends, pick = events
+    users, items, t, kinds, ends, pick, before = events
+    asked = before.known.shape[0] > 0
     begin = 0
     groups = ends.shape[0] if ends.shape[0] > 0 else users.shape[0]
     for g in range(groups):
         end = ends[g] if ends.shape[0] > 0 else g + 1
         for i in range(begin, end):
+            if asked:
+                recent_items(state, users[i], t[i], before.hist[i], before.age[i])
+                before.known[i] = state.items[items[i]].n > 0
             if pick[i] >= 0:
                 emit(state, scratch, users[i], items[i], t[i], how, pick[i], out)
         for i in range(begin, end):

@@ -2,8 +2,10 @@
 
     RIVERWALK_CRASH=save:3 riverwalk serve …        the third time `point("save")` is passed
 
-Without the variable a point is one comparison.  Points: `batch` before a batch is applied, `applied` after it, `save` before it
-is written, `saved` after it, `learned` between two pieces of learned rows, `checkpoint` in a backup, `restore`, `stop` in a clean stop.
+Without the variable a point is one comparison.  Points: `batch` before a batch is applied, `applied` after it; of a save
+`snapshot` between its two halves, `piece` between two pieces of its blocks, `save` before it counts, `saved` after it;
+`checkpoint` in a backup, `restore`, `stop` in a clean stop; `migrate` and `migrated` where a store of an older format
+is written anew.
 """
 
 from __future__ import annotations
@@ -12,7 +14,10 @@ import os
 import signal
 from typing import Final
 
-POINTS: Final = ("batch", "applied", "save", "saved", "learned", "checkpoint", "restore", "stop")
+POINTS: Final = (
+    *("batch", "applied", "snapshot", "piece", "save", "saved", "checkpoint", "restore", "stop"),
+    *("migrate", "migrated"),
+)
 _armed, _, _left = os.environ.get("RIVERWALK_CRASH", "").partition(":")
 _count = int(_left or 1)
 

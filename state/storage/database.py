@@ -3,7 +3,7 @@
 Raw mode: nothing is ever unpickled.  A folder that was ours stays ours: RocksDB makes a new database only in an empty
 folder, and a file of our own beside its files says that there was one.
 
-    riverwalk.json   {"format": 3, "made": true}    made: false while the first start is under way
+    riverwalk.json   {"format": 4, "made": true}    made: false while the first start is under way
 
 Nothing else in the program knows RocksDB.
 """
@@ -11,6 +11,7 @@ Nothing else in the program knows RocksDB.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -65,15 +66,15 @@ class Database:
 
     Args:
         format: Of what is kept, for the marker.
+        older: Formats that may be opened, too, as whoever opens it writes them anew in the present one.
 
     Raises:
         BadStore: It is in use, damaged, of another format, or no database of ours.
     """
 
-    def __init__(self, folder: Path, format: int) -> None:
-        self.folder, self.format = folder, format
-        self.synced, self.loose = WriteOptions(), WriteOptions()
-        self.synced.sync = True
+    def __init__(self, folder: Path, format: int, older: tuple[int, ...] = ()) -> None:
+        self.folder, self.format, self.older = folder, format, older
+        self.loose = WriteOptions()
         self.fresh = False  # made by this object
         self.open()
 
@@ -126,7 +127,7 @@ class Database:
         except (OSError, ValueError) as exc:
             raise BadStore(f"{path}: damaged ({exc}); {MEND}") from exc
         for made in (False, True):
-            if said == {"format": self.format, "made": made}:
+            if said in [{"format": one, "made": made} for one in (self.format, *self.older)]:
                 return made
         if isinstance(said, dict) and isinstance(said.get("format"), int) and said["format"] != self.format:
             raise other_format(self.folder, said["format"], self.format)
@@ -196,24 +197,52 @@ class Database:
             BadStore: The disk is full or failing; nothing of the batch is there.
         """
         try:
-            self.db.write(batch, write_opt=self.synced if wait else self.loose)
+            self.db.write(batch, write_opt=self.loose)
         except Exception as exc:
             raise BadStore(
                 f"{self.folder}: a save failed ({exc}); free some disk space, then learning goes on"
             ) from exc
+        if wait:
+            self.sync()
 
-    def compact(self, prefixes: Iterable[bytes]) -> None:
+    def sync(self) -> None:
+        """Wait until everything written is on the disk.
+
+        RocksDB's own wait holds up every other thread of the process, this one none: the files of its log are waited
+        for.  One that goes meanwhile was waited for by RocksDB, with the tables it became.
+
+        Raises:
+            BadStore: The disk is failing.
+        """
+        try:
+            for path in (*self.folder.glob("*.log"), self.folder):
+                with suppress(FileNotFoundError):
+                    file = os.open(path, os.O_RDONLY)
+                    try:
+                        os.fsync(file)
+                    finally:
+                        os.close(file)
+        except OSError as exc:
+            raise BadStore(
+                f"{self.folder}: a save failed ({exc}); see to the disk, then learning goes on"
+            ) from exc
+
+    def compact(self, prefixes: Iterable[bytes], whole: bool = False) -> None:
         """Drop what was removed or replaced under these prefixes from the files, which takes a while.
+
+        Args:
+            whole: Write also files anew in which nothing was, so that all is in as few of them as can be.
 
         Raises:
             BadStore: It cannot be done.
         """
         options = CompactOptions()
-        options.set_bottommost_level_compaction(BottommostLevelCompaction.force())
+        if whole:
+            options.set_bottommost_level_compaction(BottommostLevelCompaction.force())
         try:
             self.db.flush()
             for prefix in prefixes:
-                self.db.compact_range(prefix, prefix + b"\xff" * 8, options)
+                self.db.compact_range(prefix, prefix + b"\xff" * 16, options)
         except Exception as exc:
             raise BadStore(f"{self.folder}: old rows cannot be dropped ({exc})") from exc
 
@@ -234,10 +263,6 @@ class Database:
             raise BadStore(
                 f"{folder}: no copy of the store can be written there ({exc}); free some disk space, or choose another folder"
             ) from exc
-
-    def sync(self) -> None:
-        """Wait until everything written is on the disk."""
-        self.db.flush_wal(True)
 
     def reopen(self) -> None:
         """Open the database anew: after a write failed RocksDB takes no more.

@@ -147,19 +147,48 @@ class Ids:
             self._log(row)
         return row
 
-    def put(self, row: int, text: str) -> None:
-        """Put `text` at a row above those in use, as the store has it; rows left out have no name.
+    def fill(self, rows: np.ndarray, sizes: np.ndarray, data: bytes) -> str:
+        """Give rows names as the store has them, of a row that comes twice the last; rows left out have no name.
+
+        Shapes:
+            - rows, sizes: int64 [n], bytes of each name, 0 for none; `data`: the names, one after the other
+
+        Returns:
+            A name that two rows would have, empty where all is well.
 
         Raises:
-            NoRoom: It is above the ceiling.
+            NoRoom: A row is above the ceiling.
+            NoMemory: There is none left for them.
         """
-        for free in range(len(self.text), min(row, self.capacity)):
-            self.text.append("")
-            heapq.heappush(self.free, free)
+        top = max(int(rows.max(initial=-1)) + 1, len(self.text))
+        if top > self.capacity or sizes.sum() > self.heap.capacity:
+            raise NoRoom(
+                f"{top:,} {self.name}s are stored, the ceiling is {self.capacity:,}; raise state.max_{self.name}s and restart"
+            )
+        ends, last = np.cumsum(sizes), np.full(top, -1, np.int64)
+        last[rows] = np.arange(rows.shape[0])
+        texts = [*self.text, *[""] * (top - len(self.text))]
+        told = np.flatnonzero(last >= 0)
+        place = last[told]
+        for row, begin, end in zip(
+            told.tolist(), (ends - sizes)[place].tolist(), ends[place].tolist(), strict=True
+        ):
+            texts[row] = data[begin:end].decode()
+        known = {text: number for number, text in enumerate(texts) if text}
+        if len(known) < sum(map(bool, texts)):
+            return next(text for number, text in enumerate(texts) if text and known[text] != number)
+        found = [text.encode() for text in texts]
+        size = np.fromiter(map(len, found), np.int64, top)
+        self.end = self.live = int(size.sum())
+        self.heap.reserve(self.end)
+        self.span.reserve(top)
+        self.heap.array[: self.end] = np.frombuffer(b"".join(found), np.uint8)
+        self.span.array[:top] = (np.cumsum(size) - size << SIZE | size) * (size > 0)
+        self.row, self.text = known, texts
+        self.free = np.flatnonzero(size == 0).tolist()
         self.change.array[FREE] = len(self.free)
-        waiting, self.free = self.free, []
-        self.add(text)
-        self.free = waiting
+        self.span.publish(top)
+        return ""
 
     def remove(self, row: int) -> None:
         """Erase the name of a row, which a later name reuses."""

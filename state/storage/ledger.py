@@ -2,26 +2,31 @@
 
     value | crc32 of the data, 4 bytes little-endian | data |          key of a digest | "digest" | 0 | group |
 
-A group is what stands before a key's first zero byte.  Its digest is written with every change of it, in the same
-batch, and compared with what is read of it, see `digest`.
+A group is what stands before a key's first zero byte.  A few groups are records by key, see `PLAIN`; all others are
+rows in blocks, see `group`.  The digest of a plain group is how many records it has, and the sum over them of
+mix(checksum of the key, checksum of the value): it is written with every change of it, in the same batch, and compared
+with what is read: a record that is missing, or of another age than the rest, does not fit it.
 """
 
 from __future__ import annotations
 
+import threading
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from state.error import BadStore
+from state.storage.block import mix
 from state.storage.database import MEND, Database
-from state.storage.digest import BYTES, Digest
 
-DIGEST = b"digest\0"  # alone: from here on every group has one
-NAMED = (b"meta", b"offset", b"learned", b"forgotten")  # groups whose keys end in no row
-ROW = 4  # bytes of a row at the end of a key, big-endian
+DIGEST = b"digest\0"  # alone: the store is ours, and every group has one
+PLAIN = (b"meta", b"offset", b"learned", b"forgotten", b"order")  # groups that are records by key
+NUMBERED = (
+    b"order",
+)  # those of them whose keys end in a number, 4 bytes, which stands for the key in the digest
+BYTES = 16  # of the digest of a plain group: count and sum, 8 bytes each, little-endian
 
 
 def seal(data: bytes) -> bytes:
@@ -29,12 +34,51 @@ def seal(data: bytes) -> bytes:
     return zlib.crc32(data).to_bytes(4, "little") + data
 
 
+def group_of(key: bytes) -> bytes:
+    """Return the group of a key."""
+    return key.partition(b"\0")[0]
+
+
+def _number(key: bytes) -> int:
+    """Return what stands for a key in a digest."""
+    return int.from_bytes(key[-4:], "big") if group_of(key) in NUMBERED else zlib.crc32(key)
+
+
+class Digest:
+    """The digest of a plain group, and the checksum of each record in it."""
+
+    def __init__(self) -> None:
+        self.sum = 0
+        self._records: dict[bytes, int] = {}
+
+    def put(self, key: bytes, crc: int) -> None:
+        """Take in what is written of a record; a checksum of 0 removes it."""
+        old = self._records.pop(key, 0)
+        pair = mix(np.full(2, _number(key), np.uint32), np.array([old, crc], np.uint32)).tolist()
+        self.sum = (self.sum + (pair[1] if crc else 0) - (pair[0] if old else 0)) % 2**64
+        if crc:
+            self._records[key] = crc
+
+    def fill(self, records: dict[bytes, int]) -> None:
+        """Take in the checksums of all records of the group."""
+        numbers = np.fromiter(map(_number, records), np.uint32, len(records))
+        crcs = np.fromiter(records.values(), np.uint32, len(records))
+        self.sum, self._records = int(mix(numbers, crcs).sum(dtype=np.uint64)), records
+
+    def to_bytes(self) -> bytes:
+        """Return the digest as it is stored."""
+        return len(self._records).to_bytes(8, "little") + self.sum.to_bytes(8, "little")
+
+
 class Ledger:
-    """The records of a database, checked as they are read."""
+    """The records of a database, checked as they are read.
+
+    Threads that write records hold `lock`, from the change of a digest until it is written.
+    """
 
     def __init__(self, base: Database) -> None:
-        self.base = base
-        self.digests: dict[bytes, Digest] = {}  # of the groups that were read or written
+        self.base, self.lock = base, threading.RLock()
+        self.digests: dict[bytes, Digest] = {}  # of the plain groups that were read or written
         self.mends: dict[bytes, str] = {}  # what to do where a group is damaged, if not the usual
 
     def unseal(self, key: bytes, value: bytes) -> bytes:
@@ -45,9 +89,21 @@ class Ledger:
         """
         data = value[4:]
         if zlib.crc32(data).to_bytes(4, "little") != value[:4]:
-            mend = self._mend(key.partition(b"\0")[0])
-            raise BadStore(f"{self.base.folder}: the row {key!r} is corrupt (checksum); {mend}")
+            raise BadStore(
+                f"{self.base.folder}: the record {key!r} is corrupt (checksum); {self.mend(group_of(key))}"
+            )
         return data
+
+    def mend(self, name: bytes) -> str:
+        """Return what to do where a group is damaged."""
+        return self.mends.get(name, MEND)
+
+    def mismatch(self, name: bytes, found: int, saved: int) -> BadStore:
+        """Return the error for a group that does not fit its digest."""
+        return BadStore(
+            f"{self.base.folder}: the store is damaged ({found:,} records of {name.decode()!r} are "
+            f"there, {saved:,} were saved, or some are of another age); {self.mend(name)}"
+        )
 
     def get(self, key: bytes) -> bytes | None:
         """Return what a key holds, None where it is missing."""
@@ -59,123 +115,79 @@ class Ledger:
         for key, value in self.base.scan(prefix):
             yield key, self.unseal(key, value)
 
-    def group(self, name: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the records of a whole group, and then compare them with their digest.
+    def digest(self, name: bytes, compare: bool = True) -> Digest:
+        """Return the digest of a plain group, read where it was not yet.
+
+        Args:
+            compare: Whether the one that is kept has to be the same.
 
         Raises:
-            BadStore: They do not fit it.
+            BadStore: The records do not fit it.
         """
-        digest, rows, crcs = Digest(), list[int](), list[int]()
-        for key, value in self.base.scan(name + b"\0"):
-            data = self.unseal(key, value)
-            if name in NAMED:
-                digest.put(key, int.from_bytes(value[:4], "little"))
-            else:
-                rows.append(int.from_bytes(key[-ROW:], "big"))
-                crcs.append(int.from_bytes(value[:4], "little"))
-            yield key, data
-        digest.put_rows(np.array(rows, np.int64), np.array(crcs, np.uint32))
-        kept = self.base.get(DIGEST + name)
-        if kept is not None or (digest.count and self.base.get(DIGEST) is not None):
-            found = bytes(BYTES) if kept is None else self.unseal(DIGEST + name, kept)
-            if found != digest.to_bytes():
-                raise BadStore(
-                    f"{self.base.folder}: the store is damaged ({digest.count:,} records of {name.decode()!r} are "
-                    f"there, {int.from_bytes(found[:8], 'little'):,} were saved, or some are of another age); {self._mend(name)}"
-                )
-        self.digests[name] = digest
+        known = self.digests.get(name)
+        if known is None:
+            records = dict[bytes, int]()
+            for key, value in self.base.scan(name + b"\0"):
+                self.unseal(key, value)
+                records[key] = int.from_bytes(value[:4], "little")
+            known = Digest()
+            known.fill(records)
+            kept = self.get(DIGEST + name) or bytes(BYTES)
+            told = known.to_bytes()
+            if compare and told != kept:
+                raise self.mismatch(name, *(int.from_bytes(one[:8], "little") for one in (told, kept)))
+            self.digests[name] = known
+        return known
 
-    def check(self) -> None:
-        """Compare every group of the state that was not read yet with its digest; write digests where none were kept.
-
-        Learned groups, which `mends` names, are compared when their tables are loaded.
-
-        Raises:
-            BadStore: A group does not fit its digest.
-        """
-        kept = [key[len(DIGEST) :] for key, _ in self.base.scan(DIGEST)]
-        for name in {*kept, *self.base.groups()} - self.mends.keys() - {b"", DIGEST[:-1]}:
-            self._digest(name)
-        if self.base.get(DIGEST) is None:
-            for name in self.mends:
-                with suppress(BadStore):  # reported when its table is loaded
-                    self._digest(name)
-            self.begin(self.digests)
-
-    def begin(self, names: Iterable[bytes] = ()) -> None:
-        """Keep digests from here on, also of these groups, which were read."""
+    def begin(self) -> None:
+        """Note in an empty database that it is ours."""
         batch = self.base.batch()
-        self._put_digests(batch, names)
         batch.put(DIGEST, seal(b"all"))
         self.base.write(batch, True)
 
-    def put_rows(self, batch: Any, name: bytes, rows: np.ndarray, data: np.ndarray) -> None:
-        """Add rows to a batch, a row of zeros as none, and the digest of their group.
-
-        Shapes:
-            - rows: int [n], each once; data: uint8 [n, bytes of a row]
-        """
-        put, crc, width = batch.put, zlib.crc32, data.shape[1]
-        prefix, empty = name + b"\0", bytes(width)
-        keys, values = rows.astype(">u4").tobytes(), data.tobytes()
-        crcs = np.zeros(rows.shape[0], np.uint32)
-        for i in range(rows.shape[0]):
-            row = values[i * width : i * width + width]
-            if row == empty:
-                batch.delete(prefix + keys[ROW * i : ROW * i + ROW])
-            else:
-                crcs[i] = found = crc(row)
-                put(prefix + keys[ROW * i : ROW * i + ROW], found.to_bytes(4, "little") + row)
-        self._digest(name).put_rows(rows, crcs)
-        self._put_digests(batch, [name])
-
     def put(self, batch: Any, records: Mapping[bytes, bytes | None]) -> None:
-        """Add records by key to a batch, None or no bytes for one that goes, and the digests of their groups."""
-        groups: dict[bytes, dict[bytes, int]] = {}
+        """Add records of plain groups to a batch, None or no bytes for one that goes, and the digests of these groups."""
+        groups = dict[bytes, Digest]()
         for key, data in records.items():
             sealed = seal(data) if data else b""
             if sealed:
                 batch.put(key, sealed)
             else:
                 batch.delete(key)
-            groups.setdefault(key[: key.index(b"\0")], {})[key] = int.from_bytes(sealed[:4], "little")
-        for name, crcs in groups.items():
-            digest = self._digest(name)
-            if name in NAMED:
-                for key, crc in crcs.items():
-                    digest.put(key, crc)
-            else:
-                rows = [int.from_bytes(key[-ROW:], "big") for key in crcs]
-                digest.put_rows(np.array(rows, np.int64), np.array([*crcs.values()], np.uint32))
-        self._put_digests(batch, groups)
+            name = group_of(key)
+            groups[name] = self.digest(name)
+            groups[name].put(key, int.from_bytes(sealed[:4], "little"))
+        for name, digest in groups.items():
+            batch.put(DIGEST + name, seal(digest.to_bytes()))
 
-    def drop(self, batch: Any, name: bytes) -> None:
-        """Add the removal of a whole group to a batch."""
-        batch.delete_range(name + b"\0", name + b"\1")
-        batch.delete(DIGEST + name)
-        self.digests.pop(name, None)
+    def write(self, records: Mapping[bytes, bytes | None], wait: bool) -> None:
+        """Write records of plain groups.
 
-    def write(self, batch: Any, wait: bool) -> None:
-        """Write a batch.
+        Raises:
+            BadStore: They cannot be written; none of them is there.
+        """
+        with self.lock:
+            batch = self.base.batch()
+            self.put(batch, records)
+            self.commit(batch)
+        if wait:
+            self.base.sync()
+
+    def commit(self, batch: Any) -> None:
+        """Write a batch, without waiting for the disk.
 
         Raises:
             BadStore: It cannot be written; nothing of it is there.
         """
         try:
-            self.base.write(batch, wait)
+            self.base.write(batch, False)
         except BadStore:
             self.digests.clear()  # they hold what was not written; what is there is read again
             raise
 
-    def _mend(self, name: bytes) -> str:
-        return self.mends.get(name, MEND)
-
-    def _digest(self, name: bytes) -> Digest:
-        if name not in self.digests:
-            for _ in self.group(name):
-                pass
-        return self.digests[name]
-
-    def _put_digests(self, batch: Any, names: Iterable[bytes]) -> None:
+    def drop(self, batch: Any, names: Iterable[bytes]) -> None:
+        """Add the removal of whole groups to a batch."""
         for name in names:
-            batch.put(DIGEST + name, seal(self.digests[name].to_bytes()))
+            batch.delete_range(name + b"\0", name + b"\1")
+            batch.delete(DIGEST + name)
+            self.digests.pop(name, None)

@@ -1,19 +1,19 @@
 """The store on disk: changed rows and the offsets they came from, in one atomic write.
 
-    key    | table name | 0 | row, 4 bytes big-endian |       value  | crc32, 4 bytes | row |
-    key    | names' kind, ".id" | 0 | row             |       value  | crc32          | name |
+    group  | table name                  | rows in blocks, see `block`
+    group  | names' kind, ".id"          | names in blocks
     key    | "offset" | 0 | topic | 0 | partition     |       value  | crc32          | offset, 8 bytes |
     key    | "meta" | 0 | name                        |       value  | crc32          | JSON |
-    key    | "digest" | 0 | group                     |       value  | crc32          | count, sum |
+    key    | "digest" | 0 | group                     |       value  | crc32          | see `ledger`, `block` |
 
-A row of zeros, of which nothing is known, has no key, and neither has a row without a name.
-A load compares each group of keys with its digest, see `ledger`: a store that lost records, or holds records of two
-ages, is refused.
+A load compares each group of keys with its digest, see `ledger` and `group`: a store that lost records, or holds records
+of two ages, is refused.
 
 Learned rows are numbers that a program of other sizes, or with other features, would read wrongly: see `meaning`.
 
-A write holds all rows a batch of events changed, the names it added and the offset of the event after it, so
-that a process killed anywhere starts again from a whole batch.  Nothing else in the program knows RocksDB.
+A save has two halves.  `snapshot` copies what changed at one moment, in the thread that changes the tables; `write`
+writes it, in any thread: all rows that changed, the names that came and the offset of the event after them count
+together or not at all, so that a process killed anywhere starts again from a whole save.
 """
 
 from __future__ import annotations
@@ -22,25 +22,24 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from state.error import BadStore
-from state.storage import crash
+from state.storage import crash, migration
 from state.storage.database import MEND, Database, other_format
+from state.storage.group import Groups, Writing
 from state.storage.ids import Ids
-from state.storage.ledger import DIGEST, ROW, Ledger
-from state.storage.loader import fill
+from state.storage.ledger import PLAIN, Ledger, group_of
 from state.storage.schema import FRESH, meaning, meanings, refusal
+from state.storage.snapshot import Snapshot, take
 from state.storage.table import Table
 
-FORMAT = 3
-PIECE = 1_024  # learned rows written at a time
+FORMAT = 4
 
 
 class Store:
-    """The database of one state folder.
+    """The database of one state folder.  One thread changes the tables and takes snapshots, any may write them.
 
     Args:
         folder: The database's own folder; made when missing.
@@ -53,8 +52,10 @@ class Store:
     def __init__(self, folder: Path, *, sync: bool = True) -> None:
         self.folder, self.sync = folder, sync
         self.loaded = False  # whether names in memory are on the disk
-        self.base = Database(folder, FORMAT)
+        self.base = Database(folder, FORMAT, (migration.FROM,))
         self.ledger = Ledger(self.base)
+        self.groups = Groups(self.base, self.ledger)
+        self._room: dict[str, np.ndarray] = {}
         try:
             self._check_format()
         except BadStore:
@@ -67,8 +68,9 @@ class Store:
         Raises:
             BadStore: It cannot be opened.
         """
-        self.base.reopen()
-        self.ledger.digests.clear()
+        with self.groups.lock, self.ledger.lock:
+            self.base.reopen()
+            self.groups.forget()
 
     def _check_format(self) -> None:
         found = self.meta("format")
@@ -77,6 +79,8 @@ class Store:
         if found is None:
             self.ledger.begin()
             self.note("format", FORMAT)
+        elif found == migration.FROM:
+            migration.migrate(self.base, self.ledger, self.groups, FORMAT)
         elif found != FORMAT:
             raise other_format(self.folder, found, FORMAT)
         self.base.made()
@@ -88,10 +92,7 @@ class Store:
             if meaning(table):
                 self.ledger.mends[table.name.encode()] = FRESH
             why = refusal(table, kept.get(table.name))
-            learned = why and (
-                table.name in kept or next(self.ledger.scan(table.name.encode() + b"\0"), None)
-            )
-            if learned:
+            if why and (table.name in kept or self.count(table.name)):
                 raise BadStore(f"{self.folder}: {why}")
 
     def meta(self, name: str) -> object:
@@ -101,9 +102,7 @@ class Store:
 
     def note(self, name: str, fact: object) -> None:
         """Keep a fact beside the tables; raises BadStore where it cannot be written."""
-        batch = self.base.batch()
-        self.ledger.put(batch, {b"meta\0" + name.encode(): json.dumps(fact).encode()})
-        self.ledger.write(batch, self.sync)
+        self.ledger.write({b"meta\0" + name.encode(): json.dumps(fact).encode()}, self.sync)
 
     def put(self, records: Mapping[bytes, bytes | None]) -> None:
         """Write records by key, None removes one; the disk is not waited for.
@@ -111,9 +110,7 @@ class Store:
         Raises:
             BadStore: They cannot be written.
         """
-        batch = self.base.batch()
-        self.ledger.put(batch, records)
-        self.ledger.write(batch, False)
+        self.ledger.write(records, False)
 
     def offsets(self, topic: str, kind: str = "offset") -> dict[int, int]:
         """Return the next offset to read of each partition of `topic`."""
@@ -124,9 +121,8 @@ class Store:
         }
 
     def count(self, group: str) -> int:
-        """Return how many records of a group, such as a table's rows, were saved."""
-        kept = self.ledger.get(DIGEST + group.encode())
-        return 0 if kept is None else int.from_bytes(kept[:8], "little")
+        """Return how many rows of a table, or names, are saved."""
+        return self.groups.digest(group.encode())[3]
 
     def load(self, tables: Iterable[Table], names: Iterable[Ids]) -> None:
         """Fill tables and names from the last save.
@@ -136,133 +132,151 @@ class Store:
         """
         tables = list(tables)
         self._check_meaning(tables)
-        for ids in names:
-            for key, data in self.ledger.group(ids.name.encode() + b".id"):
-                row, text = int.from_bytes(key[-4:], "big"), data.decode()
-                ids.put(row, text)
-                if ids.row[text] != row:
-                    raise BadStore(
-                        f"{self.folder}: {ids.name} {text!r} has row {row} and another one; {MEND}"
-                    )
-        for table in tables:
-            mend = FRESH if meaning(table) else MEND
-            fill(table, self.ledger.group(table.name.encode()), str(self.folder), mend)
-        self.ledger.check()
+        with self.groups.lock:
+            for ids in names:
+                self.groups.fill_names(ids)
+            for table in tables:
+                self.groups.fill(table)
+            self.groups.check()
         self.loaded = True
+
+    def snapshot(
+        self,
+        tables: Iterable[Table],
+        names: Mapping[Ids, int],
+        offsets: Mapping[str, Mapping[int, int]],
+        *,
+        kind: str = "offset",
+        more: Mapping[bytes, bytes | None] | None = None,
+    ) -> Snapshot:
+        """Copy changed rows, names added since row `names[ids]`, and the offsets of topics, as of now.
+
+        A snapshot is written, or undone, before another one of the same tables is taken.
+
+        Args:
+            more: Other records by key; None removes one, or a row of a table.
+        """
+        records = dict(more or {})
+        for topic, ends in offsets.items():
+            prefix = kind.encode() + b"\0" + topic.encode() + b"\0"
+            for partition, offset in ends.items():
+                records[prefix + partition.to_bytes(4, "big")] = offset.to_bytes(8, "little")
+        return take(tables, names, records, self._room)
+
+    def write(self, snapshot: Snapshot, *, wait: bool | None = None) -> int:
+        """Write a snapshot; return the rows written.
+
+        Args:
+            wait: Until it is on the disk; left out, as the store does.
+
+        Raises:
+            BadStore: The disk is full or failing, or a number is not finite; nothing of it is there.
+        """
+        crash.point("snapshot")
+        snapshot.check(str(self.folder))
+        records = {key: data for key, data in snapshot.records.items() if group_of(key) in PLAIN}
+        with self.groups.lock:
+            try:
+                writing = Writing(self.groups)
+                for name, parts in chain(snapshot.groups(), self.groups.removed(snapshot.records)):
+                    writing.put(name, parts)
+                crash.point("save")
+                writing.commit(records)
+            except BadStore:
+                self.groups.forget()
+                raise
+        if self.sync if wait is None else wait:
+            self.base.sync()
+        crash.point("saved")
+        return snapshot.rows
 
     def save(
         self,
         tables: Iterable[Table],
-        names: dict[Ids, int],
+        names: Mapping[Ids, int],
         topic: str,
-        offsets: dict[int, int],
+        offsets: Mapping[int, int],
         *,
         kind: str = "offset",
-        sync: bool | None = None,
         more: Mapping[bytes, bytes | None] | None = None,
     ) -> int:
-        """Write changed rows, names added since row `names[ids]`, and offsets, at once; return the rows written.
-
-        Args:
-            more: Other records by key; None removes one.
+        """Take a snapshot and write it at once; return the rows written.
 
         Raises:
-            BadStore: The disk is full or failing; nothing of this save is there.
+            BadStore: See `write`; everything is marked as changed again.
         """
-        batch, count = self.base.batch(), 0
-        for table in tables:
-            count += self._put(batch, table, np.sort(table.dirty))
-        records: dict[bytes, bytes | None] = {}
-        for ids, since in names.items():
-            prefix = ids.name.encode() + b".id\0"
-            for row in chain(sorted(ids.unsaved), range(since, len(ids))):
-                records[prefix + row.to_bytes(ROW, "big")] = ids.text[row].encode()
-        for partition, offset in offsets.items():
-            key = kind.encode() + b"\0" + topic.encode() + b"\0" + partition.to_bytes(4, "big")
-            records[key] = offset.to_bytes(8, "little")
-        self.ledger.put(batch, records | dict(more or {}))
-        crash.point("save")
-        self.ledger.write(batch, self.sync if sync is None else sync)
-        crash.point("saved")
-        for table in tables:
-            table.clean()
-        for ids in names:
-            ids.unsaved.clear()
-        return count
+        snapshot = self.snapshot(tables, names, {topic: offsets}, kind=kind, more=more)
+        try:
+            return self.write(snapshot)
+        except BadStore:
+            snapshot.undo()
+            raise
 
     def save_slowly(
         self,
         tables: Iterable[Table],
         topic: str,
-        offsets: dict[int, int],
+        offsets: Mapping[int, int],
         *,
         more: Mapping[bytes, bytes | None] | None = None,
     ) -> int:
-        """Write changed learned rows in pieces, so that nothing else waits long; the offsets come last.
-
-        A process that dies between two pieces has learned rows of two ages, which learning mends.
+        """Write changed learned rows, in the thread that changes them, with the offsets that were learned.
 
         Raises:
-            BadStore: A piece could not be written.
+            BadStore: See `save`.
         """
-        tables, count = list(tables), 0
+        tables = list(tables)
         now = {table.name: meaning(table) for table in tables}
         if meanings(self.meta("learned")) != now:
             self.note("learned", now)
-        for table in tables:
-            rows = np.sort(table.dirty)
-            table.clean()
-            for begin in range(0, rows.shape[0], PIECE):
-                batch = self.base.batch()
-                try:
-                    self._put(batch, table, rows[begin : begin + PIECE])
-                    self.ledger.write(batch, False)
-                    crash.point("learned")
-                except BadStore:
-                    table.touch(rows[begin:])
-                    raise
-            count += rows.shape[0]
-        return count + self.save([], {}, topic, offsets, kind="learned", more=more)
+        return self.save(tables, {}, topic, offsets, kind="learned", more=more)
 
     def forget_learned(self, names: Iterable[str], facts: Iterable[str] = ()) -> None:
         """Drop the rows of learned tables, of these names and of those the store knows of, and facts; state stays."""
-        batch = self.base.batch()
-        for name in {*names, *meanings(self.meta("learned")), "learned"}:
-            self.ledger.drop(batch, name.encode())
-        self.ledger.put(batch, {b"meta\0" + fact.encode(): None for fact in ("learned", *facts)})
-        self.ledger.write(batch, True)
+        gone = [name.encode() for name in {*names, *meanings(self.meta("learned")), "learned"}]
+        with self.groups.lock, self.ledger.lock:
+            batch = self.base.batch()
+            self.ledger.drop(batch, gone)
+            self.ledger.put(batch, {b"meta\0" + fact.encode(): None for fact in ("learned", *facts)})
+            self.ledger.commit(batch)
+            for name in gone:
+                self.groups.known.pop(name, None)
+        self.base.sync()
 
-    def _put(self, batch: Any, table: Table, rows: np.ndarray) -> int:
-        """Add rows of a table to a batch; return how many.
+    def scrub(self, keys: Iterable[bytes], whole: bool = False) -> None:
+        """Have what was saved before of some rows leave the files, which takes a while.
 
-        Raises:
-            BadStore: One holds a number that is not finite; nothing must be written.
-        """
-        if rows.shape[0]:
-            broken = table.broken(rows)
-            if broken.shape[0]:
-                raise BadStore(
-                    f"{self.folder}: {table.name} row {broken[0]}: a number is not finite ({broken.shape[0]} rows in all); "
-                    "nothing was saved, what was saved before is right: start again, and report it if it comes back"
-                )
-            self.ledger.put_rows(batch, table.name.encode(), rows, table.bytes[rows])
-        return int(rows.shape[0])
-
-    def scrub(self, prefixes: Iterable[bytes]) -> None:
-        """Have RocksDB drop what was removed or replaced under these prefixes from its files, which takes a while.
+        Args:
+            keys: | group | 0 | row, 4 bytes |, or | group | 0 | for all rows of a group; b"" for everything.
+            whole: See `Database.compact`.
 
         Raises:
             BadStore: It cannot be done.
         """
-        self.base.compact(prefixes)
+        rows = dict[bytes, list[int] | None]()
+        for key in keys:
+            name, _, row = key.partition(b"\0")
+            known = rows.setdefault(name, [])
+            if row and known is not None:
+                known.append(int.from_bytes(row, "big"))
+            else:
+                rows[name] = None
+        for name, some in rows.items():
+            for one in [name] if name else sorted(self.groups.names()):
+                self.groups.renew(one, None if some is None else np.array(some, np.int64))
+        self.base.compact([name + b"\0" if name else name for name in rows], whole)
 
     def records(self, prefix: bytes) -> dict[bytes, bytes]:
-        """Return the records whose keys begin with `prefix`."""
-        return dict(self.ledger.scan(prefix))
+        """Return the records whose keys begin with `prefix`, of a table or of names one a row."""
+        name, end, _ = prefix.partition(b"\0")
+        if not end or name in PLAIN:
+            return dict(self.ledger.scan(prefix))
+        return {key: data for key, data in self.groups.records(name) if key.startswith(prefix)}
 
     def rows(self) -> Iterator[tuple[bytes, bytes]]:
-        """Return every key and its bytes, for comparing two stores."""
-        return self.ledger.scan(b"")
+        """Yield everything that is kept, row by row, for comparing two stores."""
+        for name in sorted({*PLAIN, *self.groups.names()}):
+            yield from self.ledger.scan(name + b"\0") if name in PLAIN else self.groups.records(name)
 
     def checkpoint(self, folder: Path) -> None:
         """Write the store as it is now to a folder that is not there yet, while it goes on.

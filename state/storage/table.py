@@ -211,6 +211,11 @@ class Table:
             ) from exc
 
     @property
+    def held_rows(self) -> int:
+        """How many rows from the first the writer has memory for."""
+        return min(self.capacity, max(0, self.held - HEADER) // self.row_bytes)
+
+    @property
     def rows(self) -> int:
         """How many rows are in use, as last published by the writer."""
         return int(self._rows[0])

@@ -105,7 +105,7 @@ def _explained(
         "because": f"{title} is {where}.{_history(room, row, behind)}",
         "reason": reason,
         "sources": _sources(room, own, row),
-        "ranker": RANKERS[int(room.generation.status["serving"])],
+        "ranker": RANKERS[int(room.generation.quality["serving"])],
         "candidates": str(n),
         "rank": str(rank) if among else f"not among the {n} candidates",
     }

@@ -37,6 +37,7 @@ class Items:
         self.version, self.reach = 0, 0
         self.waiting: dict[int, None] = {}
         self._changes = 0  # of the metadata table that were seen
+        self._items = generation.world.state.world["items"]  # how many there are, one number
         self._lock = RLock()
 
     def catch_up(self, most: int = AT_ONCE) -> bool:
@@ -50,8 +51,7 @@ class Items:
         """
         metadata, waiting = self.generation.metadata, self.waiting
         with self._lock:
-            items = int(self.generation.world.state.world[0]["items"])
-            self._changes, rows = metadata.since(self._changes, items)
+            self._changes, rows = metadata.since(self._changes, int(self._items[0]))
             if rows:
                 hidden = metadata.known.array[rows] >= HIDDEN
                 if (self.hidden[rows] != hidden).any():

@@ -25,6 +25,7 @@ from stream.catalogue.syntax import Filter
 from stream.error import BadRequest, Loading
 from stream.event.event import DAY_MS, Event, encode, forget
 from stream.generation.generation import Generation, Limits, current
+from stream.generation.learned import current_learned
 from stream.generation.metadata import MOST
 from stream.generation.status import LET_GO, RANKERS
 from stream.health.readiness import Readiness, Verdict, fields
@@ -78,7 +79,10 @@ class Reader:
         self.watch = Watch()
         self.started = time.time()
         self._lock = Lock()
+        self._applied = b""  # the offsets that were told last, as they lie in the status,
+        self._offsets: dict[int, int] = {}  # and by partition
         self.recommender: Recommender | None = None
+        self._numbers = 0, 0  # of the generation and of the learned tables it answers from
         self.closed = settings.closed
         self.tick()
 
@@ -88,8 +92,8 @@ class Reader:
 
     def tick(self) -> None:
         """Catch up with new names, and with a new generation when there is one."""
-        number = 0 if self.closed else current(self.live)
-        if number and (self.recommender is None or self.recommender.generation.number != number):
+        number, learned = 0 if self.closed else current(self.live), current_learned(self.live)
+        if number and (self.recommender is None or self._numbers != (number, learned)):
             try:
                 generation = Generation(
                     self.graph, self.tgn, self.limits, live=self.live, number=number, write=False
@@ -99,6 +103,7 @@ class Reader:
                     "a generation could not be opened; the next try is at once", number=number, error=str(exc)
                 )
                 return
+            self._numbers = number, learned
             known = None if self.recommender is None else self.recommender.items.catalogue
             self.recommender = Recommender(generation, ttl=self.ttl, settings=self.answers, catalogue=known)
             while known is None and self.recommender.items.catch_up(AT_REST):
@@ -185,7 +190,12 @@ class Reader:
         if self.recommender is None:
             return {}
         applied = self.recommender.generation.status["applied"]
-        return {p: int(applied[p]) for p in np.flatnonzero(applied).tolist()}
+        now = applied.tobytes()
+        if now != self._applied:
+            found = np.frombuffer(now, applied.dtype)
+            self._offsets = {p: int(found[p]) for p in np.flatnonzero(found).tolist()}
+            self._applied = now
+        return self._offsets
 
     def applied(self, partition: int) -> int:
         """Return the next offset of a partition that is not in an answer yet."""
@@ -205,7 +215,7 @@ class Reader:
         if self.recommender is None:
             return told
         generation = self.recommender.generation
-        world, status = self.recommender.state.world[0], generation.status
+        world, status, quality = self.recommender.state.world[0], generation.status, generation.quality
         told |= {
             "applied_events": int(world["events"] + world["impressions"]),
             "rejected_events": int(world["rejected"]),
@@ -221,17 +231,23 @@ class Reader:
             "edges_pruned_aged": int(world["aged"]),
             "generation": generation.number,
             "explored": self.recommender.exploration.total,
-            "learned_events": int(status["learned"]),
+            "learned_events": int(quality["learned"]),
+            "ranked_events": int(quality["ranked"]),
+            "learning_share": round(float(quality["share"]), 4),
+            "ranked_share": round(float(status["ranked_share"]), 4),
+            "learning_waiting": int(quality["waiting"]),
+            "learning_missed": int(quality["missed"]),
+            "samples_skipped": int(status["skipped"]),
             "learning_stopped": int(status["stopped"]),
-            "ranker": RANKERS[int(status["serving"])],
+            "ranker": RANKERS[int(quality["serving"])],
             "pace_seconds": round(float(world["pace"]) / 1000, 3),
             **{name: int(world[field]) for name, field in LET_GO.items()},
         }
         for name, weight in zip(NAMES, weights(self.recommender.state, True).tolist(), strict=True):
             told[f"source_{name}"] = round(weight, 3)
         for k, name in enumerate(RANKERS):
-            told[f"live_mrr_{name}"] = round(float(status["mrr"][k]), 4)
-            told[f"live_recall10_{name}"] = round(float(status["recall10"][k]), 4)
+            told[f"live_mrr_{name}"] = round(float(quality["mrr"][k]), 4)
+            told[f"live_recall10_{name}"] = round(float(quality["recall10"][k]), 4)
         for partition, offset in self.offsets().items():
             told[f"offset_{partition}"] = offset
         for partition in np.flatnonzero(status["saved"]).tolist():
@@ -281,20 +297,3 @@ class Reader:
 
     def _described(self, partition: int) -> int:
         return int(self._current().generation.status["described"][partition])
-
-
-def warm(recommender: Recommender) -> None:
-    """Compile the kernels of RECOMMEND, TRENDING and INFO, before the first request comes."""
-    recommender.warm()
-    non_personalized.warm_trending(recommender)
-
-
-def warm_rest(recommender: Recommender, user: str, row: int) -> None:
-    """Compile the kernels of all other requests: RANK, SIMILAR, EXPLAIN, and rules that few requests have.
-
-    Args:
-        user, row: Of an item that has events.
-    """
-    recommender.warm_rest()
-    non_personalized.warm_similar(recommender)
-    explained(recommender, user, row, None)

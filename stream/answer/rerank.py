@@ -49,7 +49,9 @@ class Reranker:
         """
         k, cap = request.k, request.per_category
         tail, diversity, share = self._rules(request)
-        order, cut = np.argsort(-score, kind="stable"), 0
+        order, cut = (-score).argsort(kind="stable"), 0
+        if tail <= 0 and diversity <= 0 and not cap:
+            order = order[:k]
         rows, scores = room.cand[order], score[order]
         if tail > 0 and n:
             kept = int((scores >= scores[0] + np.log(tail)).sum())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 import numpy as np
 
 from state.counter.history import visit
@@ -49,6 +51,10 @@ class Retrieval:
         self.ranker = Forward(generation.learned["ranker"].array[0], FEATURES, MAX_K)
         self.x = self.ranker.x
         self.user, self.t = -1, 0
+        # Columns of the one-row tables, looked up once: a request asks for each of them.
+        self._time, self._serving = self.state.world["t"], generation.taught.quality_table.array["serving"]
+        self._slow = generation.learned["slow"].array
+        self._history = generation.tgn.history
         self.excluded = NONE
         self._version = 0  # of `items.hidden` that is in `barred`
 
@@ -59,8 +65,9 @@ class Retrieval:
             user: The user's row, -1 for a guest: with what a session names in `visited`, or with nothing.
             ttl: The seen rule, int64 [KINDS] ms.
         """
-        self.user, self.t = user, int(self.state.world[0]["t"])
-        visit(self.state, visited, self.t)
+        self.user, self.t = user, int(self._time[0])
+        if user < 0:  # only then the guest is looked at
+            visit(self.state, visited, self.t)
         self.scratch.ttl[:] = ttl
         items = self.items
         if self._version != items.version:
@@ -69,21 +76,27 @@ class Retrieval:
 
     def bar(self, excluded: np.ndarray, filter: Filter | None, category: str = "") -> None:
         """Bar these items, int32 [n], what a filter refuses, and what is of another category, for this request."""
-        items, whole = self.items, self._whole
-        n = int(self.state.world[0]["items"])
         if filter is not None or category:
+            items, whole, n = self.items, self._whole, int(self.state.world[0]["items"])
             self.scratch = self._narrow
             refused = items.catalogue.mask(filter, self.t, n)[:n] if filter is not None else np.uint8(0)
             np.bitwise_or(whole.barred[:n], refused, out=self.scratch.barred[:n])
-        if category:
-            other = items.catalogue.codes(np.arange(n)) != items.catalogue.words.code.get(category, -1)
-            self.scratch.barred[:n] |= other
-        self.scratch.barred[excluded] = 1
+            if category:
+                self._bar_others(category, n)
+        if excluded.shape[0]:
+            self.scratch.barred[excluded] = 1
         self.excluded = excluded
+
+    def _bar_others(self, category: str, n: int) -> None:
+        """Bar every item of another category."""
+        catalogue = self.items.catalogue
+        other = catalogue.codes(np.arange(n)) != catalogue.words.code.get(category, -1)
+        self.scratch.barred[:n] |= other
 
     def end(self) -> None:
         """End the request: what it barred is free again."""
-        self._whole.barred[self.excluded] = self.items.hidden[self.excluded]
+        if self.excluded.shape[0]:
+            self._whole.barred[self.excluded] = self.items.hidden[self.excluded]
         self.scratch, self.excluded = self._whole, NONE
 
     def find(self, own: bool, limit: int) -> int:
@@ -103,34 +116,40 @@ class Retrieval:
     def _view(self, n: int) -> View:
         return View(self.cand[:n], self.x, self.hist, self.age)
 
+    @property
+    def serving(self) -> str:
+        """The ranker that serves."""
+        return RANKERS[int(self._serving[0])]
+
     def score(self, n: int) -> np.ndarray:
         """Return the scores of the first `n` candidates by the ranker that serves, float32 [n]."""
-        if RANKERS[int(self.generation.status["serving"])] == "riverwalk" and n:
+        serving = self.serving
+        if serving == "riverwalk" and n:
             self.learned_inputs(n)
-        return self.judge(n)
+        return self._judge(n, serving)
 
     def judge(self, n: int) -> np.ndarray:
         """Return the scores of the first `n` rows of `x` as they stand, float32 [n]."""
+        return self._judge(n, self.serving)
+
+    def _judge(self, n: int, ranker: str) -> np.ndarray:
         x = self.x[:n]
-        ranker = RANKERS[int(self.generation.status["serving"])]
         if ranker == "own_recency":
             return x[:, OWN_RECENCY] + 1e-3 * x[:, BLEND]
         if ranker == "popularity":
             return x[:, POP_3]
         if ranker == "riverwalk" and n:
             learned = self.ranker.logits(n)
-            if np.isfinite(learned.sum()):
+            if isfinite(np.add.reduce(learned)):
                 return learned
         return x[:, BLEND] * 4
 
     def learned_inputs(self, n: int) -> None:
         """Write the temporal and the collaborative scores of the first `n` candidates as inputs of the ranker."""
-        generation, cand = self.generation, self.cand[:n]
-        k = generation.tgn.history
+        cand, k = self.cand[:n], self._history
         temporal, known = self.encoder.score_known(self.hist[:k], self.age[:k], self.user, cand)
         row_inputs(temporal, known, self.x[:n, FEATURES : FEATURES + EACH])
-        slow = generation.learned["slow"].array
-        by_slow = score(slow, self.hist[None], cand[None], generation.slow.keep)
+        by_slow = score(self._slow, self.hist[None], cand[None], self.generation.slow.keep)
         row_inputs(by_slow[0][0], by_slow[1][0], self.x[:n, FEATURES + EACH :])
 
     def causes(self, rows: np.ndarray) -> np.ndarray:

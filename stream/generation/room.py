@@ -6,6 +6,7 @@ memory for all rows that a batch may use before it applies the first event of it
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from state.error import NoMemory
 from state.storage.ids import RING, Ids
 from state.storage.table import Table
 from stream.generation.generation import Generation
+from stream.generation.learned import shapes
 
 MOVES = 2  # changes of names that an event may make: its user forgotten, a free row reused
 DESCRIBED = 1 << 13  # bytes that describing an item may take: a page of metadata and of what stands beside it
@@ -41,17 +43,24 @@ def free(generation: Generation) -> int:
 
 
 def tables(generation: Generation, kind: str) -> list[Table]:
-    """Return the tables that have a row in use for each user, or for each item."""
+    """Return the counted tables that have a row in use for each user, or for each item."""
     world, metadata = generation.world, generation.metadata
     if kind == "user":
         found = [world.users, generation.users.span]
     else:
         found = [world.items, world.edges, generation.items.span, metadata.known, metadata.hiding]
-    idle = kind == "user" and not generation.tgn.node_memory
-    learned = (
-        [] if idle else [table for table in generation.nodes[kind] if not table.name.endswith("_column")]
+    return found
+
+
+def learned_bytes(generation: Generation, kind: str) -> int:
+    """Return the bytes of what is learned of a user, or of an item."""
+    if kind == "user" and not generation.tgn.node_memory:
+        return 0
+    return sum(
+        dtype.itemsize * math.prod(shape)
+        for name, (of, dtype, shape) in shapes(generation.tgn, generation.slow).items()
+        if of == kind and not name.endswith("_column")
     )
-    return [*found, *learned]
 
 
 def reserve(generation: Generation, users: Iterable[str], items: Iterable[str], events: int) -> None:
@@ -108,14 +117,16 @@ def reserve_described(generation: Generation, items: Iterable[str], records: int
 
 def budget(generation: Generation) -> Budget:
     """Return what the tables may take, and what is free."""
-    every = _every(generation)
+    limits, learned = generation.limits, {kind: learned_bytes(generation, kind) for kind in ("user", "item")}
     user = sum(table.row_bytes for table in tables(generation, "user")) + generation.world.seen.row_bytes
     item = sum(table.row_bytes for table in tables(generation, "item"))
-    return Budget(free(generation), sum(table.size for table in every), user, item)
+    most = sum(table.size for table in _every(generation))
+    most += learned["user"] * limits.max_users + learned["item"] * limits.max_items
+    return Budget(free(generation), most, user + learned["user"], item + learned["item"])
 
 
 def saved(generation: Generation, count: Callable[[str], int]) -> int:
-    """Return the bytes that loading takes.
+    """Return the bytes that loading what is counted takes.
 
     Args:
         count: The name of a table -> how many of its rows are saved.
@@ -127,7 +138,7 @@ def _every(generation: Generation) -> list[Table]:
     names = [
         table for ids in (generation.users, generation.items) for table in (ids.span, ids.heap, ids.change)
     ]
-    return [*generation.world.tables, *generation.learned.values(), *generation.metadata.tables, *names]
+    return [*generation.world.tables, *generation.metadata.tables, *names]
 
 
 def _changes(ids: Ids, new: int, events: int) -> int:

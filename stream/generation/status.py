@@ -25,12 +25,9 @@ STATUS = np.dtype(
             "i8",
         ),  # 1 on a stream of the past, whose newest event was over a day old when it was written
         ("seconds", "i8"),  # events whose times look like seconds
-        ("serving", "i8"),  # number of the ranker that answers
         ("partitions", "i8"),
-        ("learned", "i8"),  # events learned from
-        ("judged", "i8"),  # events in the live quality
-        ("mrr", "f8", (len(RANKERS),)),
-        ("recall10", "f8", (len(RANKERS),)),
+        ("skipped", "i8"),  # samples that found no room on their way to the learner
+        ("ranked_share", "f8"),  # of the events that are described for the ranker now
         ("applied", "i8", (PARTITIONS,)),  # next offset of each partition, visible in answers
         ("saved", "i8", (PARTITIONS,)),  # next offset of each partition, on the disk
         (
@@ -38,6 +35,21 @@ STATUS = np.dtype(
             "i8",
             (PARTITIONS,),
         ),  # next offset of each partition of the items topic, visible in answers
+    ],
+    align=True,
+)
+QUALITY = np.dtype(  # what the learner tells
+    [
+        ("serving", "i8"),  # number of the ranker that answers
+        ("learned", "i8"),  # events that the network learned from
+        ("ranked", "i8"),  # events that the ranker learned from
+        ("missed", "i8"),  # events that were written over before they were learned from
+        ("waiting", "i8"),  # events that wait for the learner
+        ("share", "f8"),  # of the events that the network learns from now
+        ("judged", "i8"),  # events in the live quality
+        ("mrr", "f8", (len(RANKERS),)),
+        ("recall10", "f8", (len(RANKERS),)),
+        ("seen", "i8", (PARTITIONS,)),  # next offset of each partition
     ],
     align=True,
 )

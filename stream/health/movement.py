@@ -1,4 +1,4 @@
-"""Movement: whether ingest goes on, by its heartbeat, and while it loads or compiles by the time it computes."""
+"""Movement: whether ingest, or the learner, goes on, by its heartbeat, and while it loads or compiles by the time it computes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ ON_DISK = "D"  # waiting for the disk: ending it would not help
 
 
 class Movement:
-    """Sees how long a process of ingest stands still.
+    """Sees how long a process stands still.
 
     Args:
         folder: Where its page lies.
+        page: The name of its page.
     """
 
-    def __init__(self, pid: int, folder: Path) -> None:
+    def __init__(self, pid: int, folder: Path, page: str = HEALTH) -> None:
         self._stat = Path(f"/proc/{pid}/stat")
-        self._page = Page(folder / HEALTH, Health)
+        self._page = Page(folder / page, Health)
         self._seen: tuple[object, ...] = ()
         self._moved = time.monotonic()
 

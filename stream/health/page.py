@@ -1,4 +1,4 @@
-"""Health: what ingest and its supervisor tell the servers, in shared memory outside of the generations.
+"""Health: what ingest, the learner and their supervisor tell the servers, in shared memory outside of the generations.
 
 A page is a file with one writer.  Whatever happens to the writer, the page stays; a process that starts anew writes on.
 
@@ -21,7 +21,7 @@ import msgspec
 
 from state.error import NoMemory
 
-HEALTH, SUPERVISION = "health.page", "supervision.page"
+HEALTH, LEARNER, SUPERVISION = "health.page", "learner.page", "supervision.page"
 SIZE, BEGIN = 16_384, 24
 TEXT = 400  # characters of a text
 TRIES = 50  # of reading a page that is being written
@@ -30,7 +30,7 @@ STARTING, LOADING, WAITING, RUNNING = "starting", "loading", "waiting", "running
 
 
 class Health(msgspec.Struct):
-    """What ingest tells.
+    """What ingest tells, and on a page of its own the learner.
 
     Args:
         phase: What it does: starting, loading, waiting (for the topic) or running.
@@ -46,7 +46,7 @@ class Health(msgspec.Struct):
 
 
 class Supervision(msgspec.Struct):
-    """What the supervisor tells of ingest.
+    """What the supervisor tells of ingest and the learner.
 
     Args:
         up: Whether its process runs.
@@ -54,6 +54,8 @@ class Supervision(msgspec.Struct):
         failures: Ends one after the other, none after a minute's work.
         error: How it ended last.
         since_ms: When this process was started, or ended, by the clock of beats.
+        learner: How the process of the learner ended, empty while it runs.
+        learner_restarts: How often it was started again.
         starting: How far the start of the instance is, in words, empty once all processes are ready.
     """
 
@@ -62,6 +64,8 @@ class Supervision(msgspec.Struct):
     failures: int = 0
     error: str = ""
     since_ms: int = 0
+    learner: str = ""
+    learner_restarts: int = 0
     starting: str = ""
 
 
@@ -139,9 +143,9 @@ def _reserve(fd: int, path: Path) -> None:
         ) from exc
 
 
-def clear(folder: Path) -> None:
-    """Say that a process of ingest starts; its supervisor does, while there is none that writes."""
-    page = Page(folder / HEALTH, Health, write=True)
+def clear(folder: Path, name: str = HEALTH) -> None:
+    """Say that a process of ingest, or the learner, starts; its supervisor does, while there is none that writes."""
+    page = Page(folder / name, Health, write=True)
     page.beat()
     page.write(Health())
     page.close()

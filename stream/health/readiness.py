@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from stream.health.page import (
     HEALTH,
+    LEARNER,
     LOADING,
     RUNNING,
     SUPERVISION,
@@ -24,6 +26,7 @@ CALM_S = 60.0  # of work that end a restart loop
 KINDS = (
     *("starting", "restarting", "hung", "disk", "memory", "source", "learning", "items", "behind"),
 )  # of trouble, as the metric tells them
+COUNTED = "events are counted, not learned"
 COMPILES = "kernels are being compiled"
 
 
@@ -65,6 +68,8 @@ class Readiness:
         self.most = most
         self._health: Page[Health] | None = None
         self._supervision: Page[Supervision] | None = None
+        self._learner: Page[Health] | None = None
+        self._folder = folder
         if folder is not None:
             self._health = Page(folder / HEALTH, Health)
             self._supervision = Page(folder / SUPERVISION, Supervision)
@@ -84,6 +89,7 @@ class Readiness:
         lag = health.lag if state in ("ok", "restarting") and health.phase == RUNNING else -1
         if supervision.up:
             troubles |= {kind: health.troubles[kind] for kind in KINDS if health.troubles.get(kind)}
+        self._learning(supervision, troubles)
         if supervision.starting:
             troubles["starting"] = supervision.starting
         elif status is None:
@@ -123,6 +129,26 @@ class Readiness:
             )
             return "restarting" if again else "starting"
         return "restarting" if again else "ok"
+
+    def _learning(self, supervision: Supervision, troubles: dict[str, str]) -> None:
+        """Put what is wrong with the learner into `troubles`."""
+        if supervision.learner:
+            troubles["learning"] = (
+                f"the learner has ended ({supervision.learner}) and is started again; {COUNTED}"
+            )
+            return
+        if self._learner is None and self._folder is not None:
+            with suppress(OSError):
+                self._learner = Page(self._folder / LEARNER, Health)
+        if self._learner is None:
+            return
+        health, quiet_ms = self._learner.read(), max(0, now_ms() - self._learner.beaten_ms)
+        if "learning" in health.troubles:
+            troubles["learning"] = health.troubles["learning"]
+        elif "disk" in health.troubles:
+            troubles.setdefault("disk", health.troubles["disk"])
+        elif health.phase == RUNNING and quiet_ms > 1_000 * QUIET_S and not health.compiling:
+            troubles["learning"] = f"learning has not moved for {quiet_ms / 1_000:.0f} s; {COUNTED}"
 
     def _behind(self, lag: int, troubles: dict[str, str]) -> None:
         if lag > self.most:

@@ -5,6 +5,7 @@ Nobody has to ask anything before that, so that slow clients, or many idle ones,
 
 from typing import Protocol
 
+from stream.service.load import Field, Load
 from stream.service.session import STRANGERS
 
 
@@ -21,10 +22,13 @@ class Admission:
     """The connections of an endpoint, those that have waited longest for a request first.
 
     Args:
-        most: Connections at most; one in eight is for clients of other machines that have given no password so far.
+        most: Connections at most, of all readers together; one in eight is for clients of other machines that have given
+            no password so far.
+        load: Of this reader and of those beside it.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, load: Load) -> None:
+        self._load = load
         self.clients: dict[Client, None] = {}
         self._strangers: dict[Client, None] = {}
         self._most, self._most_strangers = most, max(1, most // STRANGERS)
@@ -35,21 +39,25 @@ class Admission:
         Args:
             known: Whether it is of this machine.
         """
-        full = len(self.clients) >= self._most
-        if full or (not known and len(self._strangers) >= self._most_strangers):
+        full = len(self.clients) + self._load.others(Field.HTTP_CLIENTS) >= self._most
+        strangers = len(self._strangers) + self._load.others(Field.HTTP_STRANGERS)
+        if full or (not known and strangers >= self._most_strangers):
             idle = self._idle(self._strangers) or (self._idle(self.clients) if full else None)
-            if idle is None:
+            if idle is None and (full or self._strangers):
                 return False
-            self.leave(idle)
-            idle.abort()
+            if idle is not None:
+                self.leave(idle)
+                idle.abort()
         self.clients[client] = None
         if not known:
             self._strangers[client] = None
+        self._count()
         return True
 
     def know(self, client: Client) -> None:
         """Count a client as known, as it has given a password."""
         self._strangers.pop(client, None)
+        self._count()
 
     def rest(self, client: Client) -> None:
         """Count a client that was answered as the one that has waited least."""
@@ -62,6 +70,12 @@ class Admission:
         """Remove a client that has disconnected."""
         self.clients.pop(client, None)
         self._strangers.pop(client, None)
+        self._count()
+
+    def _count(self) -> None:
+        """Tell the other readers how many clients there are."""
+        self._load.set(Field.HTTP_CLIENTS, len(self.clients))
+        self._load.set(Field.HTTP_STRANGERS, len(self._strangers))
 
     @staticmethod
     def _idle(some: dict[Client, None]) -> Client | None:

@@ -5,7 +5,9 @@ reply and to think of the next one.
 """
 
 import asyncio
+import socket
 import ssl
+from collections.abc import Sequence
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final, cast
@@ -16,6 +18,8 @@ from stream.http.admission import Admission
 from stream.http.query import origin_form
 from stream.http.route import JSON, HttpRequest, HttpResponse, Routes
 from stream.service import address
+from stream.service.listener import LINGER_S, Listener
+from stream.service.load import Field
 from stream.service.session import Service
 
 PATIENCE_S: Final = 30.0
@@ -43,6 +47,7 @@ class Connection(asyncio.Protocol):
         self._request: HttpRequest | None = None
         self._body = 0
         self._full = False  # the client does not take what was written
+        self._refused = False
         self._paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -51,10 +56,13 @@ class Connection(asyncio.Protocol):
         address.keep_alive(transport)
         self._wait()
         if not self._admission.enter(self, known=self._local):
+            self._refused = True
             self._write(_BUSY)
-            self._transport.close()
+            self._loop.call_later(LINGER_S, self._transport.close)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return self._transport.close()
         self._feed(data)
         if self._busy() and not self._transport.is_closing():  # what comes now has to wait in the kernel
             self._paused = True
@@ -68,6 +76,8 @@ class Connection(asyncio.Protocol):
         self._feed()
 
     def eof_received(self) -> bool:
+        if self._refused:
+            return False
         self._feed(b"")
         return self._task is not None and self._transport.get_extra_info("sslcontext") is None
 
@@ -200,13 +210,13 @@ def _too_long() -> h11.RemoteProtocolError:
 class Endpoint:
     """The listening socket and its clients.  `port` is the port in use."""
 
-    def __init__(self, server: asyncio.Server, admission: Admission) -> None:
-        self._server, self._connections = server, admission.clients
-        self.port: int = server.sockets[0].getsockname()[1]
+    def __init__(self, listener: Listener, admission: Admission) -> None:
+        self._listener, self._connections = listener, admission.clients
+        self.port = listener.port
 
     async def close(self, grace_s: float = GRACE_S) -> None:
         """Take no more clients, let replies under way be sent, hang up."""
-        self._server.close()
+        self._listener.close()
         for connection in list(self._connections):
             connection.finish()
         end = asyncio.get_running_loop().time() + grace_s
@@ -216,28 +226,28 @@ class Endpoint:
                 connection.finish()
         for connection in list(self._connections):
             connection.abort()
-        await self._server.wait_closed()
 
 
 async def serve(
     service: Service,
-    host: str = "127.0.0.1",
-    port: int = 7879,
+    sockets: Sequence[socket.socket],
     *,
     socket_port: int = 7878,
     tls: ssl.SSLContext | None = None,
     patience_s: float = PATIENCE_S,
 ) -> Endpoint:
-    """Start to answer over HTTP from the service of a server; port 0 picks a free one.
+    """Start to answer over HTTP from the service of a server.
 
     Args:
+        sockets: Listen already (see `listener.open_tcp`); they are closed with the endpoint.
         socket_port: Of the Redis socket, as the page tells it.
         tls: Makes it HTTPS.
         patience_s: Seconds a client has to send a request, and to take a reply.
     """
-    admission = Admission(service.max_clients)
+    admission = Admission(service.max_clients, service.load)
     routes = Routes(service, socket_port)
-    server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(routes, admission, patience_s), host, port, ssl=tls
-    )
-    return Endpoint(server, admission)
+    listener = Listener(
+        sockets, lambda: Connection(routes, admission, patience_s), tls=tls, load=service.load,
+        here=Field.HTTP_CLIENTS, coming=Field.HTTP_COMING,
+    )  # fmt: skip
+    return Endpoint(listener, admission)

@@ -20,13 +20,13 @@ from state.counter.eviction import drop_items, drop_users, least, silent
 from state.counter.seen import listed
 from state.error import NoRoom
 from state.record.layout import START
+from state.record.tombstone import PREFIX, Tombstones
 from state.storage.store import Store
-from state.storage.tombstone import PREFIX, Tombstones
 from stream.dead_letter.erasure import Erased
 from stream.event.batch import Batch
 from stream.event.event import FORGET
 from stream.generation.generation import Generation
-from stream.learning.job import Gone
+from stream.lane.job import Gone
 
 SHARE = 20  # one row in so many is evicted at once
 STALE, SCRUBBED = "stale", "scrubbed"  # meta names: how many were forgotten; how many of them no file holds
@@ -37,7 +37,8 @@ class Run(NamedTuple):
 
     Shapes:
         - user, item: int32 [n]; t: int64 [n] ms; kind: int8 [n]; value: float32 [n]
-        - taken: bool [n], whether it may be learned from
+        - taken: bool [n], whether it may be learned from; picked: bool [n], whether it is described for the ranker
+        - partition: int32 [n]; offset: int64 [n], where it came from
     """
 
     user: np.ndarray
@@ -46,6 +47,21 @@ class Run(NamedTuple):
     kind: np.ndarray
     value: np.ndarray
     taken: np.ndarray
+    picked: np.ndarray
+    partition: np.ndarray
+    offset: np.ndarray
+
+
+class Kept(NamedTuple):
+    """What goes into a save beside rows.
+
+    records: All of it by key; then its parts, as `Budget` keeps them.
+    """
+
+    records: dict[bytes, bytes | None]
+    tombstones: dict[bytes, bytes | None]
+    erased: list[bytes]
+    number: int
 
 
 class Budget:
@@ -66,25 +82,21 @@ class Budget:
         self.let_go = {"item": 0, "user": 0}
         self.dropped = 0
         self.seconds = 0.0
-        self.removed: dict[bytes, None] = {}  # learned rows to remove from the store with the next save
         self.erased: list[bytes] = []  # keys of rows that held what was known of a forgotten user
         self.stale: list[bytes] = []  # such keys that are saved: the store's files may hold old bytes of them
         self.letters = Erased({}, "")  # of the users that the batch at hand forgets
         self.number: object = forgotten  # tombstones when `stale` was last added to
         if forgotten != scrubbed:
-            names = ["user", "user.id", "seen", *(table.name for table in generation.nodes["user"])]
-            self.stale = [name.encode() + b"\0" for name in names]
+            self.stale = [b"user\0", b"user.id\0", b"seen\0"]
 
-        for kind, ids in self.kinds.items() if store is not None else ():
-            # What is learned is saved on a slower clock: a crash may have left rows of names that were evicted.
-            free = [*ids.free, *range(len(ids), int(self.world.state.world[0][f"{kind}s"]))]
-            generation.clear(kind, np.array(free, np.int64))
-
-    def runs(self, batch: Batch, taken: np.ndarray, told: Callable[[], object]) -> Iterator[Run]:
+    def runs(
+        self, batch: Batch, taken: np.ndarray, picked: np.ndarray, told: Callable[[], object]
+    ) -> Iterator[Run]:
         """Yield the events of a batch, to be applied before the next ones are asked for.
 
         Args:
             taken: bool [n], which events may be learned from.
+            picked: bool [n], which of them are described.
             told: Called when rows were evicted, with `gone` filled.
 
         Raises:
@@ -92,14 +104,14 @@ class Budget:
         """
         begin = 0
         for stop in (*np.flatnonzero(batch.kind == FORGET).tolist(), batch.size):
-            yield from self._roomy(*self._kept(batch, taken, begin, stop), told)
+            yield from self._roomy(*self._kept(batch, taken, picked, begin, stop), told)
             if stop < batch.size:
                 self._forget(batch.user[stop], int(batch.partition[stop]), int(batch.offset[stop]))
                 told()
             begin = stop + 1
 
     def _kept(
-        self, batch: Batch, taken: np.ndarray, begin: int, stop: int
+        self, batch: Batch, taken: np.ndarray, picked: np.ndarray, begin: int, stop: int
     ) -> tuple[list[str], list[str], Run]:
         """Return the events `begin` to `stop` without those that are older than their user's being forgotten."""
         rows: slice | np.ndarray = slice(begin, stop)
@@ -111,7 +123,8 @@ class Budget:
             self.dropped += stop - begin - len(good)
             self.world.state.world[0]["dropped"] += stop - begin - len(good)
         none = np.zeros(0, np.int32)
-        return users, items, Run(none, none, batch.t[rows], batch.kind[rows], batch.value[rows], taken[rows])
+        columns = batch.t, batch.kind, batch.value, taken, picked, batch.partition, batch.offset
+        return users, items, Run(none, none, *(column[rows] for column in columns))
 
     def _alive(self, users: list[str], t: list[int]) -> list[int]:
         """Return which events are not older than their user's being forgotten."""
@@ -190,13 +203,6 @@ class Budget:
         else:
             blocks = drop_users(self.world, rows)
             self.checked[rows] = 0
-        keys = [row.to_bytes(4, "big") for row in rows.tolist()]
-        for table in self.generation.nodes[kind]:
-            if table.name.endswith("_column"):
-                table.bytes[rows] = 0
-                table.touch(rows)
-            prefix = table.name.encode() + b"\0"
-            self.removed.update(dict.fromkeys([prefix + key for key in keys]))
         for row in rows.tolist():
             self.kinds[kind].remove(row)
         before = self.gone.get(kind)
@@ -221,31 +227,35 @@ class Budget:
             user, rows = self.world.state.users[row], np.array([row])
             told |= {"found": 1, "history": int(user["slots"]), "events": int(user["n"])}
             told["seen"] = listed(self.world.state, row)
-            for table in generation.nodes["user"]:
-                told["memory"] |= int(table.bytes[row].any() and not table.name.endswith("_column"))
-                table.bytes[row] = 0  # at once for readers; who learns clears it again, behind what is queued
+            told["memory"] = int(generation.knows(row))
             blocks = self._release("user", rows)
+            self.gone["forgotten"] = np.union1d(self.gone.get("forgotten", rows), rows)
             world["forgotten"] += 1
-            tables = ["user", "user.id", *(table.name for table in generation.nodes["user"])]
-            self.erased += [name.encode() + b"\0" + row.to_bytes(4, "big") for name in tables]
+            self.erased += [name + row.to_bytes(4, "big") for name in (b"user\0", b"user.id\0")]
             self.erased += [b"seen\0" + int(block).to_bytes(4, "big") for block in blocks]
         self.tombstones.put(name, told["t"])
         generation.receipts.put(partition, offset, beyond=self.letters.beyond, **told)
         self.seconds += time.perf_counter() - began
 
-    def records(self) -> dict[bytes, bytes | None]:
-        """Return the records that go into the next save: learned rows that were evicted, and tombstones."""
-        stale: dict[bytes, bytes | None] = {}
+    def take(self) -> Kept:
+        """Return what goes into the next save, which is not kept here any longer."""
+        records: dict[bytes, bytes | None] = dict(self.tombstones.unsaved)
         if self.erased:
-            stale[b"meta\0" + STALE.encode()] = str(self.tombstones.next).encode()
-        return {**self.removed, **self.tombstones.unsaved, **stale}
+            records[b"meta\0" + STALE.encode()] = str(self.tombstones.next).encode()
+        kept = Kept(records, self.tombstones.unsaved, self.erased, self.tombstones.next)
+        self.tombstones.unsaved, self.erased = {}, []
+        return kept
 
-    def saved(self) -> None:
-        """Note that `records` are saved."""
-        self.removed, self.tombstones.unsaved = {}, {}
-        if self.erased:
-            self.stale.extend(self.erased)
-            self.erased, self.number = [], self.tombstones.next
+    def undo(self, kept: Kept) -> None:
+        """Keep again what could not be saved."""
+        self.tombstones.unsaved = kept.tombstones | self.tombstones.unsaved
+        self.erased = kept.erased + self.erased
+
+    def saved(self, kept: Kept) -> None:
+        """Note that it is saved."""
+        if kept.erased:
+            self.stale.extend(kept.erased)
+            self.number = kept.number
 
     def scrub(self) -> None:
         """Drop from the store's files what was saved of users who were forgotten; any thread may, it takes a while.

@@ -7,6 +7,8 @@ seconds   times that as seconds, not as milliseconds, fit the records they came 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import structlog
 
@@ -64,14 +66,13 @@ class StreamClock:
             )
         self._status["seconds"] += count
 
-    def records(self) -> dict[bytes, bytes | None]:
+    def take(self) -> dict[bytes, bytes | None]:
         """Return what goes into the next save."""
-        return (
-            {b"meta\0" + NAME.encode(): b"true" if self._status["past"] else b"false"}
-            if self._unsaved
-            else {}
-        )
-
-    def saved(self) -> None:
-        """Note that `records` are saved."""
+        said = b"true" if self._status["past"] else b"false"
+        found: dict[bytes, bytes | None] = {b"meta\0" + NAME.encode(): said} if self._unsaved else {}
         self._unsaved = False
+        return found
+
+    def undo(self, records: Mapping[bytes, bytes | None]) -> None:
+        """Save again what could not be saved."""
+        self._unsaved |= bool(records)

@@ -1,14 +1,14 @@
 """The ingest loop: read, learn, save, commit, again.
 
-One thread reads, applies and saves; a second one takes the training steps, so that a step does not delay what
-the next request sees.  When steps fall behind, a smaller share of the events is learned from: all of them
-change the state, and a hash of the offset decides which are learned.
+One thread reads, applies and copies what is to be saved, which another one writes.  What is learned from the events is
+another process's work, to which each batch is handed over: all of its events, and samples of as many as the learner keeps
+up with; a hash of the offset decides which.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -21,7 +21,6 @@ from state.storage import crash
 from stream import metric
 from stream.event.batch import Batch
 from stream.event.event import DAY_MS, FORGET
-from stream.generation.status import RANKERS
 from stream.health.pulse import Pulse
 from stream.ingest import order, rejection
 from stream.ingest.edge import Edges
@@ -30,11 +29,10 @@ from stream.ingest.order import Taken
 from stream.ingest.plan import Plan
 from stream.ingest.queue import Queue
 from stream.ingest.rejection import Letters
-from stream.ingest.retry import Retry
+from stream.ingest.save import Retry, Saves
 from stream.ingest.writer import Writer
-from stream.learning import guard
-from stream.learning.job import Job
-from stream.learning.learning import Learning
+from stream.lane.job import Job, Teach
+from stream.lane.pair import Sender
 
 log = structlog.get_logger()
 
@@ -54,7 +52,8 @@ class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         limit: Records of a batch at most.
         wait_s: Seconds to wait for records.
-        save_seconds: How often learned rows are saved.
+        save_seconds: How often rows of users who were forgotten are dropped from the disk.
+        save_ms: How often what changed is saved; 0: after every batch, which waits for it.
         sync_seconds: How often the disk is waited for, None when every save does.
         future_ms: How far the time of an event may be ahead of its record's own.
     """
@@ -62,6 +61,7 @@ class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 16_384
     wait_s: float = 0.01
     save_seconds: float = 10.0
+    save_ms: int = 1_000
     sync_seconds: float | None = None
     future_ms: int = DAY_MS
 
@@ -70,7 +70,9 @@ class Ingest:
     """Feeds a writer from a source.
 
     Args:
+        teach: What is handed each job, where learning is done beside; the lanes come before it.
         clock: The wall clock in milliseconds, for records that bear no time.
+        lanes: The way to a learner in another process.
         items: The topic that describes items.
         pulse: Where it tells how it is.
     """
@@ -78,7 +80,7 @@ class Ingest:
     def __init__(
         self,
         writer: Writer,
-        learning: Learning | None,
+        teach: Teach | None,
         source: Source,
         letters: Letters,
         *,
@@ -86,24 +88,29 @@ class Ingest:
         settings: IngestSettings | None = None,
         items: ItemsTopic | None = None,
         pulse: Pulse | None = None,
+        lanes: Sender | None = None,
     ) -> None:
         settings = settings or IngestSettings()
         self.items, self.clock = items, clock
-        self.writer, self.learning, self.source, self.letters = writer, learning, source, letters
+        self.writer, self.source, self.letters = writer, source, letters
+        self.teach = teach or self._clear
+        self.lanes, self.skipped = lanes, 0
         self.limit, self.wait_s = settings.limit, settings.wait_s
         self.plan = Plan(writer.store, writer.topic)
         offsets = writer.store.offsets(writer.topic) if writer.store is not None else {}
         self.order = order.Order(source, clock, settings.future_ms, self.plan.pending(offsets))
-        self.save_seconds, self.sync_seconds = settings.save_seconds, settings.sync_seconds
+        self.save_seconds = settings.save_seconds
         self.pulse = pulse or Pulse()
         self.jobs = Queue(self.pulse)
         self.retry = Retry(writer.generation.status, self.pulse, self.tell)
+        clock_s = settings.save_ms / 1000, settings.sync_seconds
+        self.saves = Saves(writer, self.retry, self.pulse, self._saved, *clock_s)
         if items is not None:
             items.pulse = self.pulse
         self.status = writer.generation.status
         self.edges = Edges(writer.state)
         self.ends: dict[int, int] = {}
-        self.saved_learning = self.gauged = self.synced = self.scrubbed = time.monotonic()
+        self.gauged = self.scrubbed = time.monotonic()
         self.goal: dict[int, int] | None = None
         self.deadline = 0.0
         self.chores: list[Callable[[], None]] = []  # called a few times a second, between two batches
@@ -119,16 +126,16 @@ class Ingest:
                 self.step(stop)
             self.writer.hand(self._teach)
             self.jobs.drain()
-            self._save_learned()
+            self.saves.now(stop)
             crash.point("stop")
-            self.writer.flush()
         finally:
             self.jobs.close()
+            self.saves.close()
 
     def checkpoint(self, folder: Path) -> None:
-        """Write the store, with what is learned by now, to a folder that is not there yet; raises BadStore."""
+        """Write the store, with what is applied by now, to a folder that is not there yet; raises BadStore."""
         assert self.writer.store is not None
-        self._enqueue(self._save_learned)
+        self.saves.now(lambda: True)
         self.jobs.drain()
         self.writer.store.checkpoint(folder)
 
@@ -142,6 +149,7 @@ class Ingest:
             self.writer.hand(self._teach)
         if self.items is not None:
             self.items.step()
+        self.saves.step(stop)
         now = time.monotonic()
         self._save_due(now)
         if now - self.gauged > 0.2:
@@ -154,14 +162,13 @@ class Ingest:
         return 0 if taken is None else taken.batch.size + len(taken.rejected)
 
     def _apply(self, taken: Taken, stop: Callable[[], bool]) -> None:
-        """Apply a batch, commit its offsets and count it."""
+        """Apply a batch and count it."""
         batch = taken.batch
         rejection.reject(self.letters, taken.rejected)
         self.writer.state.world[0]["rejected"] += len(taken.rejected)
         if FORGET in batch.kind:
             self.writer.budget.letters = rejection.erase(self.letters, batch)
         self._learn(batch, stop)
-        self.source.commit(batch.ends)
         self.ends.update(batch.ends)
         metric.events(batch.size)
         self._count_gone()
@@ -172,33 +179,33 @@ class Ingest:
             metric.freshness(max(0.0, late_ms - int(batch.produced[0])) / 1000)
 
     def _save_due(self, now: float) -> None:
-        """Publish, flush, save and scrub where it is time to, by the monotonic clock."""
+        """Publish, save what is learned, and scrub where it is time to, by the monotonic clock."""
         if self.goal is not None and (now > self.deadline or self._reached(self.goal)):
             self.writer.generation.publish()
             self.goal = None
-        if self.sync_seconds is not None and now - self.synced > self.sync_seconds:
-            self.synced = now
-            self.writer.flush()
-        if self.learning is not None and now - self.saved_learning > self.save_seconds:
-            self.saved_learning = now
-            self._enqueue(self._save_learned)
         if self.writer.budget.stale and now - self.scrubbed > self.save_seconds:
             self.scrubbed = now
-            self._enqueue(self._scrub)
+            self.jobs.put(self._scrub)
 
     def _reached(self, goal: dict[int, int]) -> bool:
         return all(self.status["applied"][partition] >= offset for partition, offset in goal.items())
 
     def _learn(self, batch: Batch, stop: Callable[[], bool]) -> None:
-        """Note the order, apply and save; while the disk cannot be written, stop learning and let readers go on."""
+        """Note the order and apply; while there is no room, stop learning and let readers go on."""
+        self._allow()
         if self.order.several:
             note = partial(self.plan.put, batch.ends)
             self.retry.write(note, partial(self._reopened, note), stop)
         repeated = self.writer.once.repeated
-        self.retry.write(
-            partial(self.writer.learn, batch, self._teach), partial(self.writer.retry, batch.ends), stop
-        )
+        learn = partial(self.writer.learn, batch, self._teach)
+        self.retry.write(learn, learn, stop)
         metric.rejected("repeated", self.writer.once.repeated - repeated)
+
+    def _saved(self, ends: Mapping[str, Mapping[int, int]]) -> None:
+        """Commit offsets that are saved."""
+        self.source.commit(dict(ends.get(self.writer.topic, {})))
+        if self.items is not None and self.items.topic in ends:
+            self.items.source.commit(dict(ends[self.items.topic]))
 
     def _reopened(self, write: Callable[[], None]) -> None:
         """Write to the store, opened anew."""
@@ -212,30 +219,29 @@ class Ingest:
         self.status["lag"] = lag
         self.pulse.lag(lag)
         self.pulse.trouble("source", self.source.trouble() or self.source.held())
-        self.pulse.trouble("learning", self.jobs.trouble())
 
     def _teach(self, job: Job) -> None:
-        if self.learning is not None:
-            self._enqueue(self._take, job, step=True)
+        """Hand over a job."""
+        if self.lanes is not None:
+            self.lanes.put(job)
         else:
-            for kind, rows in job.gone.items():
-                self.writer.generation.clear(kind, rows)
+            self.teach(job)
 
-    def _take(self, job: Job) -> None:
-        """Learn from a job; what was learned of evicted rows is cleared also where that fails."""
-        assert self.learning is not None
-        try:
-            self.learning.take(job)
-        except Exception:
-            for kind, rows in job.gone.items():
-                self.writer.generation.clear(kind, rows)
-            raise
+    def _clear(self, job: Job) -> None:
+        """Reset what was learned of evicted rows, where nobody learns."""
+        for kind, rows in job.gone.items():
+            self.writer.generation.clear(kind, rows)
 
-    def _enqueue(self, call: Callable[..., object], *arguments: object, step: bool = False) -> None:
-        crowded = self.jobs.put(call, *arguments, step=step)
-        self.writer.share = (
-            max(0.001, 0.7 * self.writer.share) if crowded else min(1.0, 1.05 * self.writer.share)
-        )
+    def _allow(self) -> None:
+        """Say how many of the next events are described: by what waits for the learner, and by the time it takes here."""
+        lanes, writer = self.lanes, self.writer
+        if lanes is None:
+            return
+        if writer.described[0]:
+            lanes.allowance.spent(*writer.described)
+            writer.described = 0, 0.0
+        writer.share, writer.allowed = lanes.share(), lanes.allowance.samples
+        self.status["ranked_share"], self.status["skipped"] = writer.share, lanes.skipped
 
     def _count_gone(self) -> None:
         """Count rows that were evicted, and events that came after their user was forgotten."""
@@ -256,31 +262,11 @@ class Ingest:
             metric.store_error()
             log.error("old rows of forgotten users could not be dropped from the disk yet", error=str(exc))
 
-    def _save_learned(self) -> None:
-        writer = self.writer
-        if writer.store is not None and self.learning is not None:
-            try:
-                writer.store.save_slowly(
-                    writer.generation.learned.values(),
-                    writer.topic,
-                    dict(self.ends),
-                    more=guard.record(writer.generation.status),
-                )
-            except BadStore as exc:
-                metric.store_error()
-                log.error("learned rows could not be saved; the next try is in some seconds", error=str(exc))
-                self.pulse.trouble("disk", f"what is learned cannot be saved: {exc}")
-            else:
-                if not self.status["stopped"]:
-                    self.pulse.trouble("disk", "")
-
     def _gauge(self) -> None:
         status, generation = self.status, self.writer.generation
         metric.stream_time(int(self.writer.state.world[0]["t"]) / 1000)
-        for k, name in enumerate(RANKERS):
-            metric.live(
-                name, float(status["mrr"][k]), float(status["recall10"][k]), k == int(status["serving"])
-            )
+        metric.gauge("learning_share", float(status["ranked_share"]), "ranker")
+        metric.gauge("learning_skipped", float(status["skipped"]))
         world = self.writer.state.world[0]
         for table, rows in (
             (generation.world.users, generation.users.named),

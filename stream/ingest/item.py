@@ -1,4 +1,4 @@
-"""The items topic: what a catalogue says of each item, applied like events.
+"""The items topic: what a catalogue says of each item, applied like events, and saved with them.
 
 A record's key is the item's id, its value a JSON object of fields (see `record.decode`) that replaces what was known;
 a null value removes it.  Another key of the item hides it, see `stream.catalogue.hiding`.  The topic is compacted: the
@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import structlog
 
-from state.error import BadStore, NoMemory
+from state.error import NoMemory
 from stream import metric
 from stream.catalogue import hiding
 from stream.catalogue.record import Value, decode
@@ -44,7 +44,7 @@ class Letters(Protocol):
 
 
 class ItemsTopic:
-    """Applies the records of the items topic and saves them with their offsets.
+    """Applies the records of the items topic.
 
     Args:
         topic: The name the offsets are kept under.
@@ -53,7 +53,6 @@ class ItemsTopic:
     def __init__(self, writer: Writer, source: Source, letters: Letters, topic: str) -> None:
         self.writer, self.source, self.letters, self.topic = writer, source, letters, topic
         self.pulse = Pulse()
-        self.unsaved: dict[int, int] = {}
         self.kept: list[Record] = []  # records for which there was no memory
         writer.generation.metadata.known.touch(
             np.zeros(0, np.int32)
@@ -62,7 +61,7 @@ class ItemsTopic:
     def step(self) -> int:
         """Apply what came; return how many records that were."""
         records = self._records()
-        rejected, rows = 0, list[int]()
+        rejected, rows, ends = 0, list[int](), dict[int, int]()
         for record in records:
             try:
                 self._apply(record, rows)
@@ -70,14 +69,16 @@ class ItemsTopic:
                 self.letters.put(record, exc.reason, str(exc))
                 metric.rejected(exc.reason)
                 rejected += 1
-            self.unsaved[record.partition] = record.offset + 1
+            ends[record.partition] = record.offset + 1
         if rows:
             self._touch(rows)
         if rejected:
             self.letters.flush()
             log.warning("records that describe no item", count=rejected)
-        if self.unsaved:
-            self._save()
+        if ends:
+            self.writer.reached(self.topic, ends)
+        for partition, offset in ends.items():
+            self.writer.generation.status["described"][partition] = offset
         return len(records)
 
     def _records(self) -> list[Record]:
@@ -141,24 +142,6 @@ class ItemsTopic:
         for table in generation.metadata.tables:
             table.touch(np.array(rows, np.int32))
         generation.world.world.touch(np.zeros(1, np.int32))
-
-    def _save(self) -> None:
-        """Save; what could not be saved is tried again with the next step, and shows in answers meanwhile."""
-        generation = self.writer.generation
-        try:
-            self.writer.save(self.unsaved, tables=generation.metadata.tables, topic=self.topic)
-        except BadStore as exc:
-            metric.store_error()
-            if not self.pulse.health.troubles.get("items"):
-                log.error("what items are could not be saved; it is tried again and again", error=str(exc))
-            self.pulse.trouble("items", f"what items are cannot be saved: {exc}")
-            return
-        finally:
-            for partition, offset in self.unsaved.items():
-                generation.status["described"][partition] = offset
-        self.pulse.trouble("items", "")
-        self.source.commit(self.unsaved)
-        self.unsaved = {}
 
 
 def _item(key: bytes) -> str:

@@ -62,7 +62,14 @@ def ranks(score: np.ndarray, sample: Sample, n: int) -> np.ndarray:
     return rank
 
 
-FIELDS = ("serving", "learned", "judged", "mrr", "recall10")  # of the status, that decide who serves
+FIELDS = (
+    "serving",
+    "learned",
+    "ranked",
+    "judged",
+    "mrr",
+    "recall10",
+)  # of the status, that decide who serves
 
 
 def record(status: np.void) -> dict[bytes, bytes | None]:
@@ -72,18 +79,18 @@ def record(status: np.void) -> dict[bytes, bytes | None]:
 
 def restore(status: np.void, kept: object) -> None:
     """Take the live quality up again from `record`; of another number of rankers, or of none, it begins anew."""
-    if not isinstance(kept, dict) or kept.keys() != set(FIELDS):
+    if not isinstance(kept, dict) or not kept.keys() >= set(FIELDS) - {"ranked"}:
         return
     if len(kept["mrr"]) == len(RANKERS) and 0 <= kept["serving"] < len(RANKERS):
         for name in FIELDS:
-            status[name] = kept[name]
+            status[name] = kept.get(name, 0)
 
 
 class Guard:
     """Keeps the live quality of each ranker, and decides which one serves.
 
     Args:
-        status: The row of `stream.generation.status`: mrr, recall10, judged and serving are written.
+        status: The row of `stream.generation.status.QUALITY`: mrr, recall10, judged and serving are written.
     """
 
     def __init__(self, status: np.void) -> None:

@@ -1,7 +1,7 @@
 """Learning from the stream: score, judge, then learn, in that order for every event.
 
-What is sampled from a batch is scored with weights that have not seen it (that is the live quality), then the
-temporal graph network and the ranker take a step on it, and all events of the batch reach the node memory.
+What is sampled of a step's events is scored with weights that have not seen them (that is the live quality), then the
+ranker takes a step on these samples and the temporal graph network one on all events, which also reach the node memory.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import structlog
 
 from state.ranking.column import BLEND, FEATURES, of
 from state.ranking.sample import UNIFORM, Sample
+from stream.event.batch import hashed
 from stream.generation.generation import Generation
+from stream.lane.job import Gone, Job
+from stream.learning.feature import Explicit
 from stream.learning.guard import Guard, Judged, joined
-from stream.learning.job import Job
 from stream.learning.refit import Refit
 from tgn.inference.ranker import EACH, SCORES, inputs
 from tgn.training.learner import Learner
@@ -27,6 +29,7 @@ log = structlog.get_logger()
 KEPT = 24  # past steps the ranker learns from again
 STEP = 256  # events a step
 COLUMNS = 48  # candidates of an event that a step learns from
+LEAST = 64  # samples that are worth a step of the ranker
 # What an ablation can leave out: the temporal graph network, co-watch features, the user's own history,
 # all counted features, node memory, the slow vectors.
 PARTS = ("memory", "cowatch", "history", "counted", "gru", "slow")
@@ -45,15 +48,16 @@ def hidden(without: Collection[str]) -> np.ndarray:
 
 
 class Learning:
-    """The learned side of a writer.
+    """What is learned from the jobs of a writer.
 
     Args:
-        generation: Whose learned tables are written.
+        generation: Whose learned tables are written; its counted tables are read.
         seed: Of the ranker's first weights and its draws.
         replay: Past steps the ranker takes again for each fresh one.
         learn: False freezes all weights; memory goes on.
         without: Parts that are left out, of `PARTS`.
         background: Whether the slow vectors are fitted in a thread beside, as a live stream wants it.
+        explicit: Features of items and users by name.
     """
 
     def __init__(
@@ -65,8 +69,9 @@ class Learning:
         learn: bool = True,
         without: Collection[str] = (),
         background: bool = False,
+        explicit: Explicit | None = None,
     ) -> None:
-        self.generation, self.replay, self.learn = generation, replay, learn
+        self.generation, self.replay, self.learn, self.explicit = generation, replay, learn, explicit
         arrays = {name: table.array for name, table in generation.learned.items()}
         self.learner = Learner(arrays, generation.tgn) if "memory" not in without else None
         self.refit = Refit(generation, background=background) if "slow" not in without else None
@@ -74,9 +79,10 @@ class Learning:
         self.ranker = Ranker(
             arrays["ranker"][0], arrays["ranker_moment"][0], FEATURES, RankerSettings(seed=seed)
         )
-        self.guard = Guard(generation.status)
+        self.guard = Guard(generation.quality)
         self.rng = np.random.default_rng(seed)
         self.kept: list[tuple[np.ndarray, ...]] = []
+        self.fresh: list[tuple[np.ndarray, ...]] = []  # samples that wait for a step
 
     def load(self) -> None:
         """Take the weights from tables the store has just filled."""
@@ -84,20 +90,58 @@ class Learning:
         if self.learner is not None:
             self.learner.load()
 
-    def take(self, job: Job) -> Judged:
-        """Judge the sampled events of a batch, learn from them, and remember all of them."""
-        parts = []
-        for begin in range(0, job.samples, STEP):
-            rows = slice(begin, min(begin + STEP, job.samples))
-            parts.append(self._step(Sample(*(column[rows] for column in job.sample)), job.items))
+    def follow(self, generation: Generation) -> None:
+        """Read the counted tables of another generation from now on."""
+        self.generation = generation
+        if self.refit is not None:
+            self.refit.generation = generation
+        if self.explicit is not None:
+            self.explicit = Explicit(generation, self.explicit.sides["item"], self.explicit.sides["user"])
+
+    def take(self, job: Job, share: float = 1.0) -> Judged:
+        """Judge what was sampled of a run of events, learn from it, and remember all events.
+
+        Args:
+            share: Of the events that the network learns from; which ones, a hash of the offset decides.
+        """
+        if self.explicit is not None:
+            self.explicit.fill()
+        judged = self.study(job, share)
+        self.after(job)
+        return judged
+
+    def after(self, job: Job) -> None:
+        """Have all events of a job reach node memory, and reset what was learned of rows evicted after them."""
         self.remember(job)
         self.evict(job)
         if self.refit is not None and self.learn:
             self.refit.step()
         self._mark()
+
+    def study(self, job: Job, share: float = 1.0, ranked: np.ndarray | None = None) -> Judged:
+        """Judge the samples of a job, and learn from them and from its events.
+
+        Args:
+            ranked: bool [samples], which of them the ranker learns from; left out, all.
+        """
+        parts = []
+        chosen = job.taken if share >= 1 else job.taken & (hashed(job.offset, job.partition) < share)
+        for begin in range(0, job.user.shape[0], STEP):
+            stop = begin + STEP
+            low, high = np.searchsorted(job.at, [begin, stop]).tolist()
+            if high > low:
+                mine = None if ranked is None else ranked[low:high]
+                parts.append(
+                    self._rank(Sample(*(column[low:high] for column in job.sample)), job.items, mine)
+                )
+            rows = begin + np.flatnonzero((chosen & job.known)[begin:stop])
+            if self.learn and self.learner is not None and rows.shape[0]:
+                self.learner.step(job.hist[rows], job.age[rows], job.user[rows], job.item[rows])
         judged = joined(parts)
-        n = self.guard.note(judged)
-        self.generation.status["learned"] += n if self.learn else 0
+        self.guard.note(judged)
+        if self.learn:
+            self.generation.quality["learned"] += int(chosen.sum())
+            self.generation.quality["ranked"] += job.samples if ranked is None else int(ranked.sum())
         return judged
 
     def remember(self, job: Job) -> None:
@@ -114,9 +158,10 @@ class Learning:
         for kind, rows in job.gone.items():
             if kind == "item" and self.learner is not None:
                 self.learner.drop(rows, int(self.generation.world.state.world[0]["users"]))
-            self.generation.clear(kind, rows)
+        clear(self.generation, job.gone, self.explicit)
 
-    def _step(self, sample: Sample, items: int) -> Judged:
+    def _rank(self, sample: Sample, items: int, ranked: np.ndarray | None) -> Judged:
+        """Score samples, judge them, and have the ranker learn from them."""
         n, width = sample.n.shape[0], int(sample.n.max(initial=1))
         valid = np.arange(width)[None] < sample.n[:, None]
         cand = np.where(valid, sample.cand[:, :width], -1)
@@ -133,36 +178,40 @@ class Learning:
             tgn[..., EACH:] = inputs(*self.refit.score(sample.hist, cand), valid)
         judged = self.guard.judge(sample, self.ranker.score(x, tgn), x[..., BLEND])
         if self.learn:
-            self._learn(sample, x, tgn, valid, items)
+            good = np.flatnonzero((sample.label >= 0) & (True if ranked is None else ranked))
+            self._teach_ranker(sample, x, tgn, valid, items, good)
         return judged
 
-    def _learn(self, sample: Sample, x: np.ndarray, tgn: np.ndarray, valid: np.ndarray, items: int) -> None:
-        good = np.flatnonzero(sample.label >= 0)
+    def _teach_ranker(
+        self, sample: Sample, x: np.ndarray, tgn: np.ndarray, valid: np.ndarray, items: int, good: np.ndarray
+    ) -> None:
+        """Take the ranker's steps on the samples `good`, int64 [g], once there are enough, and on past ones.
+
+        The scores of samples that wait are those from before their events.
+        """
         if good.shape[0] == 0:
             return
         order, weight = sampled(self.rng, sample, valid, items)
         picked = good[:, None], order[good]
-        fresh = x[picked], tgn[picked], weight[good]
+        self.fresh.append((x[picked], tgn[picked], weight[good]))
+        if sum(part[2].shape[0] for part in self.fresh) < LEAST:
+            return
+        fresh = _together(self.fresh)
+        self.fresh = []
         draws: Any = self.rng.integers(0, len(self.kept), self.replay) if self.kept else []
         for step in [fresh, *(self.kept[int(k)] for k in draws)]:
             first = np.zeros(step[0].shape[0], np.int64)
             self.ranker.step(step[0].astype(np.float32), step[1].astype(np.float32), step[2], first)
-        if good.shape[0] >= STEP // 4:
-            small = fresh[0].astype(np.float16), fresh[1].astype(np.float16), fresh[2]
-            if len(self.kept) < KEPT:
-                self.kept.append(small)
-            else:
-                self.kept[int(self.rng.integers(KEPT))] = small
+        small = fresh[0].astype(np.float16), fresh[1].astype(np.float16), fresh[2]
+        if len(self.kept) < KEPT:
+            self.kept.append(small)
+        else:
+            self.kept[int(self.rng.integers(KEPT))] = small
         if not np.isfinite(self.ranker.row).all():
             log.warning("the ranker's weights are not finite; it starts afresh")
             self.ranker.row[:] = 0
             self.ranker.moment[:] = 0
             self.ranker.load()
-        if self.learner is not None:
-            k = self.generation.tgn.history
-            self.learner.step(
-                sample.hist[good, :k], sample.age[good, :k], sample.user[good], sample.item[good]
-            )
 
     def _mark(self) -> None:
         learned = self.generation.learned
@@ -208,3 +257,30 @@ def sampled(
     weight[kept == -1.5] = 0.0
     weight[:, 0] = 0.0
     return order, weight.astype(np.float32)
+
+
+def _together(parts: list[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
+    """Return samples of several steps as one; those with fewer candidates are filled up with none."""
+    if len(parts) == 1:
+        return parts[0]
+    width = max(part[2].shape[1] for part in parts)
+    filled = [
+        [
+            np.pad(
+                column,
+                [(0, 0), (0, width - column.shape[1]), *[(0, 0)] * (column.ndim - 2)],
+                constant_values=empty,
+            )
+            for column, empty in zip(part, (0, 0, -np.inf), strict=True)
+        ]
+        for part in parts
+    ]
+    return tuple(np.concatenate(columns) for columns in zip(*filled, strict=True))
+
+
+def clear(generation: Generation, gone: Gone, explicit: Explicit | None = None) -> None:
+    """Reset what was learned of evicted rows; columns are given, and become those of the names that have the rows now."""
+    for kind, rows in gone.items():
+        generation.clear(kind, rows)
+        if explicit is not None:
+            explicit.refill(kind, rows)

@@ -20,6 +20,7 @@ from stream.resp.codec import MAX_ARGS, MAX_BULK, MAX_FRAME, Error, Parser, enco
 from stream.resp.command import answer
 from stream.resp.pipeline import Pipeline
 from stream.service import address
+from stream.service.listener import LINGER_S
 from stream.service.session import Service, Session
 from stream.service.timer import Timers
 
@@ -75,9 +76,9 @@ class Connection(asyncio.Protocol):
         session.address, session.host = address.peer(transport), address.host(transport)
         local = address.is_local(transport)
         if not service.access.needed and not local:
-            return self._refuse(DENIED)
+            return self._refuse(DENIED, LINGER_S)
         if not service.enter(self, known=local):
-            return self._refuse(FULL)
+            return self._refuse(FULL, LINGER_S)
         self._transport.set_write_buffer_limits(high=HIGH_BYTES)
         address.keep_alive(transport)
         self._limit()
@@ -89,7 +90,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._session.closing:
-            return
+            return self._timers.now("linger")
         self._parser.feed(data)
         self._heard = self._loop.time()
         if not self._busy():
@@ -258,11 +259,13 @@ class Connection(asyncio.Protocol):
             self._timers.stop("login")
             self._service.know(self)
 
-    def _refuse(self, why: Error) -> None:
+    def _refuse(self, why: Error, linger_s: float = 0.0) -> None:
+        """Hang up with a reason; on one that has just come, once its first request is here or after a while."""
         self._service.refused += 1
         log.warning("a client was refused", client=self._session.address, error=why.message)
+        self._session.closing = True
         self._transport.write(encode(why))
-        self._hang_up()
+        self._timers.start("linger", linger_s, self._hang_up) if linger_s else self._hang_up()
 
     def _login_expired(self) -> None:
         if not self._session.trusted:

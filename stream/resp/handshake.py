@@ -9,6 +9,7 @@ from stream.resp.codec import (
     Status,
     Text,
 )
+from stream.service.load import Field
 from stream.service.session import Session
 
 MAX_NAME_BYTES = 256
@@ -145,21 +146,28 @@ def quit(session: Session, args: list[bytes]) -> Reply:
 
 def info(session: Session, args: list[bytes]) -> Reply:
     """How the instance is: lines of field:value in sections, all of them or those that are named."""
-    service = session.service
+    service, load = session.service, session.service.load
+    others = load.others
     sections: dict[str, dict[str, str | int | float]] = {
         "Riverwalk": service.backend.info(),
+        "Readers": {
+            "readers": load.readers,
+            "readers_up": load.up(),
+            "reader": load.reader + 1,
+            "reader_clients": len(service.clients),
+        },
         "Clients": {
-            "connected_clients": len(service.clients),
+            "connected_clients": len(service.clients) + others(Field.CLIENTS),
             "maxclients": service.max_clients,
-            "blocked_clients": len(service.waiting),
-            "unfinished_bytes": service.unfinished,
-            "unsent_bytes": sum(one.unsent for one in service.clients),
+            "blocked_clients": len(service.waiting) + others(Field.BLOCKED),
+            "unfinished_bytes": service.unfinished + others(Field.UNFINISHED),
+            "unsent_bytes": service.unsent + others(Field.UNSENT),
         },
         "Stats": {
-            "total_connections_received": service.accepted,
-            "total_commands_processed": service.answered,
-            "rejected_connections": service.refused,
-            "slow_clients_dropped": service.dropped,
+            "total_connections_received": service.accepted + others(Field.ACCEPTED),
+            "total_commands_processed": service.answered + others(Field.ANSWERED),
+            "rejected_connections": service.refused + others(Field.REFUSED),
+            "slow_clients_dropped": service.dropped + others(Field.DROPPED),
         },
     }
     wanted = {text("section", word).lower() for word in args}

@@ -37,6 +37,7 @@ class Access:
         password: Of the users admin and default; empty for no passwords at all.
         reader, writer: Passwords of these users; empty for no such user.
         clock: Seconds.
+        guesses: Wrong passwords that an address may give within a minute.
     """
 
     def __init__(
@@ -45,8 +46,10 @@ class Access:
         reader: str = "",
         writer: str = "",
         clock: Callable[[], float] = time.monotonic,
+        guesses: int = GUESSES,
     ) -> None:
         self.needed = bool(password)
+        self._guesses = guesses
         self._clock = clock
         admin = (Role.ADMIN, password.encode())
         self._users: dict[bytes, tuple[Role, bytes]] = {
@@ -75,7 +78,7 @@ class Access:
     def locked(self, host: str) -> bool:
         """Whether passwords from an address are not looked at, as too many were wrong."""
         end, guesses = self._wrong.get(_network(host), (0.0, 0))
-        return guesses >= GUESSES and self._clock() < end
+        return guesses >= self._guesses and self._clock() < end
 
     def _count(self, network: str) -> None:
         now = self._clock()

@@ -12,6 +12,7 @@ from stream.answer.request import Recommend
 from stream.error import BadRequest
 from stream.service.access import Access, Role
 from stream.service.backend import Backend
+from stream.service.load import Field, Load
 from stream.service.wait import Waiting
 
 STRANGERS = 8  # one place in so many is for clients of other machines without a password so far
@@ -48,8 +49,9 @@ class Service:
         backend: Answers the questions.
         access: Users and passwords; without one there are none.
         version: Of the program, for HELLO.
-        max_clients: Connections at most.
+        max_clients: Connections at most, of all readers together.
         clock: Wall clock in milliseconds, the time of an EVENT that names none.
+        load: Of this reader and of those beside it; alone when left out.
     """
 
     def __init__(
@@ -60,7 +62,9 @@ class Service:
         version: str = "",
         max_clients: int = 1024,
         clock: Callable[[], int] = wall_clock_ms,
+        load: Load | None = None,
     ) -> None:
+        self.load = load = load or Load()
         self.backend = backend
         self.access = access or Access()
         self.version = version
@@ -73,13 +77,14 @@ class Service:
         ] = {}  # of other machines, without a password so far; the oldest first
         self.max_strangers = max(1, max_clients // STRANGERS)
         self.unfinished = 0  # bytes of requests that are not whole or wait, of all clients
-        self.max_unfinished = MAX_UNFINISHED
+        self.max_unfinished = MAX_UNFINISHED // load.readers
         self.empty = asyncio.Event()  # set when the last client has gone
-        self.accepted = 0  # connections over the server's life, and below what became of some
-        self.answered = 0
-        self.refused = 0
-        self.dropped = 0
-        self.numbers = itertools.count(1)
+        self.accepted = load.own(Field.ACCEPTED)  # connections so far, and below what became of some
+        self.answered = load.own(Field.ANSWERED)
+        self.refused = load.own(Field.REFUSED)
+        self.dropped = load.own(Field.DROPPED)
+        # Of clients: no two readers give the same one, nor does a reader that was started again.
+        self.numbers = itertools.count(1 + load.reader + self.accepted * load.readers, load.readers)
 
     def enter(self, client: Client, known: bool) -> bool:
         """Take a client if there is room: where others need theirs, the oldest of the strangers makes room.
@@ -87,8 +92,10 @@ class Service:
         Args:
             known: Whether it is of this machine.
         """
-        full = len(self.clients) >= self.max_clients
-        if full or (not known and len(self.strangers) >= self.max_strangers):
+        load = self.load
+        full = len(self.clients) + load.others(Field.CLIENTS) >= self.max_clients
+        strangers = len(self.strangers) + load.others(Field.STRANGERS)
+        if full or (not known and strangers >= self.max_strangers):
             if self.strangers:
                 oldest = next(iter(self.strangers))
                 self.leave(oldest)
@@ -98,11 +105,35 @@ class Service:
         self.clients.add(client)
         if not known:
             self.strangers[client] = None
+        self._count()
+        load.set(Field.ACCEPTED, self.accepted)
         return True
 
     def know(self, client: Client) -> None:
         """Count a client as known, as it has given a password."""
         self.strangers.pop(client, None)
+        self._count()
+
+    def _count(self) -> None:
+        """Tell the other readers how many clients there are."""
+        self.load.set(Field.CLIENTS, len(self.clients))
+        self.load.set(Field.STRANGERS, len(self.strangers))
+
+    def tell(self) -> None:
+        """Tell the other readers what this one does, some times a second."""
+        load = self.load
+        load.set(Field.ACCEPTED, self.accepted)
+        load.set(Field.ANSWERED, self.answered)
+        load.set(Field.REFUSED, self.refused)
+        load.set(Field.DROPPED, self.dropped)
+        load.set(Field.BLOCKED, len(self.waiting))
+        load.set(Field.UNFINISHED, self.unfinished)
+        load.set(Field.UNSENT, self.unsent)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of replies that wait for this reader's clients to take them."""
+        return sum(one.unsent for one in self.clients)
 
     def hold(self, change: int) -> None:
         """Count bytes that clients hold; when they are too many, the client that holds most is hung up on."""
@@ -114,6 +145,7 @@ class Service:
         """Remove a client that has disconnected."""
         self.clients.discard(client)
         self.strangers.pop(client, None)
+        self._count()
         if not self.clients:
             self.empty.set()
 

@@ -108,6 +108,7 @@ def test_an_instance_that_runs_is_as_it_says_itself(tmp_path: Path) -> None:
     health.beat()
     health.write(Health(phase=RUNNING, lag=0))
     well = by_name(made)["instance"]
+    health.beat()
     health.write(Health(phase=RUNNING, lag=0, troubles={"disk": "the disk is full"}))
     found = by_name(made)["instance"]
     lock.close()

@@ -36,7 +36,7 @@ TABLE = {
     "state/retrieval": Rule("counter graph record", "", "numpy numba"),
     "state/ranking": Rule("retrieval counter graph record", "", "numpy numba"),
     "tgn/inference": Rule("", "", "numpy numba msgspec"),
-    "tgn/network": Rule("inference", "", "torch torch_geometric numpy"),
+    "tgn/network": Rule("inference", "", "torch torch_geometric numpy numba"),
     "tgn/training": Rule("network inference", "", "torch numpy numba msgspec"),
     "tgn/metric": Rule("", "", "numpy numba"),
     "tgn/baseline": Rule("", "", "torch torch_geometric numpy msgspec"),
@@ -51,10 +51,11 @@ TABLE = {
     "stream/generation": Rule("", "state/error state/storage state/record state/ranking tgn/inference", "numpy msgspec"),
     "stream/health": Rule("metric", "state/error", "msgspec structlog"),
     "stream/file": Rule("event catalogue generation error", "", "numpy msgspec pyarrow"),
+    "stream/lane": Rule("", "state/ranking state/error", "numpy msgspec"),
     "stream/learning": Rule(
-        "generation", "state/ranking state/counter tgn/training tgn/inference", "numpy structlog"
+        "lane generation health event metric", "state tgn/training tgn/inference", "numpy msgspec structlog"
     ),
-    "stream/ingest": Rule("learning health generation catalogue dead_letter event metric error", "state", "numpy msgspec structlog"),
+    "stream/ingest": Rule("lane health generation catalogue dead_letter event metric error", "state", "numpy msgspec structlog"),
     "stream/answer": Rule(
         "health generation catalogue event metric error", "state tgn/inference", "numpy msgspec structlog"
     ),
@@ -62,12 +63,12 @@ TABLE = {
     "stream/resp": Rule("service answer catalogue event metric error", "", "msgspec structlog"),
     "stream/http": Rule("service answer catalogue event metric error", "", "h11 msgspec structlog"),
     "stream/server": Rule("resp http service metric", "", "msgspec uvloop structlog"),
-    "deploy/config": Rule("", "state/record stream/event stream/answer stream/generation stream/broker tgn/inference", "msgspec"),
+    "deploy/config": Rule("", "state/record stream/event stream/answer stream/generation stream/lane stream/broker tgn/inference", "msgspec"),
     "deploy/terminal": Rule("", "", "rich"),
     "deploy/client": Rule("config", "", "redis msgspec"),
     "deploy/chart": Rule("config", "", "matplotlib numpy"),
     "deploy/data": Rule("config terminal", "stream/file stream/event stream/catalogue stream/broker stream/error", "numpy msgspec"),
-    "deploy/machine": Rule("", "stream/generation state/error", "numba"),
+    "deploy/machine": Rule("", "stream/generation state/error", "numba structlog"),
     "deploy/start": Rule("machine config terminal", "stream", "msgspec rich torch"),
     "deploy/service": Rule("start machine config", "stream state/storage state/error state/file", "msgspec structlog torch"),
     "deploy/dlq": Rule(

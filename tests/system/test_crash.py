@@ -72,15 +72,15 @@ path, folder, limit, learn = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[
 limits = Limits(max_users=150, max_items=100) if "tight" in sys.argv[4] else Limits(max_users=600, max_items=300)
 generation = Generation(GraphSettings(), TgnSettings(), limits)
 store = Store(folder)
-store.load([*generation.world.tables, *generation.learned.values()], [generation.users, generation.items])
+store.load(generation.world.tables, [generation.users, generation.items])
 source = (Spread if "spread" in sys.argv[4] else Slow)(path, store.offsets("events"))
 source.over = False
 writer = Writer(generation, store=store, samples=64)
-learning = None
+teach = None
 if learn:
     from stream.learning.learning import Learning
-    learning = Learning(generation)
-Ingest(writer, learning, source, Letters(), clock=lambda: int(time.time() * 1000), settings=IngestSettings(limit=limit, wait_s=0, save_seconds=0.2)).run(
+    teach = Learning(generation).take
+Ingest(writer, teach, source, Letters(), clock=lambda: int(time.time() * 1000), settings=IngestSettings(limit=limit, wait_s=0, save_seconds=0.2, save_ms=10)).run(
     lambda: source.over
 )
 store.close()

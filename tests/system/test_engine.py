@@ -197,6 +197,7 @@ def test_a_save_holds_rows_and_offsets_together(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     writer = Writer(Generation(GraphSettings(), TgnSettings(), LIMITS), store=store, samples=64)
     writer.learn(batch(shop(50)), lambda job: None)
+    writer.save()
     store.close()
     store = Store(tmp_path / "store")
     again = Generation(GraphSettings(), TgnSettings(), LIMITS)

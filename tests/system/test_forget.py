@@ -8,7 +8,7 @@ import pytest
 
 from state.error import NoRoom
 from state.record.setting import GraphSettings
-from state.storage.tombstone import PREFIX, Tombstones
+from state.record.tombstone import PREFIX, Tombstones
 from stream.answer.reader import Reader
 from stream.answer.request import Recommend
 from stream.error import BadEvent

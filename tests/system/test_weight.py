@@ -16,11 +16,13 @@ from deploy.config.schema import BadConfig
 from deploy.train.training import Training
 from state.error import BadStore
 from state.record.setting import GraphSettings
+from state.storage.block import Rows, encode
 from state.storage.ledger import seal
 from state.storage.store import Store
 from stream.generation.generation import Generation, Limits
 from stream.ingest.writer import Writer
 from stream.learning.learning import Learning
+from stream.learning.store import open_learned, save
 from tests.fixture.pair import batch
 from tests.fixture.trained import LINES, MADE, N, config, rows, train, write
 from tgn.inference.layout import TgnSettings
@@ -45,14 +47,14 @@ def trained(whole: Path, tmp_path: Path) -> Path:
 
 
 def put(folder: Path, key: bytes, value: bytes) -> None:
-    store = Store(folder / "store")
+    store = Store(folder / "learned")
     store.base.db[key] = value
     store.close()
 
 
 def meanings(folder: Path, change: Callable[[dict[str, str]], object]) -> None:
     """Let the store have been written by a program of other shapes."""
-    store = Store(folder / "store")
+    store = Store(folder / "learned")
     found = store.meta("learned")
     assert isinstance(found, dict)
     change(found)
@@ -60,7 +62,8 @@ def meanings(folder: Path, change: Callable[[dict[str, str]], object]) -> None:
     store.close()
 
 
-ROW = b"item_vector\0" + (3).to_bytes(4, "big")
+ROW = b"item_vector\0block" + bytes(8)
+SHORT = encode(Rows(np.array([3], np.int32), np.ones((1, 5), np.uint8)))
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "other width": (
         lambda folder: meanings(folder, lambda m: m.update(item_vector="version 1 float32 [32]")),
@@ -81,7 +84,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         "item_vector holds rows of no recorded shape, this program reads",
     ),
     "truncated row": (
-        lambda folder: put(folder, ROW, seal(b"short")),
+        lambda folder: put(folder, ROW, seal(SHORT)),
         "item_vector row 3 has 5 bytes, this program reads 192",
     ),
     "corrupt row": (lambda folder: put(folder, ROW, b"\0" * 196), "item_vector.*is corrupt"),
@@ -111,18 +114,15 @@ def test_learned_rows_of_another_shape_are_refused_and_can_be_dropped(
     with Training(config(trained)) as training:
         training.forget()
         assert training.events == N
-    left = rows(trained)
-    assert {key.split(b"\0")[0] for key in left} - {b"digest"} == {
-        *(key.split(b"\0")[0] for key in state),
-        b"meta",
-    }
+    left = {key.split(b"\0")[0] for key in rows(trained) if key.startswith(b"learned ")}
+    assert left - {b"learned digest"} == {b"learned meta"}
     assert rows(trained, False) == state
     assert train(trained, log).begin == N
 
 
 def test_what_was_dropped_is_learned_anew_from_later_events(trained: Path, tmp_path: Path) -> None:
     report = train(trained, write(tmp_path / "events.csv", LINES[: N + 40]), fresh_weights=True)
-    learned = sum(key.startswith(b"item_output\0") for key in rows(trained))
+    learned = sum(key.startswith(b"learned item_output\0") for key in rows(trained))
 
     assert (report.begin, report.learned) == (N, 40)
     assert learned == len(set(MADE.item[N : N + 40]))
@@ -150,7 +150,7 @@ def test_the_service_refuses_weights_of_another_size_by_name(tmp_path: Path) -> 
 def test_another_format_of_the_whole_store_is_refused(trained: Path, log: Path) -> None:
     put(trained, b"meta\0format", seal(b"0"))
 
-    with pytest.raises(BadStore, match="format 0, this program reads 3"):
+    with pytest.raises(BadStore, match="format 0, this program reads 4"):
         train(trained, log)
 
 
@@ -167,7 +167,8 @@ def test_an_engine_of_the_service_goes_on_from_what_was_trained(trained: Path) -
     store = Store(trained / "store")
     generation = Generation(graph_settings(made), tgn_settings(made), limits(made))
     learned = generation.learned
-    store.load([*generation.world.tables, *learned.values()], [generation.users, generation.items])
+    store.load(generation.world.tables, [generation.users, generation.items])
+    other = open_learned(trained / "learned", generation.taught)
     learning = Learning(generation)
     writer = Writer(generation, store=store, topic="a topic")
     steps, vectors = learning.ranker.steps, learned["item_vector"].array.copy()
@@ -175,7 +176,9 @@ def test_an_engine_of_the_service_goes_on_from_what_was_trained(trained: Path) -
         batch([(u, i, t) for u, i, t in zip(MADE.user[N:], MADE.item[N:], MADE.t[N:], strict=True)][:256]),
         learning.take,
     )
-    store.save_slowly(learned.values(), "a topic", {0: 256})
+    writer.save()
+    save(other, generation.taught, "a topic", {0: 256})
+    other.close()
 
     assert steps > 0
     assert vectors[1:50].any(1).all()

@@ -49,15 +49,10 @@ def inputs(score: np.ndarray, known: np.ndarray, valid: np.ndarray) -> np.ndarra
         - score, valid: [..., C]; known: [..., C], how well the item is known, 0 to 1
         - output: float32 [..., C, 3], zero where not known or not valid
     """
-    use = (known > 0) & valid & np.isfinite(score)
-    count = np.maximum(use.sum(-1, keepdims=True), 1)
-    clean = np.where(use, score, 0.0).astype(np.float32)
-    centred = np.where(use, clean - clean.sum(-1, keepdims=True) / count, 0.0)
-    peak = np.where(use, centred, -np.inf).max(-1, keepdims=True, initial=-np.inf)
-    peak = np.where(np.isfinite(peak), peak, 0.0)
-    mass = np.where(use, np.exp(np.minimum(centred - peak, 0.0)), 0.0).sum(-1, keepdims=True)
-    soft = np.where(use, np.maximum(centred - peak - np.log(np.maximum(mass, 1e-30)), -10.0), -10.0)
-    return np.stack([centred / 4, soft / 5 + 1, use * known], axis=-1).astype(np.float32)
+    out = np.empty((*score.shape, EACH), np.float32)
+    used, width = np.multiply(known, valid, dtype=np.float32), score.shape[-1]
+    batch_inputs(score.reshape(-1, width), used.reshape(-1, width), out.reshape(-1, width, EACH))
+    return out
 
 
 @njit(nogil=True, cache=True)
@@ -87,6 +82,13 @@ def row_inputs(score: np.ndarray, known: np.ndarray, out: np.ndarray) -> None:
             out[c, 2] = known[c]
         else:
             out[c, 0], out[c, 1], out[c, 2] = 0, -1, 0
+
+
+@njit(nogil=True, cache=True)
+def batch_inputs(score: np.ndarray, known: np.ndarray, out: np.ndarray) -> None:
+    """Write `row_inputs` for each row of a batch."""
+    for i in range(score.shape[0]):
+        row_inputs(score[i], known[i], out[i])
 
 
 @njit(nogil=True, cache=True)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -77,56 +76,78 @@ def initial(s: TgnSettings) -> np.ndarray:
     return np.concatenate(parts)
 
 
-class Look(torch.autograd.Function):
-    """`attention.look` with its gradient."""
-
-    @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: Any,
-        vectors: Tensor,
-        projected: Tensor,
-        place: Tensor,
-        bias: Tensor,
-        ages: Tensor,
-        index: np.ndarray,
-        buckets: np.ndarray,
-    ) -> Tensor:
-        """Return [attention; last; mean] of each user, float32 [n, 3d]."""
-        n, k = index.shape
-        share = np.empty((n, place.shape[0], k), np.float32)
-        out = np.empty((n, 3 * vectors.shape[1]), np.float32)
-        inputs = [x.detach().contiguous().numpy() for x in (vectors, projected, place, bias, ages)]
-        look(inputs[0], inputs[1], index, buckets, inputs[2], inputs[3], inputs[4], share, out)
-        ctx.kept = inputs, index, buckets, share
-        return torch.from_numpy(out)
-
-    @staticmethod
-    def backward(ctx: Any, *gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of the inputs of `forward`."""
-        inputs, index, buckets, share = ctx.kept
-        slope = gradient[0].contiguous().numpy()
-        out = [np.zeros_like(x) for x in inputs]
-        back(slope, inputs[0], inputs[1], index, buckets, inputs[4], share, *out)
-        return *(torch.from_numpy(x) for x in out), None, None
-
-
-def user_vector(
-    vectors: Tensor, index: np.ndarray, buckets: np.ndarray, extra: Tensor, w: Mapping[str, Tensor]
-) -> tuple[Tensor, Tensor]:
-    """Return the users' vectors, and the repeat bias of the items of their histories.
+class UserVector:
+    """The vectors of a batch of users, and the way back through them.
 
     Shapes:
         - vectors: float32 [S, d], of the items in any of the histories
         - index: int32 [n, K], their rows, newest first, padded with -1
         - buckets: int64 [n, K], log-age buckets
-        - extra: float32 [n, 2d] or [2d], added to the hidden layer: memory and explicit features of the users
-        - output: float32 [n, d], float32 [n, K]
+        - extra: float32 [n, 2d], or None, added to the hidden layer: memory and explicit features of the users
+        - users: float32 [n, d], their vectors
+        - again: float32 [n, K], the repeat bias of the items of their histories
     """
-    projected = vectors @ torch.cat([w["query"], w["key"], w["value"]], 1)
-    x: Tensor = Look.apply(  # type: ignore[no-untyped-call]
-        vectors, projected, w["place"], w["bucket"], w["age"], index, buckets
-    )
-    hidden = torch.relu(x @ w["hidden"] + extra + w["hidden_bias"])
-    vector: Tensor = hidden @ w["out"] + w["out_bias"] + x @ w["skip"]
-    again = w["again"] + w["again_age"][torch.from_numpy(buckets)] + (hidden @ w["again_user"])[:, None]
-    return vector, again
+
+    def __init__(
+        self,
+        vectors: Tensor,
+        index: np.ndarray,
+        buckets: np.ndarray,
+        extra: Tensor | None,
+        w: Mapping[str, Tensor],
+    ) -> None:
+        self.vectors, self.index, self.buckets, self.w = vectors, index, buckets, w
+        (n, k), d = index.shape, vectors.shape[1]
+        self.into = torch.cat([w["query"], w["key"], w["value"]], 1)
+        self.projected = vectors @ self.into
+        self.share = np.empty((n, w["place"].shape[0], k), np.float32)
+        out = np.empty((n, 3 * d), np.float32)
+        place, bias, self.ages = (w[name].numpy() for name in ("place", "bucket", "age"))
+        look(vectors.numpy(), self.projected.numpy(), index, buckets, place, bias, self.ages, self.share, out)
+        self.x = torch.from_numpy(out)
+        self.hidden = torch.addmm(w["hidden_bias"], self.x, w["hidden"])
+        if extra is not None:
+            self.hidden += extra
+        self.hidden.relu_()
+        self.users = torch.addmm(w["out_bias"], self.hidden, w["out"]).addmm_(self.x, w["skip"])
+        self.again = w["again_age"][torch.from_numpy(buckets)]
+        self.again += w["again"]
+        self.again += (self.hidden @ w["again_user"])[:, None]
+
+    def back(self, of_users: Tensor, of_again: Tensor, g: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Add to the gradients of the weights; return those of the item vectors [S, d] and of `extra` [n, 2d].
+
+        Shapes:
+            - of_users: float32 [n, d]; of_again: float32 [n, K]: gradients by the results
+        """
+        w, x, d = self.w, self.x, self.vectors.shape[1]
+        whole = of_again.sum(1)
+        of_hidden = (of_users @ w["out"].t()).addr_(whole, w["again_user"])
+        of_hidden *= self.hidden > 0
+        g["out"].addmm_(self.hidden.t(), of_users)
+        g["out_bias"].add_(of_users.sum(0))
+        g["skip"].addmm_(x.t(), of_users)
+        g["again"].add_(of_again.sum(0))
+        buckets = torch.from_numpy(self.buckets)
+        g["again_age"].index_add_(0, buckets.view(-1), of_again.reshape(-1))
+        g["again_user"].addmv_(self.hidden.t(), whole)
+        g["hidden"].addmm_(x.t(), of_hidden)
+        g["hidden_bias"].add_(of_hidden.sum(0))
+        of_x = (of_hidden @ w["hidden"].t()).addmm_(of_users, w["skip"].t())
+        of_vectors, of_projected = torch.zeros_like(self.vectors), torch.zeros_like(self.projected)
+        back(
+            of_x.numpy(),
+            self.vectors.numpy(),
+            self.projected.numpy(),
+            self.index,
+            self.buckets,
+            self.ages,
+            self.share,
+            of_vectors.numpy(),
+            of_projected.numpy(),
+            *(g[name].numpy() for name in ("place", "bucket", "age")),
+        )
+        of_vectors.addmm_(of_projected, self.into.t())
+        for name, part in zip(("query", "key", "value"), torch.split(of_projected, d, 1), strict=True):
+            g[name].addmm_(self.vectors.t(), part)
+        return of_vectors, of_hidden

@@ -19,39 +19,38 @@ from torch import Tensor, nn
 
 from tgn.inference.layout import Loss
 
+FAR = 60.0  # loss beyond which a taken item's share is taken apart in logarithms
+
 
 def loss(name: Loss, logits: Tensor, label: Tensor, noise: Tensor | None = None) -> tuple[float, Tensor]:
-    """Return the mean loss of n events, and its gradient by the logits, which may be written over.
+    """Return the loss of n events, summed, and its gradient by the logits, which may be written over.
 
     Shapes:
         - logits: float32 [n, P]; label: int64 [n], the column of the taken item
         - noise: float32 [P] or [n, P], log of how often a pool is expected to hold the item; for nce
         - gradient: float32 [n, P]
     """
-    n, width = logits.shape
-    at = label[:, None]
+    width, at = logits.shape[1], label[:, None]
     if name == "softmax":
-        peak = logits.max(1, keepdim=True).values
-        taken = logits.gather(1, at) - peak
-        share = logits.sub_(peak).exp_()
-        mass = share.sum(1, keepdim=True)
-        total = (mass.log() - taken).mean()
-        gradient = share.mul_(1 / (mass * n))
-        one = 1 / n
-    elif name == "bpr":
+        share = torch.softmax(logits, 1)
+        cost = share.gather(1, at).log_().neg_()
+        far = (cost[:, 0] > FAR).nonzero()[:, 0]  # the share is not exact
+        if far.shape[0]:
+            some = logits[far]
+            cost[far] = some.logsumexp(1, keepdim=True) - some.gather(1, at[far])
+        share.scatter_add_(1, at, share.new_full((1, 1), -1).expand_as(at))
+        return float(cost.sum()), share
+    if name == "bpr":
         behind = logits - logits.gather(1, at)
         cost = nn.functional.softplus(behind).scatter_(1, at, 0.0)
-        total = cost.sum() / (n * max(width - 1, 1))
-        gradient = behind.sigmoid_().scatter_(1, at, 0.0).div_(n * max(width - 1, 1))
-        return float(total), gradient.scatter_(1, at, -gradient.sum(1, keepdim=True))
-    else:
-        clean = logits if noise is None else logits - noise
-        cost = nn.functional.softplus(clean)
-        total = (cost.sum() - clean.gather(1, at).sum()) / n
-        gradient = clean.sigmoid().div_(n)
-        one = 1 / n
-    gradient.scatter_add_(1, at, torch.full_like(at, -one, dtype=gradient.dtype))
-    return float(total), gradient
+        others = max(width - 1, 1)
+        gradient = behind.sigmoid_().scatter_(1, at, 0.0).div_(others)
+        return float(cost.sum()) / others, gradient.scatter_(1, at, -gradient.sum(1, keepdim=True))
+    clean = logits if noise is None else logits - noise
+    cost = nn.functional.softplus(clean)
+    gradient = clean.sigmoid()
+    gradient.scatter_add_(1, at, torch.full_like(at, -1, dtype=gradient.dtype))
+    return float(cost.sum() - clean.gather(1, at).sum()), gradient
 
 
 def hard_loss(

@@ -43,8 +43,7 @@ class Pool:
         written = int(recent[0]) + item.shape[0]
         recent[0] = written if written < 2 * size else size + written % size
         recent[1] = max(int(recent[1]), int(item.max(initial=0)) + 1)
-        rows = np.unique(item).astype(np.int64)
-        fresh = rows[~(self.tables["item_output"][rows, -1] > 0)]
+        fresh = np.unique(item[~(self.tables["item_output"][item, -1] > 0)]).astype(np.int64)
         if fresh.shape[0]:
             self.alive = np.union1d(self.alive, fresh)
         return fresh

@@ -13,6 +13,7 @@ from numba import njit
 
 BETA1, BETA2, TINY = np.float32(0.9), np.float32(0.99), np.float32(1e-8)
 ONE = np.float32(1)
+SETTLED = 2_500  # steps after which the corrections of the moments are one in float32
 
 
 @njit(nogil=True, cache=True)
@@ -42,8 +43,15 @@ def distinct(rows: np.ndarray, slot: np.ndarray, found: np.ndarray, index: np.nd
     return count
 
 
+@njit(nogil=True, cache=True)
+def count(table: np.ndarray, rows: np.ndarray) -> None:
+    """Add one to the last column of a table float32 [N, w] for each time one of the rows int32 [n] is named."""
+    for i in range(rows.shape[0]):
+        table[rows[i], -1] += ONE
+
+
 @njit(nogil=True, cache=True, error_model="numpy")
-def _adam(
+def descend(
     value: np.ndarray,
     m: np.ndarray,
     v: np.ndarray,
@@ -53,8 +61,11 @@ def _adam(
     rate: float,
     decay: float,
 ) -> None:
-    one = np.float32(rate / (1 - math.exp(n * math.log(0.9))))
-    two = np.float32(1 / math.sqrt(1 - math.exp(n * math.log(0.99))))
+    """Take the n-th Adam step on weights, all arguments as in `adam`, with moments m and v of the gradient's shape."""
+    one, two = np.float32(rate), ONE
+    if n < SETTLED:
+        one = np.float32(rate / (1 - math.exp(n * math.log(0.9))))
+        two = np.float32(1 / math.sqrt(1 - math.exp(n * math.log(0.99))))
     keep = np.float32(1 - rate * decay)
     for e in range(gradient.shape[0]):
         g = gradient[e] * scale
@@ -80,7 +91,7 @@ def adam(
     n, half = gradient.shape[0], moment.shape[0] // 2
     moment[2 * half] += ONE
     steps = np.float64(moment[2 * half])
-    _adam(value, moment[:n], moment[half : half + n], gradient, np.float32(scale), steps, rate, decay)
+    descend(value, moment[:n], moment[half : half + n], gradient, np.float32(scale), steps, rate, decay)
 
 
 @njit(nogil=True, cache=True)
@@ -114,7 +125,7 @@ def row_adam(
             continue
         kept = moment[row]
         kept[clock] += ONE
-        _adam(
+        descend(
             table[row],
             kept[at : at + w],
             kept[at + w : at + 2 * w],

@@ -114,7 +114,9 @@ def test_the_state_of_a_topic_is_not_mixed_with_a_log_by_mistake(tmp_path: Path,
     made = config(tmp_path)
     store = Store(tmp_path / "store")
     generation = Generation(graph_settings(made), tgn_settings(made), limits(made))
-    Writer(generation, store=store).learn(batch([("ann", "tea", 1)]), lambda job: None)
+    writer = Writer(generation, store=store)
+    writer.learn(batch([("ann", "tea", 1)]), lambda job: None)
+    writer.save()
     store.close()
 
     with pytest.raises(BadConfig, match="holds 1 events of a topic"):

@@ -264,13 +264,13 @@ def test_every_event_sees_all_earlier_stamps_and_nothing_of_its_own(tmp_path: Pa
     log = split(write(tmp_path / "e.csv", events), "tgb", "strict")
     run = Backtest(log, BacktestSettings(without=("memory", "slow"), learn_until=-1))
     seen: list[float] = []
-    step = run.learning._step
+    step = run.learning._rank
 
-    def noting(sample: Sample, items: int) -> Judged:
+    def noting(sample: Sample, items: int, ranked: np.ndarray | None) -> Judged:
         seen.extend(np.expm1(sample.x[:, 0, USER_N] * 6).tolist())
-        return step(sample, items)
+        return step(sample, items, ranked)
 
-    run.learning._step = noting  # type: ignore[method-assign]
+    run.learning._rank = noting  # type: ignore[method-assign]
     run.run()
     wanted = [int(((log.users == u) & (log.t < t)).sum()) for u, t in zip(log.users, log.t, strict=True)]
     cut = np.isin(log.t, log.t[np.flatnonzero(np.diff(log.part)) + 1])  # a part's end may cut a stamp in two

@@ -135,7 +135,7 @@ def test_a_killed_run_goes_on_after_its_last_batch(tmp_path: Path, whole: Path, 
     assert process.returncode == -signal.SIGKILL
     with Training(config(tmp_path)) as training:
         known, begin = training.place(log)
-        seen = training.store.offsets(known.topic, "learned")
+        seen = training._learned_store().offsets(known.topic, "learned")
         report = training.run(find(str(log)))
 
     assert 512 <= begin <= N

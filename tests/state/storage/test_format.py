@@ -1,12 +1,17 @@
 """Stores of every format since the first that is kept: this version opens them, migrates them, or says what to do."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rocksdict import Options, Rdict
 
 from state.error import BadStore
 from state.record.setting import GraphSettings
@@ -23,7 +28,7 @@ from tests.fixture.store import maker
 
 FORMATS = sorted(path.name for path in maker.FOLDER.glob("format-*"))
 PRESENT = f"format-{FORMAT}"
-READ = (PRESENT,)  # formats that this version reads, or migrates
+READ = ("format-3", PRESENT)  # formats that this version reads, or writes anew
 REFUSED = r"format \d+, this program reads \d+; an older Riverwalk wrote it: go back to that one, or restore a backup"
 
 
@@ -78,7 +83,7 @@ def test_a_store_of_an_earlier_version_is_read_whole_or_refused_with_what_to_do(
     assert told == known(name)
 
 
-@pytest.mark.parametrize("name", [PRESENT])
+@pytest.mark.parametrize("name", READ)
 def test_a_store_that_was_opened_goes_on_where_it_was(name: str, tmp_path: Path) -> None:
     """Events after its offsets count, those before do not, and neither does one that comes again with its id."""
     copied(name, tmp_path)
@@ -102,7 +107,7 @@ def test_a_store_that_was_opened_goes_on_where_it_was(name: str, tmp_path: Path)
     again.drop()
 
 
-@pytest.mark.parametrize("name", [PRESENT])
+@pytest.mark.parametrize("name", READ)
 def test_answers_know_what_was_hidden_disliked_described_and_forgotten(name: str, tmp_path: Path) -> None:
     copied(name, tmp_path)
     writer = StoredWriter(tmp_path, Topic(), maker.LIMITS, live=True, learn=True, tgn=maker.TGN)
@@ -123,7 +128,7 @@ def test_answers_know_what_was_hidden_disliked_described_and_forgotten(name: str
     writer.drop()
 
 
-@pytest.mark.parametrize("name", [PRESENT])
+@pytest.mark.parametrize("name", READ)
 def test_a_hidden_item_is_shown_again_after_an_upgrade(name: str, tmp_path: Path) -> None:
     copied(name, tmp_path)
     writer = StoredWriter(tmp_path, Topic(), maker.LIMITS, tgn=maker.TGN)
@@ -141,7 +146,7 @@ def test_a_hidden_item_is_shown_again_after_an_upgrade(name: str, tmp_path: Path
     ("number", "what"),
     [
         (FORMAT + 1, "a newer Riverwalk wrote it: update this one"),
-        (FORMAT - 1, "an older Riverwalk wrote it"),
+        (FORMAT - 2, "an older Riverwalk wrote it"),
     ],
 )
 @pytest.mark.parametrize("where", ["beside", "inside"])
@@ -169,3 +174,33 @@ def test_what_the_fixture_learned_is_read(tmp_path: Path) -> None:
     writer.drop()
 
     assert min(found.values()) > 0
+
+
+def test_a_store_of_format_3_is_written_anew_once_however_often_that_is_killed(tmp_path: Path) -> None:
+    """At every piece, and before the marker says so: what is left is opened again as if nothing had happened."""
+    store = copied("format-3", tmp_path)
+    for point in ("migrate:1", "migrate:5", "migrated:1"):
+        code = f"from pathlib import Path\nfrom state.storage.store import Store\nStore(Path({str(store)!r}))"
+        environment = {**os.environ, "RIVERWALK_CRASH": point}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, check=False)
+        assert done.returncode == -signal.SIGKILL
+        assert json.loads((store / MARKER).read_text())["format"] == 3
+    writer = StoredWriter(tmp_path, Topic(), maker.LIMITS, learn=True, tgn=maker.TGN)
+    told = maker.told(writer)
+    writer.drop()
+
+    assert told == known("format-3")
+    assert json.loads((store / MARKER).read_text()) == {"format": FORMAT, "made": True}
+
+
+def test_a_damaged_store_of_format_3_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    store = copied("format-3", tmp_path)
+    options = Options(raw_mode=True)
+    base = Rdict(str(store), options)
+    base[b"user\0" + bytes(4)] = b"\0" * 40
+    base.close()
+    for _ in range(2):
+        with pytest.raises(BadStore, match="is corrupt"):
+            Store(store)
+
+    assert json.loads((store / MARKER).read_text())["format"] == 3

@@ -10,7 +10,7 @@ import pytest
 
 from state.error import NoMemory
 from state.storage.ids import Ids
-from state.storage.loader import fill
+from state.storage.store import Store
 from state.storage.table import Table
 from tests.fixture.service.tmpfs import Memory, small
 
@@ -91,12 +91,17 @@ def test_a_name_for_which_there_is_no_memory_changes_nothing(small: Memory) -> N
     assert 0 < known < 100
 
 
-def test_loading_more_than_there_is_memory_for_is_an_error(small: Memory) -> None:
+def test_loading_more_than_there_is_memory_for_is_an_error(small: Memory, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    saved = Table("user", np.dtype("i8"), (128,), capacity=9_000)
+    saved.array[:] = 7
+    saved.touch(np.arange(9_000))
+    store.save([saved], {}, "events", {})
     table = Table("user", np.dtype("i8"), (128,), capacity=1_000_000, path=small.folder / "user.table")
-    records = [(b"user\0" + k.to_bytes(4, "big"), bytes(range(256)) * 4) for k in range(9_000)]
 
     with pytest.raises(NoMemory, match="table user needs"):
-        fill(table, records, "here", "restore a backup")
+        store.load([table], [])
+    store.close()
 
 
 def test_a_sparse_table_takes_memory_for_its_rows_alone(tmp_path: Path) -> None:

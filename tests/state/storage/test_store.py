@@ -50,7 +50,7 @@ def test_a_corrupt_row_is_named(tmp_path: Path) -> None:
     first.touch(np.array([3]))
     store = Store(tmp_path)
     store.save([first], {}, "events", {0: 1})
-    key = b"pair\0" + (3).to_bytes(4, "big")
+    key = b"pair\0block" + bytes(8)
     value = bytearray(store.base.db[key])
     value[9] ^= 1
     store.base.db[key] = bytes(value)
@@ -65,7 +65,7 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
     store.base.db[b"meta\0format"] = seal(b"99")
     store.close()
 
-    with pytest.raises(BadStore, match="format 99, this program reads 3"):
+    with pytest.raises(BadStore, match="format 99, this program reads 4"):
         Store(tmp_path)
 
 
@@ -93,7 +93,7 @@ def test_a_second_process_is_refused(tmp_path: Path) -> None:
 
 def test_pickles_in_the_folder_are_never_opened(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.base.db[b"pair\0\0\0\0\1"] = b"\x80\x04\x95"
+    store.base.db[b"pair\0block" + bytes(8)] = b"\x80\x04\x95"
 
     with pytest.raises(BadStore, match="corrupt"):
         store.load([table()], [])

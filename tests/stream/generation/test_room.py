@@ -9,7 +9,7 @@ from state.record.setting import GraphSettings
 from stream.generation import room
 from stream.generation.generation import Generation, Limits
 from stream.ingest.writer import Writer
-from stream.learning.job import Job
+from stream.lane.job import Job
 from tests.fixture.pair import batch
 from tests.fixture.service.tmpfs import Memory, small
 from tgn.inference.layout import TgnSettings

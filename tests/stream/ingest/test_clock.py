@@ -63,6 +63,7 @@ def test_a_restart_knows_a_stream_of_the_past(tmp_path: Path) -> None:
     pair = Pair(tmp_path / "live")
     pair.writer = Writer(pair.writer.generation, store=store)
     learn(pair, [(NOW - YEAR, NOW)])
+    pair.writer.save()
 
     again = Writer(Generation(GraphSettings(), TgnSettings(), LIMITS), store=store)
     assert again.generation.status["past"] == 1

@@ -8,7 +8,7 @@ import pytest
 from state.ranking.sample import empty
 from state.record.setting import GraphSettings
 from stream.generation.generation import Generation, Limits
-from stream.generation.status import RANKERS, STATUS
+from stream.generation.status import QUALITY, RANKERS
 from stream.ingest.writer import Writer
 from stream.learning import guard
 from stream.learning.guard import Guard, Judged, ranks
@@ -40,12 +40,12 @@ def test_poisoned_weights_do_not_serve(poison: str) -> None:
     for at in range(0, 3_000, 100):
         writer.learn(batch(events[at : at + 100], start=at), learning.take)
 
-    assert RANKERS[int(generation.status["serving"])] != "riverwalk"
-    assert np.isfinite(generation.status["mrr"]).all()
+    assert RANKERS[int(generation.quality["serving"])] != "riverwalk"
+    assert np.isfinite(generation.quality["mrr"]).all()
 
 
 def test_a_ranker_serves_once_it_is_ahead_by_the_margin_and_the_learned_one_as_soon_as_it_is_best() -> None:
-    status = np.zeros(1, STATUS)[0]
+    status = np.zeros(1, QUALITY)[0]
     guard = Guard(status)
 
     def note(learned: float, popularity: float, times: int = 10) -> str:
@@ -63,7 +63,7 @@ def test_a_ranker_serves_once_it_is_ahead_by_the_margin_and_the_learned_one_as_s
 
 
 def test_what_decides_who_serves_comes_back() -> None:
-    status, again = (np.zeros(1, STATUS)[0] for _ in range(2))
+    status, again = (np.zeros(1, QUALITY)[0] for _ in range(2))
     status["serving"], status["learned"], status["judged"] = 3, 1_234, 777
     status["mrr"], status["recall10"] = [0.1, 0.2, 1 / 3, 0.554], [0.2, 0.3, 0.4, 0.7]
     (key, kept), *_ = guard.record(status).items()
@@ -72,6 +72,6 @@ def test_what_decides_who_serves_comes_back() -> None:
 
     assert again == status
     for strange in (None, {}, {"serving": 9}, {**json.loads(kept or b""), "serving": 9}):
-        fresh = np.zeros(1, STATUS)[0]
+        fresh = np.zeros(1, QUALITY)[0]
         guard.restore(fresh, strange)
         assert not fresh["judged"]

@@ -25,7 +25,7 @@ def test_weights_that_are_not_finite_start_afresh_and_recover() -> None:
         writer.learn(batch(events[at : at + 100], start=at), learning.take)
 
     assert np.isfinite(generation.learned["ranker"].array[0]).all()
-    assert int(generation.status["learned"]) > 3_000
+    assert int(generation.quality["learned"]) > 3_000
     assert np.isfinite(
         learning.ranker.score(np.zeros((1, 3, FEATURES), np.float32), np.zeros((1, 3, 6), np.float32))
     ).all()

@@ -15,6 +15,7 @@ from stream.event.batch import decode_batch
 from stream.event.event import FORGET, forget
 from stream.file.event import columns
 from stream.http.connection import serve as serve_http
+from stream.service.listener import open_tcp
 from tests.fixture.backend import ask, client, on_loop, serving
 from tests.fixture.events import (
     NOW,
@@ -40,9 +41,9 @@ def test_no_byte_of_a_forgotten_name_and_no_learned_row_is_left(tmp_path: Path, 
     g = writer.generation
     row = g.users.row[name]
     while learn and not (
-        g.learned["user_memory"].array[row].any() and writer.store.records(b"user_memory\0")
+        g.learned["user_memory"].array[row].any() and writer.learned.records(b"user_memory\0")
     ):
-        writer.ingest.step(lambda: False)
+        writer.step()
     assert name.encode() in files(tmp_path)
     topic.payloads.append(forget(name, 5))
     writer.read()
@@ -50,13 +51,14 @@ def test_no_byte_of_a_forgotten_name_and_no_learned_row_is_left(tmp_path: Path, 
     assert receipt is not None
     assert receipt["memory"] == int(learn)
     while writer.writer.budget.stale:
-        writer.ingest.step(lambda: False)
+        writer.step()
     writer.close()
 
     assert name.encode() not in files(tmp_path)
     assert not any(table.bytes[row].any() for table in g.nodes["user"])
     store = Store(tmp_path / "store")
-    keys = [key for table in g.nodes["user"] for key in store.records(table.name.encode() + b"\0")]
+    other = Store(tmp_path / "learned") if learn else store
+    keys = [key for table in g.nodes["user"] for key in other.records(table.name.encode() + b"\0")]
     assert [key for key in keys if key[-4:] == row.to_bytes(4, "big")] == []
     assert (store.meta("stale"), store.meta("scrubbed")) == (1, 1)
     store.close()
@@ -68,8 +70,11 @@ def test_a_row_that_is_given_again_has_learned_nothing(tmp_path: Path) -> None:
     writer.read(64)
     writer.ingest.run(lambda: True)
     g = writer.generation
-    assert writer.ingest.learning is not None
-    learner = writer.ingest.learning.learner
+    assert writer.follower is not None
+    writer.follower.run(lambda: True)
+    learning = writer.follower.learning
+    assert learning is not None
+    learner = learning.learner
     assert learner is not None
     row = g.items.row["i7"]
     assert g.learned["item_vector"].array[row].any()
@@ -79,10 +84,10 @@ def test_a_row_that_is_given_again_has_learned_nothing(tmp_path: Path) -> None:
     writer.writer.learn(batch, jobs.append)
     gone = [(kind, rows.tolist()) for job in jobs for kind, rows in job.gone.items()]
     for job in jobs:
-        writer.ingest.learning.take(job)
+        learning.take(job)
 
     let_go = [row for kind, rows in gone if kind == "item" for row in rows]
-    assert [kind for kind, _ in gone] == ["item", "item", "user"]
+    assert [kind for kind, _ in gone] == ["item", "item", "user", "forgotten"]
     assert g.items.row["newer"] in let_go
     assert not any(g.learned["item_moment"].array[row].any() for row in let_go)
     assert not set(learner.pool.alive.tolist()) & set(let_go)
@@ -156,7 +161,7 @@ def test_forget_over_http_and_what_is_not_applied_in_time_is_accepted(
 
     async def test() -> None:
         async with serving(reader, clock=lambda: 777) as server:
-            web = await serve_http(server.service, port=0)
+            web = await serve_http(server.service, open_tcp("127.0.0.1", 0))
             status, told = await http(web.port, "DELETE /user/ann")
             assert (status, told["found"], told["history_items"]) == ("200", 1, 4)
             assert (await http(web.port, "GET /user/ann"))[0] == "405"

@@ -7,7 +7,7 @@ import torch
 
 from tgn.inference.attention import bucket
 from tgn.inference.layout import TgnSettings, net, unpack, weights
-from tgn.network.embedding import initial, split, user_vector
+from tgn.network.embedding import UserVector, initial, split
 
 SIZES = TgnSettings(dim=8, heads=2, history=5, memory=6)
 ROWS, NOTHING = 9, torch.zeros(2 * SIZES.dim)
@@ -23,7 +23,7 @@ def weight(seed=None):
 
 def vector(vectors, index, age=None, extra=NOTHING, w=None):
     age = np.zeros(index.shape, np.int64) if age is None else age
-    return user_vector(vectors, index, bucket(age), extra, weight() if w is None else w)[0]
+    return UserVector(vectors, index, bucket(age), extra, weight() if w is None else w).users
 
 
 def some(seed=0):
@@ -41,7 +41,7 @@ def histories(n=6, seed=0):
 def plain(vectors, index, buckets, extra, w):
     """The same by its definition, in torch alone, a user at a time."""
     d, heads, out, again = SIZES.dim, SIZES.heads, [], []
-    for row, age in zip(index, buckets, strict=True):
+    for row, age, more in zip(index, buckets, extra.expand(len(index), 2 * d), strict=True):
         rows = torch.from_numpy(row[row >= 0].astype(np.int64))
         age = torch.from_numpy(age[row >= 0])
         x = torch.zeros(3 * d)
@@ -53,7 +53,7 @@ def plain(vectors, index, buckets, extra, w):
                 score = score + w["place"][h, : rows.shape[0]] + w["bucket"][h, age]
                 parts.append(score.softmax(0) @ value[:, cut])
             x = torch.cat([*parts, seen[0], seen.mean(0)])
-        hidden = torch.relu(x @ w["hidden"] + extra + w["hidden_bias"])
+        hidden = torch.relu(x @ w["hidden"] + more + w["hidden_bias"])
         out.append(hidden @ w["out"] + w["out_bias"] + x @ w["skip"])
         again.append(torch.zeros(row.shape[0]))
         for k in range(rows.shape[0]):
@@ -73,7 +73,7 @@ def test_what_is_added_to_the_items_of_a_history_is_the_sum_of_place_age_and_use
     index, age = histories()
     w = weight(1)
 
-    _, again = user_vector(some(), index, bucket(age), NOTHING, w)
+    again = UserVector(some(), index, bucket(age), None, w).again
 
     used = torch.from_numpy(index >= 0)
     assert torch.allclose(again * used, plain(some(), index, bucket(age), NOTHING, w)[1], atol=1e-5)
@@ -81,18 +81,21 @@ def test_what_is_added_to_the_items_of_a_history_is_the_sum_of_place_age_and_use
 
 def test_its_gradients_are_those_of_the_definition():
     index, age = histories(12)
-    wanted = torch.randn(12, SIZES.dim, generator=torch.Generator().manual_seed(3))
-    found = []
-    for form in (user_vector, plain):
-        vectors, w = some().requires_grad_(), weight(1)
-        w = {name: part.clone().requires_grad_() for name, part in w.items()}
-        names = [name for name in w if not name.startswith(("from", "gru"))]
-        users, again = form(vectors, index, bucket(age), NOTHING, w)
-        loss = (users - wanted).square().sum() + (again * torch.from_numpy(index >= 0)).square().sum()
-        found.append(torch.autograd.grad(loss, [vectors, *(w[name] for name in names)]))
+    draw = torch.Generator().manual_seed(3)
+    of_users = torch.randn(12, SIZES.dim, generator=draw)
+    of_again = torch.randn(index.shape, generator=draw) * torch.from_numpy(index >= 0)
+    inputs = some().requires_grad_(), torch.randn(12, 2 * SIZES.dim, generator=draw).requires_grad_()
+    flat = torch.cat([part.view(-1) for part in weight(1).values()]).requires_grad_()
+    users, again = plain(inputs[0], index, bucket(age), inputs[1], split(flat, SIZES))
+    wanted = torch.autograd.grad((users * of_users).sum() + (again * of_again).sum(), [*inputs, flat])
 
-    assert all(torch.allclose(a, b, atol=1e-3, rtol=1e-3) for a, b in zip(*found, strict=True))
-    assert all(a.abs().max() > 1e-3 for a in found[0])
+    of_net = torch.zeros_like(flat)
+    found = UserVector(inputs[0].detach(), index, bucket(age), inputs[1].detach(), weight(1))
+    slopes = (*found.back(of_users, of_again, split(of_net, SIZES)), of_net)
+
+    assert all(torch.allclose(a, b, atol=1e-4, rtol=1e-4) for a, b in zip(slopes, wanted, strict=True))
+    parts = split(of_net, SIZES)
+    assert all(parts[name].any() for name in parts if not name.startswith(("from", "gru")))
 
 
 def test_items_outside_the_history_do_not_matter():
@@ -131,16 +134,14 @@ def test_a_vector_that_is_not_a_number_does_not_pass_for_one():
 
 
 def test_node_memory_says_nothing_before_anything_is_learned_and_can_learn():
-    flat = torch.from_numpy(initial(SIZES)).requires_grad_()
-    index = np.array([[0, 1, 2, 3, 4]], np.int32)
-    w = split(flat, SIZES)
+    w, index = weight(), np.array([[0, 1, 2, 3, 4]], np.int32)
 
-    plain = vector(some(), index, w=w)
-    informed = vector(some(), index, extra=torch.ones(1, SIZES.memory) @ w["from_user"], w=w)
-    informed.square().sum().backward()
+    bare = vector(some(), index, w=w)
+    informed = UserVector(some(), index, bucket(index * 0), torch.ones(1, SIZES.memory) @ w["from_user"], w)
+    _, of_extra = informed.back(informed.users, informed.again, split(torch.zeros(weights(SIZES)), SIZES))
 
-    assert torch.equal(plain, informed)
-    assert unpack(flat.grad.numpy(), SIZES)["from_user"].any()
+    assert torch.equal(bare, informed.users)
+    assert of_extra.any()
 
 
 def test_the_net_row_and_the_weights_are_the_same_numbers():

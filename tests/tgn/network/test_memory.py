@@ -6,7 +6,7 @@ import torch
 
 from tgn.inference.layout import TgnSettings, layout
 from tgn.network.embedding import initial, split
-from tgn.network.memory import Memory, gru
+from tgn.network.memory import Gru, Memory, gru
 from tgn.network.message import age_code, messages
 
 SIZES = TgnSettings(dim=8, heads=2, history=4, memory=6)
@@ -50,6 +50,24 @@ def test_the_gru_is_the_gru_cell_of_torch():
     message, hidden = torch.randn(5, SIZES.message), torch.randn(5, SIZES.memory)
 
     assert torch.allclose(gru(message, hidden, w), cell(message, hidden), atol=1e-6)
+
+
+def test_the_way_back_through_the_gru_is_that_of_torch():
+    draw = torch.Generator().manual_seed(0)
+    flat = torch.randn(initial(SIZES).shape[0], generator=draw).requires_grad_()
+    message, hidden, slope = (torch.randn(5, k, generator=draw) for k in (SIZES.message, 6, 6))
+    w = split(flat, SIZES)
+    cell = torch.nn.GRUCell(SIZES.message, SIZES.memory)
+    parts = {"weight_ih": w["gru_in"].t(), "weight_hh": w["gru_hidden"].t()}
+    parts |= {"bias_ih": w["gru_bias"], "bias_hh": w["gru_hidden_bias"]}
+    after = torch.func.functional_call(cell, parts, (message, hidden))
+    (wanted,) = torch.autograd.grad((after * slope).sum(), flat)
+
+    found = torch.zeros_like(flat)
+    Gru(message, hidden, split(flat.detach(), SIZES)).back(slope, split(found, SIZES))
+
+    assert torch.allclose(found, wanted, atol=1e-5)
+    assert wanted.any()
 
 
 class Told(torch.nn.Module):

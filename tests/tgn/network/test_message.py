@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tgn.inference.layout import AGES, TYPES
-from tgn.network.message import FREQUENCY, TimeDecayed, age_code, messages
+from tgn.network.aggregation import TimeDecayed
+from tgn.network.message import FREQUENCY, age_code, messages
+from tgn.network.message import aggregate as compiled
 
 DAY = 86_400_000
 HOUR = 3_600_000
@@ -113,3 +115,40 @@ def test_it_equals_the_sum_worked_out_message_by_message(events):
         mass = sum(0.5 ** ((newest - s) / 1e5) for s, _ in mine)
         total = sum(v * 0.5 ** ((newest - s) / 1e5) for s, v in mine)
         assert out[node].item() == pytest.approx(total / mass if mine else 0, abs=1e-4)
+
+
+@pytest.mark.parametrize("half_life", [1e-6, HOUR, 1e15])
+def test_the_compiled_aggregate_is_that_of_pytorch_geometric(half_life):
+    rng = np.random.default_rng(0)
+    n, nodes, d = 200, 30, 4
+    node, other = rng.integers(0, nodes, n).astype(np.int32), rng.integers(0, 9, n).astype(np.int32)
+    vector, t = rng.normal(0, 1, (9, d)).astype(np.float32), 10**12 + rng.integers(0, 5 * HOUR, n)
+    kind, value = rng.integers(-2, TYPES + 2, n).astype(np.int8), rng.normal(0, 99, n).astype(np.float32)
+    value[:3] = np.nan, np.inf, -np.inf
+    time = np.where(rng.random(nodes) < 0.5, 0, 10**12 - rng.integers(0, 99 * DAY, nodes))
+    age = np.where(time[node] > 0, t - time[node], 0)
+    rows, newest = np.empty((2, n), np.int64)
+    message, slot = np.empty((n, d + AGES + TYPES + 1), np.float32), np.zeros(nodes, np.int32)
+
+    count = compiled(node, vector, other, t, kind, value, time, half_life, slot, rows, newest, message)
+
+    wanted = TimeDecayed(half_life)(
+        torch.from_numpy(messages(vector[other], age, kind, value)),
+        torch.from_numpy(node.astype(np.int64)),
+        dim_size=nodes,
+        t=torch.from_numpy(t),
+    )
+    assert sorted(rows[:count]) == sorted(set(node.tolist()))
+    assert message[:count] == pytest.approx(wanted.numpy()[rows[:count]], abs=1e-5)
+    assert all(newest[k] == t[node == rows[k]].max() for k in range(count))
+    assert not slot.any()
+
+
+def test_a_mean_that_is_not_finite_becomes_zero():
+    vector, one = np.array([[np.nan, 1.0]], np.float32), np.zeros(1, np.int32)
+    rows, newest, message = np.empty(1, np.int64), np.empty(1, np.int64), np.empty((1, 18), np.float32)
+    rest = np.array([5]), np.zeros(1, np.int8), np.ones(1, np.float32), np.zeros(1, np.int64)
+
+    compiled(one, vector, one, *rest, 1.0, np.zeros(1, np.int32), rows, newest, message)
+
+    assert message[0, :2].tolist() == [0, 1]

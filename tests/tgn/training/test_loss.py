@@ -35,7 +35,7 @@ def sure(x):
 
 
 def slow(name, logits, label, noise):
-    """The mean loss by its definition, an event and an item at a time."""
+    """The loss by its definition, an event and an item at a time, summed."""
     total = 0.0
     for row, taken in zip(logits, label, strict=True):
         others = [k for k in range(len(row)) if k != taken]
@@ -45,7 +45,7 @@ def slow(name, logits, label, noise):
             total += sum(sure(row[taken] - row[k]) for k in others) / len(others)
         else:
             total += sure(row[taken] - noise[taken]) + sum(sure(noise[k] - row[k]) for k in others)
-    return total / len(logits)
+    return total
 
 
 def case(n=5, width=7):
@@ -82,7 +82,7 @@ def test_hard_negatives_are_those_of_the_highest_score(name):
 
     found, gradient = hard_loss(name, tensor(logits), tensor(label, np.int64), tensor(noise), keep)
 
-    wanted = np.mean([slow(name, [logits[i, cut]], [0], noise[cut]) for i, cut in enumerate(best)])
+    wanted = np.sum([slow(name, [logits[i, cut]], [0], noise[cut]) for i, cut in enumerate(best)])
     assert found == pytest.approx(wanted, rel=1e-5)
     assert [sorted(np.flatnonzero(row)) for row in gradient.numpy()] == [sorted(cut) for cut in best]
 
@@ -105,6 +105,15 @@ def test_huge_scores_give_a_finite_loss(name):
 
     assert math.isfinite(found)
     assert torch.isfinite(gradient).all()
+
+
+def test_a_softmax_far_from_the_taken_item_is_exact_all_the_same():
+    logits = np.array([[0.0, 200.0, 199.0], [0.0, 1.0, 2.0]])
+
+    found, _ = loss("softmax", tensor(logits), tensor([0, 0], np.int64))
+
+    far, near = (math.log(sum(math.exp(x - max(row)) for x in row)) + max(row) for row in logits)
+    assert found == pytest.approx(far + near, rel=1e-6)
 
 
 @pytest.mark.parametrize("negatives", NEGATIVES)

@@ -1,17 +1,14 @@
-"""The ranker: the blend until it has learned, and the same numbers with and without torch."""
+"""The ranker: the blend until it has learned, the same numbers as torch's, and as the pass without torch."""
+
+import math
 
 import numpy as np
 import pytest
 import torch
 
 from state.ranking.column import BLEND, FEATURES
-from tgn.inference.ranker import (
-    SCORES,
-    Forward,
-    inputs,
-    row_inputs,
-    width,
-)
+from tgn.inference.ranker import EACH, SCORES, Forward, inputs, row_inputs, shapes, width
+from tgn.training.perceptron import half
 from tgn.training.ranker import Ranker, RankerSettings
 
 
@@ -83,6 +80,106 @@ def test_the_same_seed_gives_the_same_weights_and_rows_hold_them() -> None:
     assert (fresh(4).row != fresh(3).row).any()
 
 
+def forward(weight: torch.Tensor, x: torch.Tensor, tgn: torch.Tensor) -> torch.Tensor:
+    """The scores as torch writes them, for its gradient."""
+    forms = shapes(FEATURES)
+    flat = torch.split(weight, [math.prod(form) for form in forms])
+    w1, b1, w2, b2, w3, alpha = (part.view(form) for part, form in zip(flat, forms, strict=True))
+    hidden = torch.relu(torch.relu(torch.cat([x, tgn], -1) @ w1 + b1) @ w2 + b2)
+    return 4 * (x[..., BLEND] + alpha[0] * tgn[..., 0] + alpha[1] * tgn[..., EACH]) + hidden @ w3
+
+
+def reference(ranker: Ranker, x, tgn, weight, label) -> tuple[float, torch.Tensor, torch.Tensor]:
+    """Loss, gradient by torch, and the weights after torch's own AdamW step, where it is the ranker's first."""
+    raw = torch.from_numpy(ranker.weight.copy()).requires_grad_()
+    score = forward(raw, torch.from_numpy(x), torch.from_numpy(tgn)) + torch.from_numpy(weight)
+    loss = torch.nn.functional.cross_entropy(score, torch.from_numpy(label))
+    loss.backward()
+    assert raw.grad is not None
+    gradient = raw.grad.clone()
+    torch.nn.utils.clip_grad_norm_([raw], ranker.settings.clip)
+    rate = ranker.settings.learning_rate / math.sqrt(1 + 1 / ranker.settings.warm_steps) / 20
+    decay = ranker.settings.weight_decay
+    torch.optim.AdamW([raw], lr=rate, betas=(0.9, 0.99), weight_decay=decay).step()
+    return float(loss.detach()), gradient, raw.detach()
+
+
+def warm() -> Ranker:
+    """A ranker all of whose weights have moved, before its first counted step."""
+    ranker = fresh()
+    for turn in range(5):
+        ranker.step(*data(seed=turn))
+    raw = ranker.weight.copy()
+    ranker.moment[:] = 0
+    ranker.weight[:] = raw
+    return ranker
+
+
+@pytest.mark.parametrize(("n", "c"), [(64, 12), (40, 48), (3, 900), (1, 1)])
+@pytest.mark.parametrize("loud", [1, 300])
+def test_gradient_and_step_equal_those_of_torch(n: int, c: int, loud: float) -> None:
+    ranker = warm()
+    x, tgn, weight, label = data(n, c, seed=77)
+    x *= loud  # the second is clipped
+    draw = np.random.default_rng(1)
+    weight += draw.normal(0, 1, weight.shape)
+    away = draw.random(weight.shape) < 0.2
+    away[np.arange(n), label] = False
+    weight[away] = -np.inf
+
+    loss, gradient, after = reference(ranker, x, tgn, weight, label)
+    ours, found = ranker.perceptron.gradient(ranker.weight, x, tgn, weight, label)
+
+    assert ours == pytest.approx(loss, rel=1e-5, abs=1e-6)
+    assert np.abs(found - gradient.numpy()).max() < 1e-5 * max(1.0, float(gradient.abs().max()))
+    assert ranker.step(x, tgn, weight, label) == ours
+    moved = np.abs(gradient.numpy()) > 1e-4 * float(gradient.abs().max())  # Adam's first step is a sign
+    assert np.abs(ranker.weight - after.numpy())[moved].max(initial=0) < 1e-6
+
+
+def test_places_without_a_candidate_may_hold_anything() -> None:
+    x, tgn, weight, label = data()
+    weight[:, 5] = -np.inf
+    label[label == 5] = 4
+    one, two = warm(), warm()
+    one.step(x, tgn, weight, label)
+    valid = np.isfinite(weight)
+    score = one.score(x, tgn, valid)
+
+    x[:, 5], tgn[:, 5] = np.nan, np.inf
+    two.step(x, tgn, weight, label)
+
+    assert (one.row == two.row).all()
+    assert (two.score(x, tgn, valid) == score).all()
+    assert (score[:, 5] == 0).all()
+
+
+def test_a_past_step_may_be_kept_at_half_the_width() -> None:
+    x, tgn, weight, label = data()
+    one, two = warm(), warm()
+
+    one.step(
+        x.astype(np.float16).astype(np.float32), tgn.astype(np.float16).astype(np.float32), weight, label
+    )
+    two.step(half(x), half(tgn), weight, label)
+
+    assert (half(x) == x.astype(np.float16)).all()
+    assert (one.row == two.row).all()
+
+
+def written_out(score: np.ndarray, known: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Inputs of a learned score, as numpy writes them."""
+    use = (known > 0) & valid & np.isfinite(score)
+    clean = np.where(use, score, 0)
+    centred = np.where(
+        use, clean - clean.sum(-1, keepdims=True) / np.maximum(use.sum(-1, keepdims=True), 1), 0
+    )
+    peak = np.where(use, centred, -99).max(-1, keepdims=True)
+    mass = np.where(use, np.exp(centred - peak), 0).sum(-1, keepdims=True)
+    soft = np.where(use, np.maximum(centred - peak - np.log(np.maximum(mass, 1e-30)), -10), -10)
+    return np.stack([centred / 4, soft / 5 + 1, use * known], -1)
+
+
 @pytest.mark.parametrize("known", [[True] * 5, [True, False, True, False, False], [False] * 5])
 def test_inputs_of_one_request_equal_those_of_a_batch(known: list[bool]) -> None:
     score = np.array([3.0, -1.0, 0.5, np.nan, 90.0], np.float32)
@@ -91,6 +188,15 @@ def test_inputs_of_one_request_equal_those_of_a_batch(known: list[bool]) -> None
     out = np.full((5, 3), 7, np.float32)
     row_inputs(score, flags, out)
     assert out == pytest.approx(inputs(score, flags, np.ones(5, bool)), abs=1e-5)
+
+
+def test_inputs_of_a_batch_are_centred_score_log_softmax_and_known() -> None:
+    draw = np.random.default_rng(0)
+    score = draw.normal(0, 9, (30, 17)).astype(np.float32)
+    known = np.where(draw.random(score.shape) < 0.3, 0, draw.random(score.shape)).astype(np.float32)
+    valid = draw.random(score.shape) < 0.9
+
+    assert inputs(score, known, valid) == pytest.approx(written_out(score, known, valid), abs=1e-4)
 
 
 def test_places_that_are_empty_give_no_inputs_to_others() -> None:

@@ -1,10 +1,10 @@
-"""The loop of ingest goes on counting where learning fails, and tells it."""
+"""The learner fails, and ingest goes on counting."""
 
 from pathlib import Path
 
 from stream.generation.generation import Limits
+from stream.lane.job import Job
 from stream.learning.guard import Judged
-from stream.learning.job import Job
 from stream.learning.learning import Learning
 from tests.fixture.events import StoredWriter, Topic, event
 
@@ -14,28 +14,24 @@ class Broken(Learning):
 
     broken = True
 
-    def take(self, job: Job) -> Judged:
+    def take(self, job: Job, share: float = 1.0) -> Judged:
         if self.broken:
             raise RuntimeError("weights of another shape")
-        return super().take(job)
+        return super().take(job, share)
 
 
 def test_events_are_counted_while_learning_fails_and_learned_from_when_it_works_again(tmp_path: Path) -> None:
     topic = Topic()
     topic.payloads += [event(f"u{k % 7}", f"i{k % 50}", 60_000 * k) for k in range(1_200)]
     it = StoredWriter(tmp_path, topic, Limits(max_users=300, max_items=200), learn=True)
-    learning = Broken(it.generation)
-    it.ingest.learning = learning
+    assert it.follower is not None
+    learning = it.follower.learning = Broken(it.generation)
     it.read(limit=200, stop=600)
-    it.ingest.jobs.drain()
-    it.ingest.tell()
-    during = dict(it.ingest.pulse.health.troubles)
+    during = dict(it.follower.pulse.health.troubles)
     counted = int(it.writer.state.world[0]["events"])
     learning.broken = False
     it.read(limit=200)
-    it.ingest.jobs.drain()
-    it.ingest.tell()
-    after, learned = dict(it.ingest.pulse.health.troubles), int(it.generation.status["learned"])
+    after, learned = dict(it.follower.pulse.health.troubles), int(it.generation.quality["learned"])
     it.drop()
 
     assert during == {

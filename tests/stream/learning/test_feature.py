@@ -9,8 +9,9 @@ from deploy.config.schema import BadConfig
 from deploy.evaluate.backtest import Backtest, BacktestSettings
 from state.record.setting import GraphSettings
 from stream.generation.generation import Generation, Limits
-from stream.ingest.feature import Explicit
 from stream.ingest.writer import Writer
+from stream.learning.feature import Explicit
+from stream.learning.learning import Learning
 from tests.fixture.pair import batch
 from tests.fixture.ring import evaluate, ring
 from tgn.inference.layout import TgnSettings
@@ -21,11 +22,12 @@ def test_columns_are_filled_in_as_names_appear() -> None:
         GraphSettings(), TgnSettings(dim=8, columns=3), Limits(max_users=50, max_items=50)
     )
     a, c, u = (np.array(x, np.float32) for x in ([1, 0, 0], [0, 0, 1], [0, 1, 0]))
-    writer = Writer(generation, explicit=Explicit(generation, {"a": a, "c": c}, {"ann": u}))
+    writer = Writer(generation)
+    teach = Learning(generation, explicit=Explicit(generation, {"a": a, "c": c}, {"ann": u})).take
     item, user = generation.learned["item_column"], generation.learned["user_column"]
-    writer.learn(batch([("ann", "a", 1_000), ("bob", "b", 2_000)]), lambda job: None)
+    writer.learn(batch([("ann", "a", 1_000), ("bob", "b", 2_000)]), teach)
     first = {name: item.array[row].tolist() for name, row in generation.items.row.items()}
-    writer.learn(batch([("bob", "c", 3_000)], 2), lambda job: None)
+    writer.learn(batch([("bob", "c", 3_000)], 2), teach)
 
     assert first["a"] == [1, 0, 0]
     assert first["b"] == [0, 0, 0]

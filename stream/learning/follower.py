@@ -1,0 +1,262 @@
+"""The learner's loop: take what ingest hands over, learn, save, again.
+
+    lanes ─► job ─► learning.take ─► learned tables ─► store (on a clock, with the offsets it has seen)
+
+It follows the generation that ingest writes.  Where a restarted ingest repeats events, those seen before are left out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import structlog
+
+from state.error import BadStore
+from state.storage.store import Store
+from stream import metric
+from stream.generation.generation import Generation
+from stream.generation.status import RANKERS
+from stream.health.pulse import Pulse
+from stream.lane.job import Gone, Job
+from stream.lane.pair import Receiver
+from stream.lane.share import by_waiting
+from stream.learning.learning import STEP, Learning, clear
+from stream.learning.store import save
+
+log = structlog.get_logger()
+
+BURST = 2_048  # events taken at once while many wait
+LOW, HIGH = 2_048, 16_384  # events that wait: below all are learned from, above none
+PATIENCE_S = 0.5  # for a step's events to come together
+LOOK_S = 0.005
+DRAIN_S = 10.0  # for what waits when it ends
+LANE = "lane"  # the meta name under which the place in the lane of events is kept
+
+
+class Seen:
+    """The next offset of each partition that was learned from."""
+
+    def __init__(self, offsets: Mapping[int, int]) -> None:
+        self.next = dict(offsets)
+        self.again = False  # whether the last events were seen before
+
+    def new(self, job: Job) -> Job:
+        """Return the job without events that were seen before, and without evictions that came after them; note the rest."""
+        n = job.user.shape[0]
+        if n == 0:
+            return job._replace(gone={}) if self.again else job
+        good = np.ones(n, bool)
+        for partition in np.unique(job.partition).tolist():
+            mine = job.partition == partition
+            known = self.next.get(partition, 0)
+            good &= ~mine | (job.offset >= known)
+            self.next[partition] = max(known, int(job.offset[mine].max()) + 1)
+        self.again = not good[-1]
+        return job if good.all() else picked(job, np.flatnonzero(good), {} if self.again else job.gone)
+
+
+def picked(job: Job, rows: np.ndarray, gone: Gone) -> Job:
+    """Return some events of a job, int64 [m] in order, with their samples."""
+    place = np.searchsorted(rows, job.at)
+    mine = (
+        np.flatnonzero(
+            (place < rows.shape[0]) & (rows[np.minimum(place, max(0, rows.shape[0] - 1))] == job.at)
+        )
+        if rows.shape[0]
+        else rows
+    )
+    columns = {
+        name: getattr(job, name)[rows]
+        for name in (
+            "user",
+            "item",
+            "t",
+            "kind",
+            "value",
+            "hist",
+            "age",
+            "taken",
+            "known",
+            "partition",
+            "offset",
+        )
+    }
+    return job._replace(
+        sample=type(job.sample)(*(column[mine] for column in job.sample)),
+        samples=mine.shape[0],
+        at=place[mine].astype(np.int32),
+        gone=gone,
+        **columns,
+    )
+
+
+class Follower:
+    """Learns from what ingest hands over.
+
+    Args:
+        generation: The counted tables that ingest writes, with the learned ones attached.
+        learning: None where nothing is learned: evicted rows are still reset.
+        receive: Opens the lanes of a generation.
+        follow: Returns the generation that is written now, the same object as long as it is the same.
+        save_seconds: How often learned rows are saved.
+    """
+
+    def __init__(
+        self,
+        generation: Generation,
+        learning: Learning | None,
+        store: Store,
+        *,
+        receive: Callable[[Generation], Receiver],
+        follow: Callable[[Generation], Generation],
+        pulse: Pulse,
+        save_seconds: float,
+    ) -> None:
+        self.generation, self.learning, self.store = generation, learning, store
+        self.pulse, self.save_seconds = pulse, save_seconds
+        self._receive, self._follow = receive, follow
+        self.lanes = receive(generation)
+        kept = store.meta(LANE)
+        if isinstance(kept, dict) and kept.get("number") == self.lanes.events.number:
+            self.lanes.position = int(kept["position"])
+        self.topic = self.lanes.events.topic
+        self.seen = Seen(store.offsets(self._name, "learned"))
+        self.forgotten: list[bytes] = []  # keys of rows of users who were forgotten, to leave the disk
+        self.saved = self.gauged = self.idle = time.monotonic()
+        self.failing = False
+        self.chores: list[Callable[[], None]] = []  # called a few times a second
+
+    @property
+    def _name(self) -> str:
+        return f"{self.topic:08x}"
+
+    def run(self, stop: Callable[[], bool]) -> None:
+        """Go on until `stop`; then learn from what waits, save, and return."""
+        while not stop():
+            self.step()
+        until = time.monotonic() + DRAIN_S
+        while self.lanes.waiting and time.monotonic() < until:
+            self.step(patience_s=0)
+        self.save()
+        self.store.flush()
+
+    def step(self, patience_s: float = PATIENCE_S) -> None:
+        """Learn from what came, once it is worth a step, and save when it is time to."""
+        self.pulse.beat()
+        self.lanes.beat()
+        now = time.monotonic()
+        waiting = self.lanes.waiting
+        if not waiting:
+            self.idle = now
+            self._change()
+        if waiting >= STEP or (waiting and now - self.idle >= patience_s):
+            self.idle = now
+            self._learn(waiting)
+        else:
+            time.sleep(LOOK_S)
+        if now - self.saved > self.save_seconds:
+            self.save()
+        if now - self.gauged > 0.2:
+            self.gauged = now
+            self._gauge()
+            for chore in self.chores:
+                chore()
+
+    def _learn(self, waiting: int) -> None:
+        """Take some events and learn from them."""
+        if self.topic != self.lanes.events.topic:
+            self.topic = self.lanes.events.topic
+            self.seen = Seen({})
+        job = self.lanes.take(BURST if waiting > LOW else STEP)
+        if job is None:
+            return
+        quality = self.generation.quality
+        quality["share"] = by_waiting(waiting, LOW, HIGH)
+        quality["waiting"], quality["missed"] = waiting, self.lanes.missed
+        job = self.seen.new(job)
+        for partition, offset in self.seen.next.items():
+            quality["seen"][partition] = offset
+        world = self.generation.world.state.world[0]
+        try:
+            self.generation.taught.reserve(int(world["users"]), int(world["items"]))
+            if self.learning is not None:
+                self.learning.take(job, float(quality["share"]))
+            else:
+                clear(self.generation, job.gone)
+        except Exception as exc:
+            self._failed(job, exc)
+        else:
+            if self.failing:
+                self.failing = False
+                self.pulse.trouble("learning", "")
+                log.info("learning goes on")
+        self._forget(job)
+        self.lanes.done()
+
+    def _failed(self, job: Job, exc: Exception) -> None:
+        """Tell that a job could not be learned from; what was learned of evicted rows is cleared all the same."""
+        clear(self.generation, job.gone)
+        if not self.failing:
+            log.exception("a training step failed; events are counted, and the next step is tried")
+        self.failing = True
+        self.pulse.trouble(
+            "learning", f"learning has stopped ({type(exc).__name__}: {exc}); events are counted, not learned"
+        )
+
+    def _forget(self, job: Job) -> None:
+        """Note which rows must leave the files of the store."""
+        for row in job.gone.get("forgotten", np.zeros(0, np.int64)).tolist():
+            key = row.to_bytes(4, "big")
+            self.forgotten += [table.name.encode() + b"\0" + key for table in self.generation.nodes["user"]]
+
+    def _change(self) -> None:
+        """Go over to the generation that is written now, once nothing waits in the lanes of the one before."""
+        now = self._follow(self.generation)
+        if now is self.generation:
+            return
+        now.attach(self.generation.taught)
+        self.generation = now
+        if self.learning is not None:
+            self.learning.follow(now)
+        self.lanes = self._receive(now)
+        log.info("learning from a new generation", number=now.number)
+
+    def save(self) -> None:
+        """Save what was learned, and the offsets it has seen; a failure is told, and the next try is in some seconds."""
+        self.saved = time.monotonic()
+        place = {"number": self.lanes.events.number, "position": self.lanes.position}
+        try:
+            kept = {b"meta\0" + LANE.encode(): msgspec.json.encode(place)}
+            save(self.store, self.generation.taught, self._name, self.seen.next, kept)
+            if self.forgotten:
+                self.store.scrub(self.forgotten)
+                self.forgotten = []
+        except BadStore as exc:
+            metric.store_error()
+            log.error("learned rows could not be saved; the next try is in some seconds", error=str(exc))
+            self.pulse.trouble("disk", f"what is learned cannot be saved: {exc}")
+            try:
+                self.store.reopen()
+            except BadStore:
+                return
+        else:
+            self.pulse.trouble("disk", "")
+
+    def checkpoint(self, folder: Path) -> None:
+        """Write the store, with what is learned by now, to a folder that is not there yet; raises BadStore."""
+        self.save()
+        self.store.checkpoint(folder)
+
+    def _gauge(self) -> None:
+        quality = self.generation.quality
+        for k, name in enumerate(RANKERS):
+            metric.live(
+                name, float(quality["mrr"][k]), float(quality["recall10"][k]), k == int(quality["serving"])
+            )
+        metric.gauge("learning_share", float(quality["share"]), "network")
+        metric.gauge("learning_waiting", float(self.lanes.waiting))
+        metric.gauge("learning_missed", float(self.lanes.missed))
