@@ -22,28 +22,32 @@ def fill(table: Table, records: Iterable[tuple[bytes, bytes]], where: str, mend:
         BadStore: A row of another width, or above the ceiling.
         NoMemory: There is none left for them.
     """
-    rows: list[int] = []
-    parts: list[bytes] = []
+    rows: dict[int, list[int]] = {table.row_bytes: []} | {width: [] for width in table.earlier}
+    parts: dict[int, list[bytes]] = {width: [] for width in rows}
 
-    def flush() -> None:
-        if rows:
-            block = np.frombuffer(b"".join(parts), np.uint8).reshape(len(rows), table.row_bytes)
-            places = np.array(rows)
-            table.hold(places)
-            table.bytes[places] = block
-            rows.clear()
-            parts.clear()
+    def flush(width: int) -> None:
+        if rows[width]:
+            block = np.frombuffer(b"".join(parts[width]), np.uint8).reshape(-1, width)
+            places = np.array(rows[width])
+            if width == table.row_bytes:
+                table.hold(places)
+                table.bytes[places] = block
+            else:
+                table.earlier[width](places, block)
+            rows[width].clear()
+            parts[width].clear()
 
     for key, data in records:
-        row = int.from_bytes(key[-4:], "big")
-        if len(data) != table.row_bytes or row >= table.capacity:
+        row, width = int.from_bytes(key[-4:], "big"), len(data)
+        if width not in rows or row >= table.capacity:
             raise BadStore(
-                f"{where}: {table.name} row {row} has {len(data)} bytes, this program reads "
+                f"{where}: {table.name} row {row} has {width} bytes, this program reads "
                 f"{table.row_bytes} and at most {table.capacity} rows; go back to the settings it was "
                 f"written with, or {mend}"
             )
-        rows.append(row)
-        parts.append(data)
-        if len(rows) == CHUNK:
-            flush()
-    flush()
+        rows[width].append(row)
+        parts[width].append(data)
+        if len(rows[width]) == CHUNK:
+            flush(width)
+    for width in rows:
+        flush(width)

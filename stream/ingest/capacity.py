@@ -72,7 +72,13 @@ class Budget:
         self.letters = Erased({}, "")  # of the users that the batch at hand forgets
         self.number: object = forgotten  # tombstones when `stale` was last added to
         if forgotten != scrubbed:
-            names = ["user", "user.id", "seen", *(table.name for table in generation.nodes["user"])]
+            names = [
+                "user",
+                "user.id",
+                "seen",
+                "history",
+                *(table.name for table in generation.nodes["user"]),
+            ]
             self.stale = [name.encode() + b"\0" for name in names]
 
         for kind, ids in self.kinds.items() if store is not None else ():
@@ -181,9 +187,9 @@ class Budget:
         self.let_go[kind] += rows.shape[0]
         self.seconds += time.perf_counter() - began
 
-    def _release(self, kind: str, rows: np.ndarray) -> np.ndarray:
-        """Evict rows; return the numbers of the seen blocks that were erased."""
-        blocks = np.zeros(0, np.int64)
+    def _release(self, kind: str, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Evict rows; return by table the numbers of the blocks that were erased."""
+        blocks: dict[str, np.ndarray] = {}
         if kind == "item":
             drop_items(self.world, rows)
             self.generation.metadata.release(rows)
@@ -228,7 +234,9 @@ class Budget:
             world["forgotten"] += 1
             tables = ["user", "user.id", *(table.name for table in generation.nodes["user"])]
             self.erased += [name.encode() + b"\0" + row.to_bytes(4, "big") for name in tables]
-            self.erased += [b"seen\0" + int(block).to_bytes(4, "big") for block in blocks]
+            for table, some in blocks.items():
+                prefix = table.encode() + b"\0"
+                self.erased += [prefix + block.to_bytes(4, "big") for block in some.tolist()]
         self.tombstones.put(name, told["t"])
         generation.receipts.put(partition, offset, beyond=self.letters.beyond, **told)
         self.seconds += time.perf_counter() - began
