@@ -159,7 +159,7 @@ def remember(state: State, marks: Mark, u: int, j: int, row: int, t: int, mask: 
                 _extend(state.world[0], history, marks, user, u)
             slots += 1
     else:
-        _, last, kinds, count, visits, short, long = remembered(history, user, j)
+        _, last, kinds, count, visits, short, long = remembered(history, user, j)  # type: ignore[assignment]
         mask |= kinds
         d0 = np.float32(short * decay(t - last, rates.user[0] * unit))
         d1 = np.float32(long * decay(t - last, rates.user[1] * unit))

@@ -22,7 +22,7 @@ def fill(table: Table, records: Iterable[tuple[bytes, bytes]], where: str, mend:
         BadStore: A row of another width, or above the ceiling.
         NoMemory: There is none left for them.
     """
-    rows: dict[int, list[int]] = {table.row_bytes: []} | {width: [] for width in table.earlier}
+    rows: dict[int, list[int]] = {width: [] for width in (table.row_bytes, *table.earlier)}
     parts: dict[int, list[bytes]] = {width: [] for width in rows}
 
     def flush(width: int) -> None:

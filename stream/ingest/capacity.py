@@ -234,8 +234,8 @@ class Budget:
             world["forgotten"] += 1
             tables = ["user", "user.id", *(table.name for table in generation.nodes["user"])]
             self.erased += [name.encode() + b"\0" + row.to_bytes(4, "big") for name in tables]
-            for table, some in blocks.items():
-                prefix = table.encode() + b"\0"
+            for group, some in blocks.items():
+                prefix = group.encode() + b"\0"
                 self.erased += [prefix + block.to_bytes(4, "big") for block in some.tolist()]
         self.tombstones.put(name, told["t"])
         generation.receipts.put(partition, offset, beyond=self.letters.beyond, **told)
