@@ -15,7 +15,7 @@ NAMES: Final = {  # of the benchmarks, and what each measures
     "serve": "RECOMMEND over the socket, 16 connections, with 1 and 2 readers; 1 000 a second beside 5 000 events/s; a real Redis GET as peer",
     "freshness": "produced → in a reply, at 1 000 events a second",
     "start": "from the command to the first answer, kernels compiled anew and not; empty state",
-    "learn": "learning on one thread, the network alone and the whole pass; PyG's TGN training as peer",
+    "learn": "learning on one thread: whole lessons, the parts of one, the network alone; PyG's TGN training as peer",
     "rank": "one ranking in process, everything but the socket",
     "answer": "RECOMMEND in process, 20 of 100 000 described items, by the rules asked for",
     "walk": "the co-watch graph in process: walks, upkeep, aging",

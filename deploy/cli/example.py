@@ -41,6 +41,7 @@ EXAMPLES: Final = {  # by the words of the command
         "riverwalk chaos",
         "riverwalk chaos --kills 1000 --instances 40 --broker kafka --partitions 4",
     ),
+    "warm": ("riverwalk warm", "riverwalk warm --json"),
     "doctor": ("riverwalk doctor", "riverwalk doctor --kafka host:9092 --json"),
     "bench": (
         "riverwalk bench ingest",

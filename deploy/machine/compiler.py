@@ -196,14 +196,15 @@ def _claimed(one: Any, what: str) -> Iterator[None]:
             os.close(lock)
 
 
-_TEMPLATE = dispatcher.Dispatcher.get_call_template
+_TEMPLATE: Any = dispatcher.Dispatcher.get_call_template
 _COMPILER = Compiler()
 
 
 def install() -> None:
     """Have this process compile kernels like that."""
-    dispatcher.Dispatcher.get_call_template = lambda one, args, names: _COMPILER.template(one, args, names)  # type: ignore[assignment, method-assign]
-    dispatcher.Dispatcher.compile = lambda one, signature: _COMPILER.compile(one, signature)  # type: ignore[assignment, method-assign]
+    patched: Any = dispatcher.Dispatcher
+    patched.get_call_template = lambda one, args, names: _COMPILER.template(one, args, names)
+    patched.compile = lambda one, signature: _COMPILER.compile(one, signature)
 
 
 def watch(tell: Callable[[Done], None]) -> None:

@@ -139,9 +139,7 @@ class Supervisor:
             self._begun = list(self.children.values())
             while not all(child.ready for child in self._begun) and not self._stopping:
                 self._turn()
-            if not self._stopping:
-                self._compilation.end(self._log)
-                self._tell_start()
+            self._compilation.end(self._log)
             self._settled.set()
             while not self._stopping:
                 self._turn()
@@ -195,7 +193,7 @@ class Supervisor:
                 child.configure(self.config)
         for child in readable(self.children.values(), self._wake, LOOK_S):
             self._handle(child)
-        self._compilation.tell()
+        self._tell_start()
         for child in self.children.values():
             if child.due is not None and child.due <= time.monotonic() and not self._stopping:
                 self._start(child)
@@ -213,7 +211,6 @@ class Supervisor:
                 self._say(f"{child.role}: {message.text}")
             if message.kind == "kernel":
                 self._compilation.note(child.role, message.text, message.name == "compiled")
-                self._tell_start()
 
     def _reap(self, child: Child) -> None:
         """Restart a child that has ended, after a while; give up where it cannot start."""
@@ -249,7 +246,8 @@ class Supervisor:
         return bool(name) or child.backoff.failures >= START_TRIES
 
     def _tell_start(self) -> None:
-        """Tell the servers how far the start is."""
+        """Tell people and servers how far the start is."""
+        self._compilation.tell()
         if self._watch is not None:
             self._watch.starting(self._compilation.text)
 

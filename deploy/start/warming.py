@@ -38,22 +38,31 @@ def ingest(config: Config) -> None:
 
 
 def serve(config: Config) -> None:
-    """Compile what a reader needs before it is ready."""
-    from stream.answer.reader import warm
+    """Compile what a reader needs before it is ready: for RECOMMEND, TRENDING and INFO."""
+    from stream.answer.non_personalized import warm_trending
     from stream.answer.recommender import Recommender
 
     with _tables(config) as generation:
-        warm(Recommender(generation))
+        recommender = Recommender(generation)
+        recommender.warm()
+        warm_trending(recommender)
 
 
 def rest(config: Config) -> None:
-    """Compile what is asked for more rarely; an item has to have events, so that all of EXPLAIN is worked out."""
-    from stream.answer.reader import warm_rest
+    """Compile what is asked for more rarely: RANK, SIMILAR, EXPLAIN, and rules that few requests have.
+
+    The item that is explained has events, so that all of EXPLAIN is worked out.
+    """
+    from stream.answer.explanation import explained
+    from stream.answer.non_personalized import warm_similar
     from stream.answer.recommender import Recommender
 
     with _tables(config, write=True) as generation:
         _feed(generation, lambda job: None)
-        warm_rest(Recommender(_read(config, generation)), "u1", generation.items.row["i1"])
+        recommender = Recommender(_read(config, generation))
+        recommender.warm_rest()
+        warm_similar(recommender)
+        explained(recommender, "u1", generation.items.row["i1"], None)
 
 
 def learn(config: Config) -> None:
@@ -130,7 +139,11 @@ def main(parts: list[str]) -> int:
     compiler.install()
     told = os.dup(1)
     os.dup2(2, 1)  # whatever prints, stdout holds our lines alone
-    compiler.watch(lambda done: os.write(told, msgspec.json.encode(done._asdict()) + b"\n") and None)  # type: ignore[arg-type]
+
+    def tell(done: compiler.Done) -> None:
+        os.write(told, msgspec.json.encode(done._asdict()) + b"\n")
+
+    compiler.watch(tell)
     for part in parts:
         PARTS[part](Config())
     return 0

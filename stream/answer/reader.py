@@ -297,20 +297,3 @@ class Reader:
 
     def _described(self, partition: int) -> int:
         return int(self._current().generation.status["described"][partition])
-
-
-def warm(recommender: Recommender) -> None:
-    """Compile the kernels of RECOMMEND, TRENDING and INFO, before the first request comes."""
-    recommender.warm()
-    non_personalized.warm_trending(recommender)
-
-
-def warm_rest(recommender: Recommender, user: str, row: int) -> None:
-    """Compile the kernels of all other requests: RANK, SIMILAR, EXPLAIN, and rules that few requests have.
-
-    Args:
-        user, row: Of an item that has events.
-    """
-    recommender.warm_rest()
-    non_personalized.warm_similar(recommender)
-    explained(recommender, user, row, None)

@@ -145,6 +145,7 @@ class Recommender:
         self.recommend(Recommend(user="", k=1, with_reasons=True))
         with self.retrieval() as room:
             room.learned_inputs(1)
+            room.ranker.logits(1)
 
     def warm_rest(self) -> None:
         """Compile the kernels of RANK, and of rules that few requests have."""

@@ -26,7 +26,7 @@ import stream.http.connection, stream.kafka.source
 from tgn.inference.layout import TgnSettings
 import deploy.service.ingest, deploy.service.worker
 reader = Reader(GraphSettings(), TgnSettings(), Limits(max_users=500, max_items=300), Path(sys.argv[1]))
-warm(reader.recommender)
+reader.recommender.warm()
 print(reader.info()["users"], [name for name in sys.modules if name.split(".")[0] in ("torch", "torch_geometric")])
 """
 
