@@ -12,13 +12,14 @@ from typing import Protocol
 import msgspec
 import numpy as np
 
+from deploy.config.schema import Learn
 from state.ranking.sample import Sample, Sampling, empty, events, learn, look
 from state.record.setting import GraphSettings
 from stream.event.batch import hashed
 from stream.generation.generation import Generation, Limits
 from stream.lane.job import Job
 from stream.learning.guard import Judged
-from stream.learning.learning import PARTS, STEP, Learning
+from stream.learning.learning import PARTS, REPLAY, STEP, Learning
 from tgn.inference.layout import TgnSettings
 from tgn.metric.ranking import rank
 from tgn.training.learner import Learner
@@ -107,8 +108,10 @@ class BacktestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tgn: TgnSettings = TgnSettings()
     without: tuple[str, ...] = ()  # parts left out, of `learning.PARTS`
     learn_until: int = 0  # the last part weights may learn from
-    replay: int = 2
-    ranked: float = 1.0  # the share of the events that the ranker learns from
+    replay: int = REPLAY
+    ranked: float = (
+        Learn().ranked_share
+    )  # the share of the events that the ranker learns from, as the service has it
     seed: int = 0
 
 

@@ -30,7 +30,8 @@ log = structlog.get_logger()
 KEPT = 24  # past steps the ranker learns from again
 STEP = 256  # events a step
 COLUMNS = 48  # candidates of an event that a step learns from
-LEAST = 64  # samples that are worth a step of the ranker
+REPLAY = 3  # past steps of the ranker for each fresh one: it learns from a share of the events
+LEAST = 32  # samples that are worth a step of the ranker
 # What an ablation can leave out: the temporal graph network, co-watch features, the user's own history,
 # all counted features, node memory, the slow vectors.
 PARTS = ("memory", "cowatch", "history", "counted", "gru", "slow")
@@ -66,7 +67,7 @@ class Learning:
         generation: Generation,
         *,
         seed: int = 0,
-        replay: int = 1,
+        replay: int = REPLAY,
         learn: bool = True,
         without: Collection[str] = (),
         background: bool = False,
