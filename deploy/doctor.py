@@ -18,6 +18,7 @@ import msgspec
 from deploy.config.schema import BadConfig, Config, State
 from deploy.machine import kernel
 from deploy.service import folder, port
+from deploy.service.child import machine_cores, reader_roles
 from deploy.terminal.output import show
 from state.error import BadStore
 from stream.broker import log_address, log_folder, ready
@@ -62,6 +63,7 @@ def examine(config: Config) -> list[Finding]:
         *_packages(),
         _kernels(),
         _processor(),
+        _readers(config),
         _memory(),
         _live(config.state),
         *_state_folder(root, config),
@@ -129,8 +131,16 @@ def _kernels() -> Finding:
     )
 
 
+def _readers(config: Config) -> Finding:
+    """Whether there is a core for each reader and one for ingest."""
+    readers, cores = len(reader_roles(config.serve.readers)), machine_cores()
+    good = readers == 1 or readers < cores
+    advice = f"{cores} cores: more than {max(1, cores - 1)} take ingest's time; lower serve.readers, 0 picks"
+    return Finding("readers", "ok" if good else "note", f"serve.readers: {readers}", advice)
+
+
 def _processor() -> Finding:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = machine_cores()
     state: Literal["ok", "note"] = "ok" if cores >= 2 else "note"
     return Finding("cores", state, str(cores), "answers wait for ingest on one core; two are better")
 

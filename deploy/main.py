@@ -163,9 +163,11 @@ def bench(
         str | None, typer.Option(metavar="FILE.svg|FILE.png", help="Draw the figures (aging; extra `plot`).")
     ] = None,
     large: Annotated[bool, typer.Option("--large", help="Also what takes minutes (log).")] = False,
-    events: Annotated[int | None, typer.Option(min=1000, help="How many come (soak).")] = None,
+    events: Annotated[int | None, typer.Option(min=1000, help="How many come (soak, fidelity).")] = None,
     users: Annotated[int | None, typer.Option(min=300, help="Of how many users (soak).")] = None,
     budget: Annotated[int | None, typer.Option(min=100, help="For how many there is room (soak).")] = None,
+    data: Annotated[str, typer.Option(metavar="LOG", help="What goes through the service (fidelity).")] = "",
+    rate: Annotated[int | None, typer.Option(min=1, help="Events a second (fidelity).")] = None,
     json: Json = False,
 ) -> None:
     """Measure this machine: a figure with its unit, and a peer measured in the same run."""
@@ -173,9 +175,9 @@ def bench(
     from deploy.machine import logging
 
     logging.setup(config.log.level, config.log.format, "bench")  # reports go to stderr, figures to stdout
-    sizes = {"events": events, "users": users, "budget": budget}
+    sizes = {"events": events, "users": users, "budget": budget, "rate": rate}
     figures = body.run(
-        name, config, plot, large, {key: size for key, size in sizes.items() if size is not None}
+        name, config, plot, large, {key: size for key, size in sizes.items() if size is not None}, data
     )
     show({name: one for name, one in figures.items() if json or name != "samples"}, json)
     if figures.get("flat") is False:

@@ -12,18 +12,24 @@ NAMES: Final = {  # of the benchmarks, and what each measures
     "ingest": "a backlog to synced RocksDB, learning on, a real Kafka beside it; PyG's TGNMemory as peer",
     "ingest-embedded": "the same through the log of the state folder",
     "log": "that log alone: appends in groups, publishing at 1 000 a second; --large: the same after 10 million",
-    "serve": "RECOMMEND over the socket, 16 connections; a real Redis GET as peer",
+    "serve": "RECOMMEND over the socket, 16 connections, with 1 and 2 readers; 1 000 a second beside 5 000 events/s; a real Redis GET as peer",
     "freshness": "produced → in a reply, at 1 000 events a second",
     "start": "from the command to the first answer, kernels compiled anew and not; empty state",
-    "learn": "learning on one thread, the network alone and the whole pass; PyG's TGN training as peer",
+    "learn": "learning on one thread: whole lessons, the parts of one, the network alone; PyG's TGN training as peer",
     "rank": "one ranking in process, everything but the socket",
     "answer": "RECOMMEND in process, 20 of 100 000 described items, by the rules asked for",
     "walk": "the co-watch graph in process: walks, upkeep, aging",
     "memory": "resident memory of the two processes after a log",
     "aging": "freshness of lists on a stream whose taste shifts, with and without aging and decay of edges",
+    "fidelity": "recall through topic and socket beside that of `evaluate` on the same log",
     "soak": "memory, disk and speed of ingest's writer while ever new users stream through a budget; status 1 where it grows",
     "budget": "memory and store while a million items stream through a budget of 100 000",
 }
+
+SIZED: Final = {
+    "soak": {"events", "users", "budget"},
+    "fidelity": {"events", "rate"},
+}  # sizes a benchmark is told
 
 
 def run(
@@ -32,13 +38,15 @@ def run(
     picture: str | None = None,
     large: bool = False,
     sizes: dict[str, int] | None = None,
+    data: str = "",
 ) -> Figures:
     """Run the benchmark `name`; return its figures by name and unit.
 
     Args:
         picture: A file to draw them in, for `aging`.
         large: Measure also what takes long, for `log`.
-        sizes: Events, users and budget, for `soak`; those left out are its own.
+        sizes: Events, users and budget, for `soak`, events and rate, for `fidelity`; those left out are its own.
+        data: A log, for `fidelity`.
 
     Raises:
         BadConfig: There is no such benchmark, or a program it needs is missing.
@@ -49,6 +57,7 @@ def run(
         raise BadConfig(f"bench {name} --plot: only aging is drawn; leave it out")
     from deploy.bench import (
         aging,
+        fidelity,
         graph,
         latency,
         learning,
@@ -76,10 +85,14 @@ def run(
         "memory": memory.memory,
         "aging": lambda config: aging.run(config, picture),
         "budget": memory.budget,
+        "fidelity": lambda config: fidelity.run(config, data, **(sizes or {})),
         "soak": lambda config: soak.run(config, soak.Soak(**(sizes or {}))),
     }
     if large and name != "log":
         raise BadConfig(f"bench {name} --large: only log has a large part; leave it out")
-    if sizes and name != "soak":
-        raise BadConfig(f"bench {name} --{min(sizes)}: only soak is told how much; leave it out")
+    odd = set(sizes or {}) - SIZED.get(name, set())
+    if odd:
+        raise BadConfig(f"bench {name} --{min(odd)}: {' and '.join(SIZED)} are told how much; leave it out")
+    if data and name != "fidelity":
+        raise BadConfig(f"bench {name} --data: only fidelity takes a log; leave it out")
     return {"bench": name, **known[name](config)}

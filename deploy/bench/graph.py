@@ -16,6 +16,7 @@ from state.graph.aging import ROWS, age
 from state.graph.walk import seeds, top, visits
 from state.ranking.sample import replay
 from state.record.layout import EDGE, HISTORY, SLOTS
+from state.record.profile import profile
 from state.record.world import WALKED, Marks, Scratch, State, World
 from state.retrieval.candidate import close
 
@@ -28,7 +29,7 @@ DAY = 86_400_000
 
 @njit(nogil=True)
 def _walk(state: State, scratch: Scratch, u: int, steps: int, out: np.ndarray, weight: np.ndarray) -> int:
-    m = seeds(state, u, scratch.pick, scratch.weight)
+    m = seeds(state, profile(state, u), scratch.pick, scratch.weight)
     visits(state, scratch, m, steps, u + 2)
     n = top(scratch, WALKED, out, weight, out.shape[0], False)
     close(scratch, out, 0)

@@ -48,6 +48,13 @@ def _bytes(folder: Path) -> int:
     return sum(file.stat().st_blocks * 512 for file in folder.rglob("*") if file.is_file())
 
 
+def _user_bytes(live: Path) -> int:
+    """Return what the tables with rows of users take: rows, seen lists, histories, names, and what is learned."""
+    files = [file for file in live.rglob("*.table") if file.name.startswith("user")]
+    files += [file for name in ("seen", "history") for file in live.rglob(f"{name}.table")]
+    return sum(file.stat().st_blocks * 512 for file in files)
+
+
 def budget(config: Config) -> harness.Figures:
     """Measure an instance with room for 100 000 items while a million stream through."""
     with folder_for("bench") as place:
@@ -122,12 +129,13 @@ def memory(config: Config) -> harness.Figures:
                 figures = {role: round(rss_mib(pid), 1) for role, pid in pids.items() if pid}
                 own = {role: round(proportional_mib(pid), 1) for role, pid in pids.items() if pid}
                 known = harness.info(client)
+                shared = _user_bytes(Path(service.config.state.live)) / max(1, harness.number(known, "users"))
                 size = sum(
                     file.stat().st_size for file in Path(ready.state.folder).rglob("*") if file.is_file()
                 )
         return {
             "unit": "MiB", "data": found.name, "events": count, "ingest_rss_mib": figures["ingest"], "reader_rss_mib": figures["serve"],
-            "ingest_pss_mib": own["ingest"], "reader_pss_mib": own["serve"], "store_mib": round(size / 2**20, 1),
+            "ingest_pss_mib": own["ingest"], "reader_pss_mib": own["serve"], "store_mib": round(size / 2**20, 1), "shared_bytes_a_user": round(shared),
             "users": harness.number(known, "users"), "items": harness.number(known, "items"),
-            "measured": "VmRSS and Pss of both processes after the whole log and 200 requests",
+            "measured": "VmRSS and Pss of both processes after the whole log and 200 requests; shared_bytes_a_user are blocks of the tables with rows of users, what is reserved ahead included",
         }  # fmt: skip

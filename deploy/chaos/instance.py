@@ -1,4 +1,4 @@
-"""Kills of parts of a whole instance: ingest, server, supervisor, and a clean stop in between."""
+"""Kills of parts of a whole instance: ingest, learner, server, supervisor, and a clean stop in between."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from deploy.chaos.report import Chaos, Report
 from deploy.config.schema import BadConfig
 
 START_S: Final = 120.0
-PARTS: Final = ("ingest", "serve", "supervisor")
+PARTS: Final = ("ingest", "learner", "serve", "supervisor")
+CHILDREN: Final = PARTS[:3]
 
 
 def kill(how: Chaos, place: Place, report: Report, step: Callable[[], None]) -> None:
@@ -72,9 +73,9 @@ class Instance:
         self.wait()
 
     def wait(self) -> None:
-        """Wait until both processes are there and have loaded their state."""
+        """Wait until all processes are there and have loaded their state."""
         limit = time.monotonic() + START_S
-        while not all(self._part(part) for part in PARTS[:2]) or not self._said("ready:"):
+        while not all(self._part(part) for part in CHILDREN) or not self._said("ready:"):
             if self._process.poll() is not None or time.monotonic() > limit:
                 raise BadConfig(
                     f"the instance does not come up; {self._log} ends: {self._log.read_text()[-600:]}"
@@ -89,7 +90,7 @@ class Instance:
 
     def end(self) -> None:
         """Stop it cleanly where it lives, and wait for all its processes."""
-        parts = [self._part(part) for part in PARTS[:2]]
+        parts = [self._part(part) for part in CHILDREN]
         self._process.terminate()
         self._process.wait()
         for pid in filter(None, parts):

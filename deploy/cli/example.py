@@ -47,6 +47,7 @@ EXAMPLES: Final = {  # by the words of the command
         "riverwalk bench ingest",
         "riverwalk bench serve --json",
         "riverwalk bench aging --plot aging.png",
+        "riverwalk bench fidelity --rate 2000 --json",
         "riverwalk bench soak --events 10000000 --users 2000000 --budget 500000",
     ),
     "version": ("riverwalk version --json",),

@@ -1,7 +1,8 @@
-"""Memory of a process, as Linux counts it in /proc, and whether shared memory has room for the budgets."""
+"""Memory and computing time of a process, as Linux counts them in /proc, and whether shared memory has room for the budgets."""
 
 from __future__ import annotations
 
+import os
 import resource
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,12 @@ def peak_mib() -> float:
     if Path("/proc/self/status").exists():
         return _field("/proc/self/status", "VmHWM")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def cpu_s(pid: int) -> float:
+    """Return the seconds a process has computed so far, its own and the kernel's for it."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def check(generation: Generation, count: Callable[[str], int]) -> str:

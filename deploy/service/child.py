@@ -30,11 +30,15 @@ READER = "serve"
 SPARED = 2  # cores that readers leave to ingest and what learns
 
 
+def machine_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def reader_roles(readers: int) -> list[str]:
     """Return the roles of so many readers; 0 for as many as this machine has cores less two, at least one."""
     if not readers:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        readers = min(MOST_READERS, max(1, cores - SPARED))
+        readers = min(MOST_READERS, max(1, machine_cores() - SPARED))
     return [READER, *(f"{READER}-{number}" for number in range(2, readers + 1))]
 
 

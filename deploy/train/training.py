@@ -176,8 +176,8 @@ class Training:
         for batch in self._batches(past, writer, known, stop):
             writer.learn(batch, teach)
             events, end = events + batch.size, batch.ends[0]
-            progress(end, self.generation)
             self._save_now_and_then(writer, end)
+            progress(end, self.generation)
         if not stop():
             ended = "limit" if events == how.limit else "end"
         if events:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from state.counter.history import remove, slot
+from state.counter.history import slot
+from state.counter.removal import remove
 from state.counter.seen import add, find, write_back
 from state.record.layout import BLOCK
 from state.record.world import Marks, State
@@ -22,10 +23,10 @@ def dislike(state: State, marks: Marks, u: int, row: int, t: int) -> None:
     from before, when the user still took it, decay as they would.
     """
     user = state.users[u]
-    j = slot(user, row)
+    j = slot(state.history, user, u, row)
     if j >= 0:
         write_back(state, marks, user, j)
-        remove(user, j)
+        remove(state, marks, u, row)
     position = find(state.seen, user.seen_head, user.seen_n, row)
     if position < 0:
         add(state, marks, u, row, DISLIKE, t)

@@ -5,7 +5,7 @@ events, an item's number of users, weights of edges between items that stay.
 
     item   histories (closed up, in order), seen lists and shown items (START instead), edges both ways with
            their totals, leaderboards (filled up from all items), the item's own rows
-    user   items' last users (EVICTED instead), the user's own row and seen blocks, which are reused
+    user   items' last users (EVICTED instead), the user's own row, overflow and seen blocks, which are reused
 
 One pass goes over all rows of the tables, so many rows are evicted at a time.
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from state.counter import removal
 from state.counter.leaderboard import raise_to, score
 from state.counter.seen import release
 from state.record.decay import LN2
@@ -37,35 +38,10 @@ EVICTED = -2  # instead of a user's row in an item's: neither a row nor the gues
 
 
 @njit(nogil=True, cache=True)
-def _history(user: Row, evicted: np.ndarray) -> bool:
-    """Remove evicted items from a user's history; return whether one was there."""
-    item, index, at, times = user.item, user.index, user.at, user.t
-    counts, visits, dec, masks, kinds = user.count, user.visits, user.dec, user.mask, user.kind
-    n = user.slots
-    left = 0
-    for j in range(n):
-        if evicted[item[j]]:
-            if j == 0:
-                user.run = 0  # nothing is known of how long the user has been on the next one
-            continue
-        if left < j:
-            item[left], index[left], at[left], times[left] = item[j], index[j], at[j], times[j]
-            counts[left], visits[left] = counts[j], visits[j]
-            dec[left, 0], dec[left, 1] = dec[j, 0], dec[j, 1]
-            masks[left], kinds[left] = masks[j], kinds[j]
-        left += 1
-    for j in range(left, n):
-        item[j], index[j], at[j], times[j] = 0, 0, 0, 0
-        counts[j], visits[j], dec[j, 0], dec[j, 1], masks[j], kinds[j] = 0, 0, 0, 0, 0, 0
-    user.slots = left
-    return left < n
-
-
-@njit(nogil=True, cache=True)
 def _users(state: State, marks: Marks, evicted: np.ndarray) -> None:
     for u in range(state.world[0].users):
         user = state.users[u]
-        changed = _history(user, evicted)
+        changed = removal.drop(state, marks, u, evicted)
         shown = user.shown
         for k in range(SHOWN):
             if evicted[shown[k]]:
@@ -211,12 +187,12 @@ def drop_items(world: World, rows: np.ndarray) -> None:
     world.world.touch(np.zeros(1, np.int64))
 
 
-def drop_users(world: World, rows: np.ndarray) -> np.ndarray:
-    """Evict user rows, int64 [n]; return the numbers of the seen blocks that were erased, int64 [m]."""
+def drop_users(world: World, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Evict user rows, int64 [n]; return by table the numbers of the blocks that were erased, int64 [m]."""
     evicted = np.zeros(world.users.capacity, np.uint8)
     evicted[rows] = 1
     _drop_users(world.state, world.marks, evicted)
-    blocks = release(world, rows)
+    blocks = {"seen": release(world, rows), "history": removal.release(world, rows)}
     _zero([world.users], rows)
     return blocks
 

@@ -30,6 +30,7 @@ from state.record.layout import (
     START,
     Row,
 )
+from state.record.profile import profile
 from state.record.world import WORTH, Scratch, State
 
 # The first four are columns of `Scratch.acc`.
@@ -77,12 +78,11 @@ def counts(state: State, b: int, h: int, t: int, out: np.ndarray) -> float:
 
 
 @njit(nogil=True, cache=True)
-def weigh(state: State, scratch: Scratch, u: int, t: int) -> None:
-    """Write the worth of each item found for user row `u` as of `t` into column `WORTH`.
+def weigh(state: State, scratch: Scratch, user: Row, t: int) -> None:
+    """Write the worth of each item found for a profile as of `t` into column `WORTH`.
 
     It follows the walks; items of boards and transitions join those that were touched.
     """
-    user = state.users[u] if u >= 0 else state.guest[0]
     by = weights(state, user.slots > 0)
     acc, many = scratch.acc, scratch.touched_n[0]
     sums = np.zeros(WORTH)
@@ -133,9 +133,8 @@ def _pushed(state: State, user: Row, begin: int, row: int, out: np.ndarray) -> N
 
 
 @njit(nogil=True, cache=True)
-def _near(state: State, u: int, begin: int, row: int) -> float:
+def _near(state: State, u: int, user: Row, begin: int, row: int) -> float:
     """Return the share of item `row` in what the last users of the last items took."""
-    user = state.users[u]
     mine, near, whole, outer = user.item, 0.0, 0.0, 1.0
     for j in range(begin, min(user.slots, begin + 2)):
         source = state.items[mine[j]]
@@ -163,12 +162,13 @@ def shares(state: State, u: int, row: int, t: int, out: np.ndarray) -> bool:
     Shapes:
         - out: float64 [SOURCES]
     """
-    user, item, times, begin = state.users[u], state.items[row], state.users[u].t, 0
+    user, item, begin = profile(state, u), state.items[row], 0
+    times = user.t
     while begin < user.slots and times[begin] >= t:
         begin += 1
     out[:] = 0
     _pushed(state, user, begin, row, out)
-    out[NEAR] = _near(state, u, begin, row)
+    out[NEAR] = _near(state, u, user, begin, row)
     if user.slots > begin:
         edge = state.edges[user.item[begin]]
         for s in range(edge.nexts):

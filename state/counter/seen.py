@@ -4,7 +4,7 @@
                   v
              | 5 items | next -> | 31 items | next -> | 31 items | 0 |
 
-The user's row remembers its last few items in full; the list remembers of the others by which kinds of event and
+A user's history remembers the last items in full; the list remembers of the others by which kinds of event and
 when last.  It is bounded: past the ceiling the oldest block is written anew.  Free blocks are chained from block 0,
 which holds nothing else, and are taken before new ones.
 """
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 from numba import njit
 
+from state.counter.history import remembered
 from state.record.layout import (
     BLOCK,
     KEPT_OUT,
@@ -63,12 +64,13 @@ def find(seen: Rows, head: int, n: int, item: int) -> int:
 
 @njit(nogil=True, cache=True)
 def write_back(state: State, marks: Marks, user: Row, j: int) -> None:
-    """Write to the list what the user's row knows of the item at slot `j`, which is about to leave the row."""
-    position = find(state.seen, user.seen_head, user.seen_n, user.item[j])
+    """Write to the list what the history knows of the item at slot `j`, which is about to leave it."""
+    item, t, mask, _, _, _, _ = remembered(state.history, user, j)
+    position = find(state.seen, user.seen_head, user.seen_n, item)
     if position >= 0:
         block = state.seen[position // BLOCK]
-        block.mask[position % BLOCK] |= user.mask[j]
-        block.t[position % BLOCK] = max(block.t[position % BLOCK], np.uint32(max(0, user.t[j]) // 1000))
+        block.mask[position % BLOCK] |= mask
+        block.t[position % BLOCK] = max(block.t[position % BLOCK], np.uint32(max(0, t) // 1000))
         mark(marks.seen, position // BLOCK)
 
 
@@ -106,7 +108,7 @@ def add(state: State, marks: Marks, row: int, item: int, kind: int, t: int) -> N
             world.blocks += 1
             block = world.blocks
         else:
-            return  # the table is full: the row's own history still hides the newest items
+            return  # the table is full: the user's history still hides the newest items
         state.seen[block].next = user.seen_head
         user.seen_head = block
     block = state.seen[user.seen_head]

@@ -39,7 +39,7 @@ from state.storage.table import mark
 
 IMPRESSION = 6  # event type code
 STEP = 3.0  # by which the pace changes at most, once measured
-AHEAD = 2  # events whose rows are fetched while others are applied
+AHEAD = 4  # events whose rows are fetched while others are applied
 
 
 @njit(nogil=True, cache=True)
@@ -241,7 +241,7 @@ def prefetch_rows(state: State, u: int, row: int) -> None:
 def _take(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> None:
     """Count an event of a user who takes an item, link it, and move it to the front of the history."""
     user = state.users[u]
-    j = slot(user, row)
+    j = slot(state.history, user, u, row)
     position = -1 if j >= 0 else find(state.seen, user.seen_head, user.seen_n, row)
     seen = j >= 0 or position >= 0
     if due(state.world[0].events) and t >= user.last_t and not seen and state.items[row].n > 0:
@@ -257,7 +257,7 @@ def _take(state: State, marks: Marks, u: int, row: int, t: int, kind: int) -> No
     if j < 0 and user.slots == HISTORY:
         write_back(state, marks, user, HISTORY - 1)
     mask = state.seen[position // BLOCK].mask[position % BLOCK] if position >= 0 else 0
-    remember(state, user, j, row, t, state.items[row].n, mask, kind)
+    remember(state, marks.history, u, j, row, t, mask, kind)
     user.n += 1
     user.shown_n = 0
     user.last_t = max(user.last_t, t)

@@ -84,11 +84,10 @@ def represent(edges: Rows, user: Row, most: int, pick: np.ndarray, weight: np.nd
 
 
 @njit(nogil=True, cache=True)
-def seeds(state: State, u: int, pick: np.ndarray, weight: np.ndarray) -> int:
-    """Write the items a user's walks start from and their shares; without a history that is the start node."""
+def seeds(state: State, user: Row, pick: np.ndarray, weight: np.ndarray) -> int:
+    """Write the items that the walks of a profile start from and their shares; without a history that is the start node."""
     n = 0
     total, share = 0.0, 1.0
-    user = state.users[u] if u >= 0 else state.guest[0]
     most = min(user.slots, state.rates[0].seeds)
     if state.rates[0].clusters != 0:
         n = represent(state.edges, user, most, pick, weight)
@@ -122,12 +121,11 @@ def push(state: State, scratch: Scratch, n: int) -> None:
 
 
 @njit(nogil=True, cache=True)
-def push_all(state: State, scratch: Scratch, u: int) -> None:
-    """Add to `PUSHED_ALL` what `push` gives from the user's whole remembered history, nearly evenly.
+def push_all(state: State, scratch: Scratch, user: Row) -> None:
+    """Add to `PUSHED_ALL` what `push` gives from a profile's whole remembered history, nearly evenly.
 
     All items of a basket or a long session count; `push` takes the last few.
     """
-    user = state.users[u] if u >= 0 else state.guest[0]
     item = user.item
     share = np.float32(1.0 - LONG)
     for j in range(user.slots):
@@ -191,9 +189,8 @@ def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int) -> Non
 
 
 @njit(nogil=True, cache=True)
-def neighbours(state: State, scratch: Scratch, u: int, t: int) -> None:
+def neighbours(state: State, scratch: Scratch, u: int, user: Row) -> None:
     """Add to `PEERS` what the last users of the user's last items took since (paths user–user–item)."""
-    user = state.users[u] if u >= 0 else state.guest[0]
     outer = 1.0
     for j in range(min(user.slots, 2)):
         item = state.items[user.item[j]]

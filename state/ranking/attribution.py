@@ -23,6 +23,7 @@ from state.record.layout import (
     Row,
 )
 from state.record.prefetch import fetch, fetch_head
+from state.record.profile import position, profile
 from state.record.world import PEERS, PUSHED, PUSHED_ALL, WALKED, Scratch, State
 from state.retrieval.candidate import close, reach
 
@@ -38,8 +39,8 @@ def last_kind(state: State, u: int, item: int) -> int:
     """Return the type code of a user's last event on an item, -1 where it is not known; a guest has viewed it."""
     if u < 0:
         return 0
-    user = state.users[u]
-    j = slot(user, item)
+    user = profile(state, u)
+    j = position(user, item)
     return user.kind[j] if j >= 0 else -1
 
 
@@ -60,7 +61,7 @@ def causes(state: State, scratch: Scratch, u: int, rows: np.ndarray, out: np.nda
         - out: int64 [n, 4]: cause, item, time in ms, and the kind of the user's last event on that item, -1 for none
     """
     n, where = rows.shape[0], scratch.where
-    user = state.users[u] if u >= 0 else state.guest[0]
+    user = profile(state, u)
     cause, led = np.full(n, -1, np.int8), np.full(n, -1, np.int8)
     for k in range(n):
         where[rows[k]] = k + 1
@@ -138,7 +139,7 @@ def _alike(state: State, u: int, user: Row, where: np.ndarray, cause: np.ndarray
         last = source.user
         for r in range(min(source.n, RECENT)):
             other = last[(source.head - 1 - r) % RECENT]
-            if other < 0 or other == u or slot(state.users[other], item[j]) < 0:
+            if other < 0 or other == u or slot(state.history, state.users[other], other, item[j]) < 0:
                 continue
             them = state.users[other]
             theirs = them.item
@@ -195,7 +196,7 @@ def shares(state: State, scratch: Scratch, u: int, row: int, pick: np.ndarray, s
     Shapes:
         - pick: int32 [n], share: float64 [n], room for all seeds (`record.BOARD`)
     """
-    n, whole = seeds(state, u, scratch.pick, scratch.weight), 0.0
+    n, whole = seeds(state, profile(state, u), scratch.pick, scratch.weight), 0.0
     for k in range(n):
         one = edge_share(state.edges[scratch.pick[k]], row)
         two = (1.0 - state.rates[0].restart) * _two_steps(state, scratch.pick[k], row)
@@ -262,9 +263,8 @@ def source_ranks(
     Shapes:
         - out: int32 [SOURCES]
     """
-    reach(state, scratch, u, t)
-    user = state.users[u] if u >= 0 else state.guest[0]
-    out[0] = slot(user, row) + 1
+    user = reach(state, scratch, u, t)
+    out[0] = position(user, row) + 1
     out[1], out[2] = _walk_rank(scratch, PUSHED, row, own), _walk_rank(scratch, PUSHED_ALL, row, own)
     out[3], out[4] = _walk_rank(scratch, WALKED, row, own), _walk_rank(scratch, PEERS, row, own)
     out[5] = _next_rank(state, user, row)
@@ -283,7 +283,7 @@ def parts(state: State, u: int, t: int, cand: np.ndarray, x: np.ndarray, out: np
     """
     world, rates = state.world[0], state.rates[0]
     pace = world.pace if world.pace > 0 else 1.0
-    habit = habits(state, state.users[u] if u >= 0 else state.guest[0])
+    habit = habits(state, profile(state, u))
     short, long = rates.pop[POP] * pace, rates.pop[NEWCOMERS] * pace
     whole = world.tot[POP] * decay(t - world.tot_t, short)
     first = world.ftot[NEWCOMERS - 1] * decay(t - world.tot_t, long)

@@ -17,6 +17,7 @@ from state.ranking import column
 from state.record.decay import decay, halved, log, log1p
 from state.record.layout import FRESH, HALF, START, Row
 from state.record.prefetch import fetch, fetch_head
+from state.record.profile import profile
 from state.record.world import PEERS, PUSHED, PUSHED_ALL, WALKED, Scratch, State
 
 AHEAD = 4  # candidates whose rows are prefetched before they are described
@@ -108,11 +109,11 @@ def describe(state: State, scratch: Scratch, u: int, t: int, cand: np.ndarray, n
         - cand: int32 [C]
         - x: float32 [C, FEATURES]
     """
-    user, rows = state.users[u] if u >= 0 else state.guest[0], cand[:n]
+    user, rows = profile(state, u), cand[:n]
     habit, slots = habits(state, user), np.full(n, -1, np.int8)
     of = Evidence(np.empty(n), np.empty(n), np.empty(n), np.zeros(n))
     x[:n] = 0
-    own_columns(state, scratch, u, t, rows, slots, x)
+    own_columns(state, scratch, u, user, t, rows, slots, x)
     user_columns(state, user, t, n, x)
     popularity_columns(state, t, rows, of, x)
     graph_columns(state, scratch, user, rows, of, x)
@@ -123,7 +124,14 @@ def describe(state: State, scratch: Scratch, u: int, t: int, cand: np.ndarray, n
 
 @njit(nogil=True, cache=True)
 def own_columns(
-    state: State, scratch: Scratch, u: int, t: int, rows: np.ndarray, slots: np.ndarray, x: np.ndarray
+    state: State,
+    scratch: Scratch,
+    u: int,
+    user: Row,
+    t: int,
+    rows: np.ndarray,
+    slots: np.ndarray,
+    x: np.ndarray,
 ) -> None:
     """Write what the user did with each candidate, and its position among the user's last items.
 
@@ -131,7 +139,7 @@ def own_columns(
         - rows: int32 [n], candidates
         - slots: int8 [n], -1 where a candidate is none of the last items
     """
-    user, rates = state.users[u] if u >= 0 else state.guest[0], state.rates[0]
+    rates = state.rates[0]
     pace = state.world[0].pace if state.world[0].pace > 0 else 1.0
     where, seen, mine = scratch.where, scratch.seen, user.item
     for c in range(rows.shape[0]):

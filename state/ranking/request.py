@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from state.counter.history import recent_items
 from state.ranking.feature import describe
+from state.record.profile import recent_items
 from state.record.world import Scratch, State
 from state.retrieval.candidate import (
     close,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from state.counter.history import recent_items, slot
+from state.counter.history import BLOCKS, prefetch_history, slot
 from state.counter.update import AHEAD, apply, prefetch_rows
 from state.graph.edge import chance
 from state.ranking.column import FEATURES
@@ -25,6 +25,7 @@ from state.record.layout import (
     START,
     Row,
 )
+from state.record.profile import recent_items
 from state.record.world import Marks, Scratch, State, World
 from state.retrieval.candidate import CANDIDATES, close, gather, put
 
@@ -197,7 +198,7 @@ def emit(
     describe(state, scratch, u, t, cand, n, out.x[s])
     out.n[s], out.label[s], out.user[s], out.item[s], out.t[s] = n, label, u, row, t
     recent_items(state, u, t, out.hist[s], out.age[s])
-    out.own_rank[s] = slot(state.users[u], row) + 1 if state.users[u].n > 0 else 0
+    out.own_rank[s] = slot(state.history, state.users[u], u, row) + 1 if state.users[u].n > 0 else 0
     if not own and seen[row] >= KEPT_OUT:
         out.own_rank[s] = -1
     out.pop_rank[s] = _board_rank(state, scratch, row, own)
@@ -249,6 +250,9 @@ def learn(state: State, marks: Marks, scratch: Scratch, events: Events, how: Sam
         for i in range(begin, end):
             if i + AHEAD < users.shape[0]:
                 prefetch_rows(state, users[i + AHEAD], items[i + AHEAD])
+            for depth in range(BLOCKS):
+                if i + AHEAD - 1 - depth < users.shape[0]:
+                    prefetch_history(state.history, state.users[users[i + AHEAD - 1 - depth]], depth)
             apply(state, marks, users[i], items[i], t[i], kinds[i])
         begin = end
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-HISTORY = 32  # distinct items a user's row remembers in full, newest first
+HISTORY = 32  # distinct items of a user that are remembered in full, newest first
+INLINE = 8  # of them in the user's row; as many in each overflow block, see `state.counter.history`
 SLOTS = 64  # co-watch edges of an item
 SHOWN = 8  # items shown to a user since the last one taken
 NEXT = 12  # direct transitions of an item
@@ -70,38 +71,57 @@ WORLD = np.dtype(
         ("new", "i4", (NEW_ITEMS,)),  # the last of them, the newest over the oldest
         ("longest", "i8"),  # longest gap, ms, since the pace was measured
         ("unaged", "i8"),  # rows of edges that the aging pass under way has still to visit
+        ("overflows", "i8"),  # overflow blocks that have been in use
     ],
     align=True,
 )
 
-USER = np.dtype(
+
+def _slots(n: int) -> list[tuple[Any, ...]]:
+    """Return the fields of `n` distinct items of a user, newest first."""
+    return [
+        ("item", "i4", (n,)),
+        ("index", "i4", (n,)),  # the user's event number at the last visit
+        ("at", "i4", (n,)),  # the item's event number at the last visit
+        ("count", "f4", (n,)),
+        ("visits", "f4", (n,)),  # runs on the item
+        ("dec", "f4", (n, 2)),  # count decayed by time, short and long
+        ("t", "i8", (n,)),
+        ("mask", "u1", (n,)),  # bit k: by an event of kind k
+        ("kind", "i1", (n,)),  # of the last event on it
+    ]
+
+
+_HABITS: list[tuple[Any, ...]] = [
+    ("n", "i8"),
+    ("last_t", "i8"),
+    ("first_t", "i8"),
+    ("session_t", "i8"),
+    ("slots", "i4"),  # items remembered in full, those in overflow blocks included
+    ("session_n", "i4"),
+    ("run", "i4"),  # events in a row on the last item
+    ("seen_n", "i4"),  # distinct items in the seen list
+    ("seen_head", "i4"),  # newest block, 0 is none
+    ("repeat", "f4"),  # running share of events that repeat the last item
+    ("had", "f4"),  # running share of events on items had before
+    ("gap", "f4"),  # running mean of log(1 + gap in seconds)
+    ("shown_n", "i4"),  # impressions since the last interaction
+    ("shown", "i4", (SHOWN,)),  # their items, the newest over the oldest
+]
+
+# What the tables hold of a user: a row, and as many overflow blocks as the history needs.
+USER = np.dtype([*_HABITS, ("overflow", "i4"), *_slots(INLINE)], align=True)  # its first block, 0 is none
+OVERFLOW = np.dtype(
     [
-        ("n", "i8"),
-        ("last_t", "i8"),
-        ("first_t", "i8"),
-        ("session_t", "i8"),
-        ("slots", "i4"),
-        ("session_n", "i4"),
-        ("run", "i4"),  # events in a row on the last item
-        ("seen_n", "i4"),  # distinct items in the seen list
-        ("seen_head", "i4"),  # newest block, 0 is none
-        ("repeat", "f4"),  # running share of events that repeat the last item
-        ("had", "f4"),  # running share of events on items had before
-        ("gap", "f4"),  # running mean of log(1 + gap in seconds)
-        ("shown_n", "i4"),  # impressions since the last interaction
-        ("shown", "i4", (SHOWN,)),  # their items, the newest over the oldest
-        ("item", "i4", (HISTORY,)),  # newest first
-        ("index", "i4", (HISTORY,)),  # the user's event number at the last visit
-        ("at", "i4", (HISTORY,)),  # the item's event number at the last visit
-        ("count", "f4", (HISTORY,)),
-        ("visits", "f4", (HISTORY,)),  # runs on the item
-        ("dec", "f4", (HISTORY, 2)),  # count decayed by time, short and long
-        ("t", "i8", (HISTORY,)),
-        ("mask", "u1", (HISTORY,)),  # bit k: by an event of kind k
-        ("kind", "i1", (HISTORY,)),  # of the last event on it
+        ("owner", "i4"),  # row of the user + 1, 0 where the block is free
+        ("next", "i4"),
+        *_slots(INLINE),
     ],
     align=True,
 )
+
+# A user with the whole history in one piece, as requests read it; stores of format 3 hold users so.
+PROFILE = np.dtype([*_HABITS, *_slots(HISTORY)], align=True)
 
 ITEM = np.dtype(
     [

@@ -54,7 +54,7 @@ class GraphSettings(Graph, frozen=True):
         """Return the settings as the one-row array the kernels read."""
         import numpy as np
 
-        from state.record.layout import HISTORY, RATES
+        from state.record.layout import HISTORY, INLINE, RATES
 
         rates = np.zeros(1, RATES)
         rates["pop"] = self.decay.half_lives
@@ -62,7 +62,7 @@ class GraphSettings(Graph, frozen=True):
         rates["edge"] = self.half_life_paces
         rates["pace"] = self.decay.pace_seconds * 1_000
         rates["window"] = self.window_hours * 3_600_000
-        rates["reach"] = min(self.reach, HISTORY)
+        rates["reach"] = min(self.reach, INLINE)
         rates["backward"] = self.backward
         rates["closeness"] = self.closeness
         rates["month"] = self.aging_month_days * 86_400_000

@@ -7,14 +7,19 @@ from typing import NamedTuple
 
 import numpy as np
 
+from state.record.former import SHORT_WORLD, shortened
 from state.record.layout import (
     BOARD,
     EDGE,
     FOREVER,
+    HISTORY,
+    INLINE,
     ITEM,
     KINDS,
     LEADER,
     ONCE,
+    OVERFLOW,
+    PROFILE,
     SEEN,
     TOUCHED,
     USER,
@@ -61,24 +66,50 @@ class World:
         self.items = table("item", ITEM, max_items)
         self.edges = table("edge", EDGE, max_items)
         self.seen = table("seen", SEEN, 1 + max_users + max_users // 2 + SPARE)
+        blocks = max_users * (HISTORY // INLINE - 1)  # as many as there can be, so that none is ever missing
+        self.history = table("history", OVERFLOW, 1 + blocks)
         self.boards = table("board", LEADER, 4)
         self.once = table("once", ONCE, 1 + WINDOW)
-        self.tables = [self.world, self.users, self.items, self.edges, self.seen, self.boards, self.once]
+        self.users.earlier[PROFILE.itemsize] = self._shorten
+        self.world.earlier[SHORT_WORLD] = self._lengthen
+        self.tables = [
+            self.world, self.users, self.items, self.edges, self.seen, self.history, self.boards, self.once
+        ]  # fmt: skip
         self.state = State(
             self.world.array,
             self.users.array,
             self.items.array,
             self.edges.array,
             self.seen.array,
+            self.history.array,
             self.boards.array,
             settings.rates(),
-            np.zeros(1, USER),
+            np.zeros(2, PROFILE),
         )
         if write:
             self.world.array["pace"] = settings.decay.pace_seconds * 1_000 or UNMEASURED
             self.marks = Marks(
-                self.users.marks, self.items.marks, self.edges.marks, self.seen.marks, self.boards.marks
-            )
+                self.users.marks, self.items.marks, self.edges.marks, self.seen.marks, self.history.marks,
+                self.boards.marks,
+            )  # fmt: skip
+
+    def _lengthen(self, rows: np.ndarray, data: np.ndarray) -> None:
+        """Take a row of the world from a store of format 3."""
+        self.world.bytes[rows, :SHORT_WORLD] = data
+        self.world.touch(rows)
+
+    def _shorten(self, rows: np.ndarray, data: np.ndarray) -> None:
+        """Take rows of users from a store of format 3; the world's row is there."""
+        world = self.world.array[0]
+        first = 1 + int(world["overflows"])
+        users, blocks = shortened(data.view(PROFILE)[:, 0], rows, first)
+        numbers = np.arange(first, first + blocks.shape[0])
+        for table, where, values in ((self.users, rows, users), (self.history, numbers, blocks)):
+            table.hold(where)
+            table.array[where] = values
+            table.touch(where)
+        world["overflows"] += blocks.shape[0]
+        self.world.touch(np.zeros(1, np.int32))
 
     def scratch(self) -> Scratch:
         """Return room for one request at a time."""
@@ -107,9 +138,10 @@ class State(NamedTuple):
     items: Rows
     edges: Rows
     seen: Rows
+    history: Rows  # OVERFLOW
     boards: Rows  # LEADER [4]
     rates: Rows  # RATES [1]
-    guest: Rows  # USER [1], used for user row -1: a visitor without a row, zero for an unknown one
+    profile: Rows  # PROFILE [2], this process's own: GUEST and OPENED, see `state.counter.history`
 
 
 class Marks(NamedTuple):
@@ -117,6 +149,7 @@ class Marks(NamedTuple):
     items: Mark
     edges: Mark
     seen: Mark
+    history: Mark
     boards: Mark
 
 

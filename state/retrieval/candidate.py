@@ -23,7 +23,9 @@ from state.record.layout import (
     KEPT_OUT,
     NEW_ITEMS,
     START,
+    Row,
 )
+from state.record.profile import profile
 from state.record.selection import threshold
 from state.record.world import WORTH, Scratch, State
 
@@ -48,9 +50,8 @@ def _flag(
 
 
 @njit(nogil=True, cache=True)
-def open_user(state: State, scratch: Scratch, u: int, t: int) -> None:
+def open_user(state: State, scratch: Scratch, user: Row, t: int) -> None:
     """Flag every item the user has seen: REPEATABLE, or KEPT_OUT where the scratch's rules say so at `t`."""
-    user = state.users[u] if u >= 0 else state.guest[0]
     _flag(scratch, user.item, user.mask, user.t, 1, user.slots, t)
     for head, n in blocks_of(state.seen, user.seen_head, user.seen_n, user.seen_n):
         block = state.seen[head]
@@ -102,14 +103,16 @@ def _put_all(
 
 
 @njit(nogil=True, cache=True)
-def reach(state: State, scratch: Scratch, u: int, t: int) -> None:
-    """Flag what the user has seen, and walk from their last items; sums are left in the scratch."""
-    open_user(state, scratch, u, t)
-    m = seeds(state, u, scratch.pick, scratch.weight)
+def reach(state: State, scratch: Scratch, u: int, t: int) -> Row:
+    """Flag what the user has seen, and walk from their last items; sums are left in the scratch.  Return the profile."""
+    user = profile(state, u)
+    open_user(state, scratch, user, t)
+    m = seeds(state, user, scratch.pick, scratch.weight)
     push(state, scratch, m)
     visits(state, scratch, m, state.rates[0].steps, u + 2)
-    push_all(state, scratch, u)
-    neighbours(state, scratch, u, t)
+    push_all(state, scratch, user)
+    neighbours(state, scratch, u, user)
+    return user
 
 
 @njit(nogil=True, cache=True)
@@ -156,9 +159,8 @@ def gather(state: State, scratch: Scratch, u: int, t: int, own: bool, out: np.nd
     `close` empties it.
     """
     world = state.world[0]
-    reach(state, scratch, u, t)
-    weigh(state, scratch, u, t)
-    user = state.users[u] if u >= 0 else state.guest[0]
+    user = reach(state, scratch, u, t)
+    weigh(state, scratch, user, t)
     n = _put_all(scratch, out, 0, user.item, user.slots, HISTORY, own)
     newest, stop = world.new, min(out.shape[0], n + max(1, NEWEST * out.shape[0] // CANDIDATES))
     for k in range(min(world.news, NEW_ITEMS)):

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from state.counter.history import slot
 from state.counter.seen import find
+from state.record.profile import position, profile
 from state.record.selection import insert
 from state.record.world import State
 
@@ -108,8 +108,8 @@ def _of(category: np.ndarray, rows: np.ndarray) -> np.ndarray:
 @njit(nogil=True, cache=True)
 def _unseen(state: State, u: int, row: int) -> bool:
     """Return whether user row `u` has not seen an item yet."""
-    user = state.users[u] if u >= 0 else state.guest[0]
-    return slot(user, row) < 0 and (u < 0 or find(state.seen, user.seen_head, user.seen_n, row) < 0)
+    user = profile(state, u)
+    return position(user, row) < 0 and (u < 0 or find(state.seen, user.seen_head, user.seen_n, row) < 0)
 
 
 @njit(nogil=True, cache=True)

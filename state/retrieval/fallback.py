@@ -7,6 +7,7 @@ from numba import njit
 
 from state.counter.leaderboard import leaders
 from state.record.layout import BOARD, KEPT_OUT, POPULAR, RISING, START, TOTAL
+from state.record.profile import profile
 from state.record.world import Scratch, State
 from state.retrieval.candidate import close, open_user, put
 
@@ -29,7 +30,7 @@ def fill(
         - described: uint8 [items], 1 where a catalogue describes an item, whether or not it has had events
         - output: how many are in `out`
     """
-    open_user(state, scratch, u, t)
+    open_user(state, scratch, profile(state, u), t)
     for c in range(n):
         scratch.where[out[c]] = c + 1
     for b in (POPULAR, RISING, TOTAL):
@@ -53,7 +54,7 @@ def fill(
 @njit(nogil=True, cache=True)
 def seen(state: State, scratch: Scratch, u: int, t: int) -> int:
     """Return how many items are kept out as seen by the user, as far as the seen list reaches."""
-    open_user(state, scratch, u, t)
+    open_user(state, scratch, profile(state, u), t)
     n = 0
     for k in range(scratch.flagged_n[0]):
         item = scratch.flagged[k]

@@ -121,13 +121,18 @@ class Groups:
         if dense:
             table.reserve(min(top, table.capacity))
         for row, data in self.read(name):
-            if data.shape[1] != table.row_bytes or int(row.max()) >= table.capacity:
-                bad = int(row[0] if data.shape[1] != table.row_bytes else row.max())
+            known = data.shape[1] == table.row_bytes or data.shape[1] in table.earlier
+            if not known or int(row.max()) >= table.capacity:
+                bad = int(row.max() if known else row[0])
                 raise BadStore(
                     f"{self.base.folder}: {table.name} row {bad} has {data.shape[1]} bytes, this program reads "
                     f"{table.row_bytes} and at most {table.capacity} rows; go back to the settings it was "
                     f"written with, or {self.ledger.mend(name)}"
                 )
+            if data.shape[1] != table.row_bytes:
+                order = np.argsort(row)
+                table.earlier[data.shape[1]](row[order].astype(np.int64), data[order])
+                continue
             if not dense:
                 table.hold(np.sort(row))
             first, last = int(row[0]), int(row[-1])

@@ -19,6 +19,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,11 +56,13 @@ class _Raw:
 
 
 class Mark(NamedTuple):
-    """Which rows of a table changed since the last save: a flag a row and the list of flagged rows."""
+    """Which rows of a table changed since the last save: a flag a row and the list of flagged rows.
+
+    Two arrays and no third for the length: each call of a kernel counts all arrays of its arguments.
+    """
 
     flag: Any  # uint8 [capacity]
-    row: Any  # int32 [capacity]
-    n: Any  # int64 [1]
+    row: Any  # int32 [capacity + 1], the last of them is the length of the list
 
 
 @njit(nogil=True, cache=True)
@@ -67,8 +70,9 @@ def mark(marks: Mark, row: int) -> None:
     """Note that `row` changed."""
     if marks.flag[row] == 0:
         marks.flag[row] = 1
-        marks.row[marks.n[0]] = row
-        marks.n[0] += 1
+        end = marks.row.shape[0] - 1
+        marks.row[marks.row[end]] = row
+        marks.row[end] += 1
 
 
 @njit(nogil=True, cache=True)
@@ -88,6 +92,10 @@ class Table:
         path: The file to map, or None for anonymous memory.
         write: Whether this process is the writer.
 
+    Fields:
+        earlier: By bytes of a row of an earlier layout, what takes such rows from a store, called with their numbers,
+            int64 [n], rising, and bytes, uint8 [n, width]; it has memory for what it writes, and marks it.
+
     Raises:
         BadStore: The file is not a table of this row width.
         NoMemory: There is no memory for its first rows.
@@ -104,6 +112,7 @@ class Table:
         write: bool = True,
     ) -> None:
         self.name, self.path = name, path
+        self.earlier: dict[int, Callable[[np.ndarray, np.ndarray], None]] = {}
         self.capacity = capacity
         self.dtype = np.dtype(dtype)
         self.row_bytes = self.dtype.itemsize * int(np.prod(shape, dtype=np.int64))
@@ -121,9 +130,7 @@ class Table:
         self.bytes = raw[HEADER : HEADER + capacity * self.row_bytes].reshape(capacity, self.row_bytes)
         self.array = self.bytes.reshape(-1).view(self.dtype).reshape(capacity, *shape)
         if write:
-            self.marks = Mark(
-                np.zeros(capacity, np.uint8), np.zeros(capacity, np.int32), np.zeros(1, np.int64)
-            )
+            self.marks = Mark(np.zeros(capacity, np.uint8), np.zeros(capacity + 1, np.int32))
 
     def _map(self, path: Path | None, size: int, write: bool) -> np.ndarray:
         if path is None:
@@ -259,9 +266,9 @@ class Table:
     @property
     def dirty(self) -> np.ndarray:
         """Rows changed since the last `clean`, int32."""
-        return self.marks.row[: self.marks.n[0]]
+        return self.marks.row[: self.marks.row[-1]]
 
     def clean(self) -> None:
         """Forget which rows changed: they are saved."""
         self.marks.flag[self.dirty] = 0
-        self.marks.n[0] = 0
+        self.marks.row[-1] = 0

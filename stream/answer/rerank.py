@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from state.record.profile import GUEST
 from state.retrieval.exploration import Slots
 from state.retrieval.exploration import chosen as fitting_new
 from state.retrieval.fallback import fill
@@ -83,7 +84,7 @@ class Reranker:
         slots = exploration.places(request.user, int(state.world[0]["events"]), k, share)
         if slots == 0:
             return chosen
-        user = state.users[room.user] if room.user >= 0 else state.guest[0]
+        user = state.users[room.user] if room.user >= 0 else state.profile[GUEST]
         near = exploration.near(user["item"][: min(SEEDS, int(user["slots"]))].tolist(), state.items["n"])
         new = np.array([row for row, _ in near], np.int32)
         kinds, described = room.items.catalogue.categories, room.generation.metadata.known.array

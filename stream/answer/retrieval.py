@@ -6,11 +6,11 @@ from math import isfinite
 
 import numpy as np
 
-from state.counter.history import visit
 from state.ranking.attribution import causes
 from state.ranking.column import BLEND, FEATURES, OWN_RECENCY, POP_3
 from state.ranking.request import View, order, prepare
-from state.record.layout import HISTORY, USER
+from state.record.layout import HISTORY, PROFILE
+from state.record.profile import visit
 from state.retrieval.fallback import seen
 from stream.answer.item import Items
 from stream.answer.reason import PATH, sentence
@@ -31,7 +31,7 @@ class Retrieval:
 
     Fields:
         user, t: The user's row, -1 for a guest, and the stream time in ms it is answered as of.
-        state: The tables, with a guest of its own.
+        state: The tables, with profiles of its own.
         scratch: Room for the kernels, with the request's barred items and seen rule.
 
     Shapes:
@@ -42,7 +42,7 @@ class Retrieval:
 
     def __init__(self, generation: Generation, items: Items, encoder: UserEncoder) -> None:
         self.generation, self.items, self.encoder = generation, items, encoder
-        self.state = generation.world.state._replace(guest=np.zeros(1, USER))
+        self.state = generation.world.state._replace(profile=np.zeros(2, PROFILE))
         self._whole = generation.world.scratch()
         self._narrow = self._whole._replace(barred=np.zeros_like(self._whole.barred))  # under a filter
         self.scratch = self._whole

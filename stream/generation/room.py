@@ -26,7 +26,7 @@ class Budget(NamedTuple):
 
     free: Of the file system of the tables.
     most: All rows up to the ceilings.
-    user, item: A row of each, with all that is kept of it.
+    user, item: A row of each, with all that is kept of it: of a user one block of the seen list and one of the history.
     """
 
     free: int
@@ -78,7 +78,9 @@ def reserve(generation: Generation, users: Iterable[str], items: Iterable[str], 
         for table in tables(generation, kind):
             table.reserve(len(ids) + len(new))
     world = generation.world
-    world.seen.reserve(1 + int(world.state.world[0]["blocks"]) + events)
+    known = world.state.world[0]
+    world.seen.reserve(1 + int(known["blocks"]) + events)
+    world.history.reserve(1 + int(known["overflows"]) + events)
     world.once.reserve(2 + int(world.once.array[0]["t"]) + events)
 
 
@@ -95,6 +97,7 @@ def reserve_loaded(generation: Generation) -> None:
         for table in tables(generation, kind):
             table.reserve(max(len(ids), int(world[f"{kind}s"])))
     generation.world.seen.reserve(1 + int(world["blocks"]))
+    generation.world.history.reserve(1 + int(world["overflows"]))
 
 
 def reserve_described(generation: Generation, items: Iterable[str], records: int) -> None:
@@ -118,7 +121,8 @@ def reserve_described(generation: Generation, items: Iterable[str], records: int
 def budget(generation: Generation) -> Budget:
     """Return what the tables may take, and what is free."""
     limits, learned = generation.limits, {kind: learned_bytes(generation, kind) for kind in ("user", "item")}
-    user = sum(table.row_bytes for table in tables(generation, "user")) + generation.world.seen.row_bytes
+    world = generation.world
+    user = sum(table.row_bytes for table in (*tables(generation, "user"), world.seen, world.history))
     item = sum(table.row_bytes for table in tables(generation, "item"))
     most = sum(table.size for table in _every(generation))
     most += learned["user"] * limits.max_users + learned["item"] * limits.max_items

@@ -87,7 +87,7 @@ class Budget:
         self.letters = Erased({}, "")  # of the users that the batch at hand forgets
         self.number: object = forgotten  # tombstones when `stale` was last added to
         if forgotten != scrubbed:
-            self.stale = [b"user\0", b"user.id\0", b"seen\0"]
+            self.stale = [b"user\0", b"user.id\0", b"seen\0", b"history\0"]
 
     def runs(
         self, batch: Batch, taken: np.ndarray, picked: np.ndarray, told: Callable[[], object]
@@ -194,9 +194,9 @@ class Budget:
         self.let_go[kind] += rows.shape[0]
         self.seconds += time.perf_counter() - began
 
-    def _release(self, kind: str, rows: np.ndarray) -> np.ndarray:
-        """Evict rows; return the numbers of the seen blocks that were erased."""
-        blocks = np.zeros(0, np.int64)
+    def _release(self, kind: str, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Evict rows; return by table the numbers of the blocks that were erased."""
+        blocks: dict[str, np.ndarray] = {}
         if kind == "item":
             drop_items(self.world, rows)
             self.generation.metadata.release(rows)
@@ -232,7 +232,9 @@ class Budget:
             self.gone["forgotten"] = np.union1d(self.gone.get("forgotten", rows), rows)
             world["forgotten"] += 1
             self.erased += [name + row.to_bytes(4, "big") for name in (b"user\0", b"user.id\0")]
-            self.erased += [b"seen\0" + int(block).to_bytes(4, "big") for block in blocks]
+            for table, some in blocks.items():
+                prefix = table.encode() + b"\0"
+                self.erased += [prefix + block.to_bytes(4, "big") for block in some.tolist()]
         self.tombstones.put(name, told["t"])
         generation.receipts.put(partition, offset, beyond=self.letters.beyond, **told)
         self.seconds += time.perf_counter() - began

@@ -171,7 +171,7 @@ class Writer:
     @property
     def changed(self) -> int:
         """How many bytes of rows changed since the last snapshot."""
-        return sum(int(table.marks.n[0]) * table.row_bytes for table in self.tables)
+        return sum(int(table.marks.row[-1]) * table.row_bytes for table in self.tables)
 
     def snapshot(self) -> Taken:
         """Copy what changed since the last snapshot, with the offsets to read on from, all of one moment.

@@ -22,6 +22,7 @@ from stream.learning.guard import Guard, Judged, joined
 from stream.learning.refit import Refit
 from tgn.inference.ranker import EACH, SCORES, inputs
 from tgn.training.learner import Learner
+from tgn.training.perceptron import half
 from tgn.training.ranker import Ranker, RankerSettings
 
 log = structlog.get_logger()
@@ -176,7 +177,7 @@ class Learning:
             )
         if self.refit is not None:
             tgn[..., EACH:] = inputs(*self.refit.score(sample.hist, cand), valid)
-        judged = self.guard.judge(sample, self.ranker.score(x, tgn), x[..., BLEND])
+        judged = self.guard.judge(sample, self.ranker.score(x, tgn, valid), x[..., BLEND])
         if self.learn:
             good = np.flatnonzero((sample.label >= 0) & (True if ranked is None else ranked))
             self._teach_ranker(sample, x, tgn, valid, items, good)
@@ -201,8 +202,8 @@ class Learning:
         draws: Any = self.rng.integers(0, len(self.kept), self.replay) if self.kept else []
         for step in [fresh, *(self.kept[int(k)] for k in draws)]:
             first = np.zeros(step[0].shape[0], np.int64)
-            self.ranker.step(step[0].astype(np.float32), step[1].astype(np.float32), step[2], first)
-        small = fresh[0].astype(np.float16), fresh[1].astype(np.float16), fresh[2]
+            self.ranker.step(step[0], step[1], step[2], first)
+        small = half(fresh[0]), half(fresh[1]), fresh[2]
         if len(self.kept) < KEPT:
             self.kept.append(small)
         else:

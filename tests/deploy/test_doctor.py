@@ -6,9 +6,11 @@ import zlib
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from deploy.config.schema import Config, Kafka, Serve, State
 from deploy.doctor import Finding, examine, report
+from deploy.service.child import machine_cores
 from deploy.service.folder import TABLE, Lock, live_path
 from state.storage.store import Store
 from stream.health.page import HEALTH, RUNNING, SUPERVISION, Health, Page, Supervision, now_ms
@@ -115,3 +117,13 @@ def test_an_instance_that_runs_is_as_it_says_itself(tmp_path: Path) -> None:
 
     assert (well.state, well.found) == ("ok", "ready")
     assert (found.state, found.found) == ("broken", "the disk is full")
+
+
+def test_more_readers_than_cores_are_a_note_and_one_is_always_right(tmp_path: Path) -> None:
+    one = config(tmp_path)
+    many = replace(one, serve=replace(one.serve, readers=64))
+
+    assert by_name(one)["readers"].state == "ok"
+    found = by_name(many)["readers"]
+    assert found.state == ("note" if machine_cores() <= 64 else "ok")
+    assert "lower serve.readers" in found.advice

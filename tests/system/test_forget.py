@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from state.error import NoRoom
+from state.record.profile import profiles
 from state.record.setting import GraphSettings
 from state.record.tombstone import PREFIX, Tombstones
 from stream.answer.reader import Reader
@@ -68,10 +69,11 @@ def test_no_reference_leads_to_a_row_without_a_name(tmp_path: Path) -> None:
         writer.read(50, stop)
         g, state = writer.generation, writer.writer.state
         named = {row for row, text in enumerate(g.items.text) if text}
-        for user in state.users:
+        for user in profiles(state, np.arange(state.users.shape[0])):
             assert set(user["item"][: user["slots"]].tolist()) <= named
             assert set(user["shown"].tolist()) <= named
-        blocks = int(state.world[0]["blocks"]) + 1
+        blocks, overflows = (int(state.world[0][name]) + 1 for name in ("blocks", "overflows"))
+        assert set(state.history["item"][:overflows].ravel().tolist()) <= named
         assert set(state.seen["item"][:blocks].ravel().tolist()) <= named
         for row, edge in enumerate(state.edges):
             assert (

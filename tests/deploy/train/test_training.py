@@ -125,7 +125,7 @@ with Training(made) as training:
 """
 
 
-def test_a_killed_run_goes_on_after_its_last_batch(tmp_path: Path, whole: Path, log: Path) -> None:
+def test_a_killed_run_goes_on_after_its_last_save(tmp_path: Path, whole: Path, log: Path) -> None:
     words = [sys.executable, "-c", KILLED, str(log), str(tmp_path)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -10,6 +10,7 @@ from state.counter.dislike import DISLIKE
 from state.graph.edge import edge_share
 from state.ranking.sample import replay
 from state.record.layout import POPULAR, START
+from state.record.profile import profiles
 from state.record.world import World
 from tests.fixture.graph import world
 
@@ -51,7 +52,7 @@ def test_a_dislike_alone_makes_no_edge_and_is_in_no_history_and_on_no_board(
     named = {end for edge in graph(made) for end in (edge[0] % 100, edge[1])}
 
     assert named <= liked | {START}
-    for user in made.state.users[:6]:
+    for user in profiles(made.state, np.arange(6)):
         assert set(user["item"][: user["slots"]].tolist()) <= liked
     assert {row for row in range(12) if made.state.items[row]["n"]} == liked
     board = made.state.boards[POPULAR]

@@ -23,6 +23,7 @@ from state.record.layout import (
     START,
     TOTAL,
 )
+from state.record.profile import profiles
 from state.record.setting import Decay, GraphSettings
 from state.record.world import World
 
@@ -65,7 +66,7 @@ def plain(made: World) -> dict:
                 tuple(user[name][j].item() for name in RING) + tuple(user["dec"][j])
                 for j in range(user["slots"])
             ]
-            for user in state.users
+            for user in profiles(state, np.arange(USERS))
         ],
         "shown": state.users["shown"].tolist(),
         "seen": [lists(made, u) for u in range(USERS)],
@@ -131,22 +132,25 @@ def test_users_that_are_evicted_are_named_nowhere_and_their_blocks_are_reused(
     made = world(seed, n)
     was, blocks = plain(made), int(made.state.world[0]["blocks"])
     rows = np.array(sorted(evicted))
+    free = made.history.array["owner"] == 0
     freed = drop_users(made, rows)
 
     now, alive = plain(made), [u for u in range(USERS) if u not in evicted]
     assert [now["seen"][u] for u in alive] == [was["seen"][u] for u in alive]
     assert [now["history"][u] for u in alive] == [was["history"][u] for u in alive]
     assert not made.users.bytes[rows].any()
-    assert not made.seen.array["item"][freed].any()
+    assert not made.seen.array["item"][freed["seen"]].any()
+    assert not made.history.array["owner"][freed["history"]].any()
+    assert set(np.flatnonzero(made.history.array["owner"] == 0)) == {*np.flatnonzero(free), *freed["history"]}
     used = made.state.items["n"] > 0
     assert not set(made.state.items["last_user"][used].tolist()) & evicted
     assert not set(made.state.items["user"][used & (made.state.items["n"] > 8)].ravel().tolist()) & evicted
     assert (made.state.items["user"] >= EVICTED).all()
-    m = 4 * BLOCK * len(freed)
+    m = 4 * BLOCK * len(freed["seen"])
     row = 1 + np.arange(m, dtype=np.int32) % (ITEMS - 1)
     replay(made, made.scratch(), np.full(m, rows[0], np.int32), row, np.full(m, 10**12), np.zeros(m, np.int8))
     needed = -(-int(made.state.users[rows[0]]["seen_n"]) // BLOCK)
-    assert int(made.state.world[0]["blocks"]) == blocks + max(0, needed - len(freed))
+    assert int(made.state.world[0]["blocks"]) == blocks + max(0, needed - len(freed["seen"]))
 
 
 def test_a_board_that_lost_items_holds_the_largest_of_the_others() -> None:

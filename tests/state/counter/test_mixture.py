@@ -26,6 +26,7 @@ from state.record.layout import (
     RISING,
     START,
 )
+from state.record.profile import profiles
 from state.record.world import Scratch
 from state.retrieval.candidate import close, gather, reach
 from tests.fixture.graph import World, events, feed, world
@@ -42,8 +43,7 @@ def made() -> World:
 
 def worth(made: World, u: int, t: int, scratch: Scratch) -> dict[int, float]:
     """What `weigh` gives, by item; the scratch is left open."""
-    reach(made.state, scratch, u, t)
-    weigh(made.state, scratch, u, t)
+    weigh(made.state, scratch, reach(made.state, scratch, u, t), t)
     n = int(scratch.touched_n[0])
     return dict(zip(scratch.touched[:n].tolist(), scratch.acc[:n, WORTH].tolist(), strict=True))
 
@@ -136,7 +136,7 @@ def test_the_weights_follow_what_users_take() -> None:
 def test_candidates_are_own_items_the_newest_and_then_what_is_worth_most(
     made: World, own: bool, limit: int
 ) -> None:
-    t, user = int(made.state.world[0]["t"]), made.state.users[3]
+    t, user = int(made.state.world[0]["t"]), profiles(made.state, np.array([3]))[0]
     scratch, out = made.scratch(), np.zeros(limit, np.int32)
     n = gather(made.state, scratch, 3, t, own, out)
     close(scratch, out, n)

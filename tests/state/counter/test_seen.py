@@ -15,6 +15,7 @@ from state.record.layout import (
     KINDS,
     REPEATABLE,
 )
+from state.record.profile import profiles
 from state.record.setting import GraphSettings
 from state.record.world import World
 from state.retrieval.candidate import close, open_user
@@ -59,7 +60,7 @@ def test_an_item_stays_out_as_the_kinds_it_was_had_by_say(
         last[item] = t
     scratch = made.scratch()
     scratch.ttl[:] = ttl
-    open_user(made.state, scratch, 1, now)
+    open_user(made.state, scratch, profiles(made.state, np.array([1]))[0], now)
 
     for item in range(1, ITEMS + 1):
         if item not in kinds:

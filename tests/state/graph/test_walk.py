@@ -14,6 +14,7 @@ from state.graph.walk import (
     visits,
 )
 from state.record.layout import START
+from state.record.profile import profiles
 from state.record.world import Scratch
 from state.retrieval.candidate import close, reach
 from tests.fixture.graph import World, events, feed, matrix, world
@@ -88,8 +89,8 @@ def test_visits_are_those_of_a_plain_walker(made: World, pick: list[int], seed: 
 
 
 def test_seeds_are_the_last_items_by_recency_and_a_share_of_the_start(made: World) -> None:
-    scratch, user = made.scratch(), made.state.users[3]
-    n = seeds(made.state, 3, scratch.pick, scratch.weight)
+    scratch, user = made.scratch(), profiles(made.state, np.array([3]))[0]
+    n = seeds(made.state, user, scratch.pick, scratch.weight)
     share = 0.75 ** np.arange(12)
     wanted = np.append(share, EXPLORE * share.sum()) / ((1 + EXPLORE) * share.sum())
 
@@ -107,7 +108,8 @@ def chain(made: World, start: np.ndarray, restart: float) -> np.ndarray:
 
 
 def test_visits_agree_with_the_chain_of_restarts(made: World) -> None:
-    n, walks, user = 20_000, 10, 3
+    n, walks = 20_000, 10
+    user = profiles(made.state, np.array([3]))[0]
     shares = np.zeros(80)
     pick, weight = made.scratch().pick, made.scratch().weight
     m = seeds(made.state, user, pick, weight)

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from state.counter.history import visit
 from state.ranking.attribution import (
     AGAIN,
     ALIKE,
@@ -19,6 +18,7 @@ from state.ranking.attribution import (
 )
 from state.ranking.sample import replay
 from state.record.layout import FIRST, POPULAR, RECENT, RISING
+from state.record.profile import profiles, visit
 from state.record.setting import GraphSettings
 from state.record.world import State, World
 
@@ -38,7 +38,7 @@ def beside(state: State, row: int) -> dict[int, float]:
 
 def cause(state: State, u: int, row: int) -> list[int]:
     """Why one item is in an answer: cause, the item that led to it, when that was taken, and by what kind of event."""
-    user = state.users[u] if u >= 0 else state.guest[0]
+    user = profiles(state, np.array([u]))[0]
     mine = user["item"][: user["slots"]].tolist()
 
     def led(why: int, j: int) -> list[int]:
@@ -61,7 +61,7 @@ def cause(state: State, u: int, row: int) -> list[int]:
         item = state.items[seed]
         for r in range(min(int(item["n"]), RECENT)):
             other = int(item["user"][(int(item["head"]) - 1 - r) % RECENT])
-            them = state.users[other]
+            them = profiles(state, np.array([other]))[0]
             theirs = them["item"][: them["slots"]].tolist()
             if other >= 0 and other != u and seed in theirs and row in theirs[:4]:
                 return led(ALIKE, j)

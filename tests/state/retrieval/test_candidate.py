@@ -9,6 +9,7 @@ from deploy.evaluate import recall
 from deploy.evaluate.protocol import split
 from deploy.evaluate.split import Split
 from state.ranking.sample import replay
+from state.record.profile import profiles
 from state.record.setting import GraphSettings
 from state.record.world import World
 from state.retrieval.candidate import CANDIDATES, close, gather
@@ -93,6 +94,6 @@ def test_however_little_room_there_is_popular_and_new_items_get_some(
 
 
 def test_the_users_own_items_come_first_where_they_may_come_again(crowd: World) -> None:
-    user = crowd.state.users[150]
+    user = profiles(crowd.state, np.array([150]))[0]
 
     assert found(crowd, 150, True, 100)[: int(user["slots"])] == user["item"][: user["slots"]].tolist()

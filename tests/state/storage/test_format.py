@@ -33,7 +33,9 @@ REFUSED = r"format \d+, this program reads \d+; an older Riverwalk wrote it: go 
 
 
 def copied(name: str, folder: Path) -> Path:
-    """A copy of a fixture's store, as `folder / store`: opening one writes into it."""
+    """A copy of a fixture's stores, as `folder / store` and `learned`: opening one writes into it."""
+    if (maker.FOLDER / name / "learned").is_dir():
+        shutil.copytree(maker.FOLDER / name / "learned", folder / "learned")
     return Path(shutil.copytree(maker.FOLDER / name / "store", folder / "store"))
 
 
@@ -166,8 +168,10 @@ def test_another_format_is_refused_with_what_to_do_and_left_as_it_is(
     assert (store / MARKER).read_bytes() == before
 
 
-def test_what_the_fixture_learned_is_read(tmp_path: Path) -> None:
-    copied(PRESENT, tmp_path)
+@pytest.mark.parametrize("name", READ)
+def test_what_the_fixture_learned_is_read(tmp_path: Path, name: str) -> None:
+    """Format 3 keeps it in one store with what is counted, from which it moves out."""
+    copied(name, tmp_path)
     writer = StoredWriter(tmp_path, Topic(), maker.LIMITS, learn=True, tgn=maker.TGN)
     learned = writer.generation.learned
     found = {table: int(np.count_nonzero(learned[table].bytes)) for table in ("item_vector", "ranker", "net")}

@@ -9,6 +9,7 @@ from state.graph.walk import seeds
 from state.ranking.attribution import parts, shares
 from state.ranking.column import BLEND, FEATURES, POP_BORN
 from state.record.layout import BOARD
+from state.record.profile import profiles
 from state.record.setting import GraphSettings
 from stream.answer.explanation import COLUMNS, GROUPS, explained
 from stream.answer.reader import Reader
@@ -165,7 +166,7 @@ def test_the_shares_of_the_seeds_are_those_of_the_first_two_steps(pair: Pair) ->
     scratch = pair.writer.generation.world.scratch()
     pick, share = np.zeros(BOARD, np.int32), np.zeros(BOARD)
     u = pair.writer.generation.users.row["u3"]
-    n = seeds(state, u, scratch.pick, scratch.weight)
+    n = seeds(state, profiles(state, np.array([u]))[0], scratch.pick, scratch.weight)
     reached = step + (1 - float(state.rates[0]["restart"])) * step @ step
     for row in range(1, size):
         wanted = scratch.weight[:n] * reached[scratch.pick[:n], row]

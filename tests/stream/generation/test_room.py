@@ -6,6 +6,7 @@ import pytest
 from deploy.machine.memory import check
 from state.error import NoMemory
 from state.record.setting import GraphSettings
+from stream.event.batch import Batch
 from stream.generation import room
 from stream.generation.generation import Generation, Limits
 from stream.ingest.writer import Writer
@@ -67,7 +68,35 @@ def test_everything_a_writer_touches_was_reserved(small: Memory, writer: Writer)
             assert table.held >= 4096 + rows * table.row_bytes
     used = np.flatnonzero(generation.world.seen.bytes[:8_000].any(1)).max(initial=0)
 
+    overflows = int(writer.state.world[0]["overflows"])
+    assert generation.world.history.held >= 4096 + (overflows + 1) * generation.world.history.row_bytes
     assert generation.world.seen.held >= 4096 + (used + 1) * generation.world.seen.row_bytes
+
+
+def test_histories_that_grow_wait_for_room(small: Memory, writer: Writer) -> None:
+    jobs: list[Job] = []
+    writer.learn(batch(events(500)), jobs.append)
+    history, world = writer.generation.world.history, writer.state.world[0]
+    small.fill()
+
+    def more(turn: int) -> Batch:
+        some = [(f"user {k}", f"item {(k + turn) % 500}", 60_000 * (500 * turn + k)) for k in range(500)]
+        return batch(some, start=500 * turn)
+
+    def until_full() -> None:
+        for turn in range(1, 100):
+            writer.learn(more(turn), jobs.append)
+            assert history.held >= 4096 + (1 + int(world["overflows"])) * history.row_bytes
+
+    with pytest.raises(NoMemory, match=r"table (seen|history) needs"):
+        until_full()
+    small.empty()
+    small.grow(200)
+    for turn in range(100, 120):
+        writer.learn(more(turn), jobs.append)
+
+    assert int(world["overflows"]) >= 500
+    assert history.held >= 4096 + (1 + int(world["overflows"])) * history.row_bytes
 
 
 def test_what_an_item_is_waits_for_room(small: Memory, writer: Writer) -> None:

@@ -5,49 +5,11 @@ import math
 import msgspec
 import numpy as np
 import pytest
-import torch
 
-from tgn.inference.attention import bucket
-from tgn.inference.layout import MEMORY, TgnSettings, layout, net, unpack
+from tests.fixture.lesson import BATCH, ITEMS, SIZES, remembered, room, successors, taught
+from tgn.inference.layout import MEMORY, TgnSettings, unpack
 from tgn.network.embedding import initial
 from tgn.training.learner import Learner, start_vectors
-
-SIZES = TgnSettings(dim=16, heads=2, history=4, memory=8)
-USERS, ITEMS, BATCH = 60, 40, 64
-
-torch.set_num_threads(1)  # as the service does: products are small
-
-
-def room(settings=SIZES, users=USERS, items=ITEMS):
-    count = {"user": users, "item": items, "one": 1}
-    return {
-        name: np.zeros((count[kind], *shape), dtype)
-        for name, (kind, dtype, shape) in layout(settings).items()
-    }
-
-
-def successors(k, settings=SIZES, items=ITEMS):
-    """A batch in which item x is always followed by x + 1, round and round; rows of items start at 1."""
-    rng = np.random.default_rng(k)
-    item = rng.integers(1, items, BATCH).astype(np.int32)
-    back = np.arange(1, settings.history + 1)
-    hist = ((item[:, None] - 1 - back) % (items - 1) + 1).astype(np.int32)
-    age = np.tile(back * 60_000, (BATCH, 1)).astype(np.int64)
-    return hist, age, rng.integers(0, USERS, BATCH).astype(np.int32), item
-
-
-def remembered(k, user, item):
-    t = 1_700_000_000_000 + k * 1_000_000 + np.arange(BATCH) * 1_000
-    return user, item, t, np.zeros(BATCH, np.int8), np.ones(BATCH, np.float32)
-
-
-def taught(steps, settings=SIZES, tables=None):
-    learner = Learner(room(settings) if tables is None else tables, settings)
-    for k in range(steps):
-        hist, age, user, item = successors(k, settings)
-        learner.step(hist, age, user, item)
-        learner.remember(*remembered(k, user, item))
-    return learner
 
 
 def everything(n):
@@ -185,34 +147,6 @@ def test_it_learns_again_after_any_table_was_poisoned(name, poison):
         learner.remember(*remembered(k + 100, user, item))
 
     assert hits(learner) > 0.5
-
-
-@pytest.mark.parametrize("change", [{}, {"columns": 3}, {"columns": 3, "node_memory": False}])
-def test_the_gradient_is_the_slope_of_the_loss_along_every_weight_and_row(change):
-    settings = msgspec.structs.replace(SIZES, **change)
-    tables, draw = room(settings), np.random.default_rng(0)
-    for name in ("item_column", "user_column") if settings.columns else ():
-        tables[name][1:] = draw.normal(0, 1, tables[name][1:].shape)
-    learner = taught(5, settings, tables)
-    learner.flat += draw.normal(0, 0.1, learner.flat.shape)
-    hist, age, user, item = successors(9, settings)
-    batch = hist, bucket(age), user, item, BATCH // 2
-    _, found = learner.gradient(*batch)
-    names = [name for name in net(settings) if settings.node_memory or name not in MEMORY]
-    size = [math.prod(net(settings)[name]) for name in names]
-    cuts = {name: slice(sum(size[:k]), sum(size[: k + 1])) for k, name in enumerate(names)}
-    places = {name: (learner.flat, cut, found.net[cut]) for name, cut in cuts.items()}
-    places["item_vector"] = tables["item_vector"], found.seen, found.vectors
-    places["item_output"] = tables["item_output"][:, :-1], found.pool, found.output
-
-    for name, (array, rows, slope) in places.items():
-        length = np.linalg.norm(slope)
-        step, before, costs = 0.02 * slope / length, array[rows].copy(), []
-        for way in (1, -1):
-            array[rows] = before + way * step
-            costs.append(learner.gradient(*batch)[0])
-        array[rows] = before
-        assert costs[0] - costs[1] == pytest.approx(0.04 * length, rel=0.03, abs=2e-5), name
 
 
 def test_a_step_with_no_events_is_no_step():
