@@ -54,6 +54,7 @@ PARTS = {
     LEARN: (
         "state.counter.once._admit",
         "state.counter.seen.blocks",
+        "state.counter.removal.blocks",
         "state.counter.eviction._drop_users",
         "state.storage.table._mark_all",
         "tgn.training.optimizer.distinct",

@@ -63,7 +63,7 @@ class Compilation:
             return
         verb = "compiling" if self._first else "loading"
         left = len(self.done) < len(self.wanted)
-        self.text = f"{verb} kernels, {len(self.done)} of {len(self.wanted)}" if left else ""
+        self.text = f"{verb} {len(self.done)} of {len(self.wanted)} kernels" if left else ""
 
     def tell(self) -> None:
         """Say how far it is, every few seconds."""

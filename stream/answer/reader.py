@@ -99,9 +99,8 @@ class Reader:
                     self.graph, self.tgn, self.limits, live=self.live, number=number, write=False
                 )
             except (FileNotFoundError, BadStore) as exc:
-                log.warning(
-                    "a generation could not be opened; the next try is at once", number=number, error=str(exc)
-                )
+                if self.recommender is not None or isinstance(exc, BadStore):  # else the learner still starts
+                    log.warning("a generation cannot be opened; trying again", number=number, error=str(exc))
                 return
             self._numbers = number, learned
             known = None if self.recommender is None else self.recommender.items.catalogue

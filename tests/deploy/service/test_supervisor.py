@@ -21,9 +21,10 @@ from deploy.config.schema import (
 )
 from deploy.service.folder import METRIC
 from deploy.service.supervisor import DRAIN_S, BadService
+from deploy.service.worker import NICE
 from state.error import BadStore
 from tests.fixture.service import child
-from tests.fixture.service.instance import WAIT_S, Instance, settings
+from tests.fixture.service.instance import WAIT_S, Instance, each, settings
 
 
 @pytest.fixture
@@ -54,6 +55,12 @@ class Process:
                 return found
         raise AssertionError(f"ended without a line like {pattern}")
 
+    def children(self) -> list[int]:
+        """The process ids of ingest, the learner and serve, once all are ready."""
+        lines = (line.decode() for line in self.output)
+        found = each(lines, [rf"^{role}: ready pid (\d+)" for role in ("ingest", "learner", "serve")])
+        return [int(one[1]) for one in found]
+
 
 @pytest.fixture
 def supervisor(tmp_path: Path) -> Iterator[Process]:
@@ -77,10 +84,8 @@ def ended(pid: int) -> bool:
         os.close(handle)
 
 
-def test_ingest_is_started_before_serve_and_both_before_start_returns(instance: Instance) -> None:
-    assert instance.until(r"^ingest: (.*)$")[1] == "looking around"
-    instance.until(r"^ingest: ready")
-    instance.until(r"^serve: ready")
+def test_all_processes_are_ready_before_start_returns(instance: Instance) -> None:
+    instance.each(r"^ingest: looking around", r"^ingest: ready", r"^serve: ready")
 
     assert instance.answer().startswith("answered by")
 
@@ -88,8 +93,10 @@ def test_ingest_is_started_before_serve_and_both_before_start_returns(instance: 
 def test_ingest_gives_way_to_the_servers(instance: Instance) -> None:
     own = os.nice(0)
 
-    assert instance.until(r"^ingest: ready .* nice (\d+)")[1] == str(min(19, own + 10))
-    assert instance.until(r"^serve: ready .* nice (\d+)")[1] == str(own)
+    ingest, serve = instance.each(r"^ingest: ready .* nice (\d+)", r"^serve: ready .* nice (\d+)")
+
+    assert ingest[1] == str(min(19, own + NICE["ingest"]))
+    assert serve[1] == str(own)
 
 
 def test_a_clean_end_lets_ingest_save_and_clears_the_shared_tables(tmp_path: Path) -> None:
@@ -109,8 +116,7 @@ def test_a_clean_end_lets_ingest_save_and_clears_the_shared_tables(tmp_path: Pat
 def test_a_signal_drains_the_instance_and_the_exit_status_is_0(
     supervisor: Process, tmp_path: Path, number: signal.Signals
 ) -> None:
-    ingest = int(supervisor.until(r"^ingest: ready pid (\d+)")[1])
-    serve = int(supervisor.until(r"^serve: ready pid (\d+)")[1])
+    ingest, _, serve = supervisor.children()
 
     supervisor.process.send_signal(number)
 
@@ -121,8 +127,7 @@ def test_a_signal_drains_the_instance_and_the_exit_status_is_0(
 
 
 def test_no_child_outlives_a_killed_supervisor(supervisor: Process) -> None:
-    ingest = int(supervisor.until(r"^ingest: ready pid (\d+)")[1])
-    serve = int(supervisor.until(r"^serve: ready pid (\d+)")[1])
+    ingest, _, serve = supervisor.children()
 
     supervisor.process.kill()
 
@@ -140,7 +145,7 @@ def test_a_second_instance_on_one_state_folder_is_told_who_holds_it(
 
 
 def test_the_folder_is_free_again_after_a_kill(supervisor: Process, tmp_path: Path) -> None:
-    children = [int(supervisor.until(rf"^{role}: ready pid (\d+)")[1]) for role in ("ingest", "serve")]
+    children = supervisor.children()
     supervisor.process.kill()
     assert all(ended(child) for child in children)
 

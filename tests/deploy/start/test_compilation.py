@@ -18,8 +18,8 @@ def test_a_start_tells_how_many_kernels_are_there_until_all_are() -> None:
         one.note(role, name, compiled=False)
         told.append(one.text)
 
-    assert told[0].endswith(f"kernels, 1 of {len(names())}")
-    assert told[-2].endswith(f"kernels, {len(names()) - 1} of {len(names())}")
+    assert told[0].endswith(f" 1 of {len(names())} kernels")
+    assert told[-2].endswith(f" {len(names()) - 1} of {len(names())} kernels")
     assert told[-1] == ""
 
 
