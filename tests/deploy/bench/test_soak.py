@@ -60,7 +60,7 @@ def test_a_budget_that_is_not_filled_in_time_is_refused() -> None:
 
 
 def test_only_soak_is_told_how_much() -> None:
-    with pytest.raises(BadConfig, match="only soak"):
+    with pytest.raises(BadConfig, match="soak and fidelity"):
         run("walk", Config(), sizes={"events": 2_000})
 
 
