@@ -50,6 +50,11 @@ def _backlog(found: Figures) -> str:
     }
     rows = [
         ("events/s", f"{found['events_per_s']:,}"),
+        *(
+            [("applied, events/s", f"{found['applied_events_per_s']:,}")]
+            if "applied_events_per_s" in found
+            else []
+        ),
         ("PyG TGNMemory, events/s", f"{found['peer_events_per_s']:,}"),
         ("ratio", f"{found['ratio']:.2f}"),
         ("the network learned from", f"{found['vectors_share']:.1%}"),

@@ -31,9 +31,9 @@ class Plan(NamedTuple):
         made = 4e-5 * (2 * sum(self.users) + sum(max(5 * COMMON, 2 * one) for one in self.items)) / 60
         asked = 1e-3 * self.requests / 60
         found = {
-            "backlog": (0.6 + 4e-5 * self.backlog / 60) if self.backlog else 0.0,
+            "backlog": (0.5 + 4e-5 * self.backlog / 60) if self.backlog else 0.0,
             "learning": 0.8 if self.lesson else 0.0,
-            "readers": (0.8 + 2 * 4e-5 * self.served / 60) if self.served else 0.0,
+            "readers": (0.6 + 2 * 4e-5 * self.served / 60) if self.served else 0.0,
             "bytes": (0.1 + 3e-4 * 2 * EACH * self.rows / 60) if self.rows else 0.0,
             "users and items": made + asked * len(self.users + self.items)
             if self.users + self.items
@@ -47,7 +47,7 @@ COMMON = 10_000  # users, and items, where another size is measured
 EACH = 5  # events a user where memory is measured
 FULL = Plan()
 QUICK = Plan(
-    backlog=100_000,
+    backlog=150_000,
     lesson=False,
     served=20_000,
     users=(10_000, 100_000),
@@ -55,5 +55,5 @@ QUICK = Plan(
     history=(1, 32),
     k=(5, 20, 200),
     requests=300,
-    rows=4_000,
+    rows=3_000,
 )

@@ -38,7 +38,12 @@ def run(config: Config, plan: Plan, folder: str = "") -> Figures:
         raise BadConfig(f"--report {place}: {exc.strerror}; name another folder") from exc
     figure.check(str(place / "report.png"))
     minutes, parts = plan.minutes(), _parts(config, plan)
-    figures: Figures = {"machine": machine.machine(config), "load_before": machine.load(), "left_out": {}}
+    figures: Figures = {
+        "machine": machine.machine(config),
+        "load_before": machine.load(),
+        "left_out": {},
+        "seconds_by_part": {},
+    }
     begin = time.perf_counter()
     with Bars() as bars:
         bars.say(f"about {sum(minutes.values()):.1f} minutes on two idle cores, one part after the other:")
@@ -47,6 +52,7 @@ def run(config: Config, plan: Plan, folder: str = "") -> Figures:
         step, done = bars.watch("bench all"), 0.0
         for name, estimate in minutes.items():
             bars.say(f"{name} …")
+            part = time.perf_counter()
             step(round(60 * done), round(60 * sum(minutes.values())))
             try:
                 with contextlib.redirect_stdout(sys.stderr):
@@ -54,6 +60,7 @@ def run(config: Config, plan: Plan, folder: str = "") -> Figures:
             except BadConfig as exc:
                 figures["left_out"][name] = str(exc)
                 bars.say(f"{name} is left out: {exc}")
+            figures["seconds_by_part"][name] = round(time.perf_counter() - part, 1)
             done += estimate
     figures |= {"load_after": machine.load(), "seconds": round(time.perf_counter() - begin, 1)}
     (place / "figures.json").write_text(json.dumps(figures, indent=1, default=str) + "\n")

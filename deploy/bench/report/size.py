@@ -41,7 +41,6 @@ class Filled:
         self, config: Config, place: Path, users: int, items: int, learned: int | None = LEARNED
     ) -> None:
         from stream.generation.generation import Generation
-        from stream.generation.status import RANKERS
         from stream.ingest.writer import Writer
         from stream.learning.learning import Learning
 
@@ -51,8 +50,6 @@ class Filled:
         self.writer, self.learning = Writer(self.generation), Learning(self.generation)
         self.writer.share = SHARE
         self.learned, self.batches = learned, 0
-        # On random events popularity would do as well, and would serve.
-        self.generation.quality["serving"] = RANKERS.index("riverwalk")
 
     def feed(self, user: np.ndarray, item: np.ndarray) -> None:
         """Apply events of these users on these items, int64 [n] each, a second apart."""
@@ -80,9 +77,12 @@ class Filled:
         self.feed(user, item)
 
     def published(self) -> Generation:
-        """Return the tables as a reader sees them."""
+        """Return the tables as a reader sees them; the learned ranker serves."""
         from stream.generation.generation import Generation
+        from stream.generation.status import RANKERS
 
+        # After the last lesson: on random events popularity does as well, and the guard lets it serve.
+        self.generation.quality["serving"] = RANKERS.index("riverwalk")
         self.generation.publish()
         return Generation(*self.settings, live=self.place, number=self.generation.number, write=False)
 
@@ -91,6 +91,7 @@ def _asked(reader: Generation, users: Sequence[str], requests: int, ks: Sequence
     """Return the time of a request at each k: median and 99th percentile, in microseconds."""
     from stream.answer.recommender import Recommender
     from stream.answer.request import Recommend
+    from stream.generation.status import RANKERS
 
     answers, rows = Recommender(reader), []
     draw = np.random.default_rng(1)
@@ -103,7 +104,13 @@ def _asked(reader: Generation, users: Sequence[str], requests: int, ks: Sequence
             answers.recommend(request)
             took[at] = time.perf_counter() - begin
         p50, p99 = np.percentile(1e6 * took[WARM:], [50, 99])
-        rows.append({"p50_us": round(float(p50), 1), "p99_us": round(float(p99), 1)})
+        rows.append(
+            {
+                "p50_us": round(float(p50), 1),
+                "p99_us": round(float(p99), 1),
+                "ranker": RANKERS[int(reader.quality["serving"])],
+            }
+        )
     return rows
 
 

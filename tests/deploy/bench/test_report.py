@@ -29,12 +29,14 @@ def test_every_figure_of_a_plan_is_in_the_json(written: Path) -> None:
 
     for name in ("users", "items", "history", "k"):
         assert [row[name] for row in found[name]] == list(getattr(TINY, name))
+        assert {row["ranker"] for row in found[name]} == {"riverwalk"}
         assert all(0 < row["p50_us"] <= row["p99_us"] for row in found[name])
     assert 300 < found["bytes"]["bytes_an_active_user"] < 30_000
     assert 50 < found["bytes"]["bytes_an_item"] < 30_000
     assert {"cpu", "cores", "memory_gib", "version", "python"} <= found["machine"].keys()
     assert len(found["load_before"]) == len(found["load_after"]) == 3
     assert found["left_out"] == {}
+    assert found["seconds_by_part"].keys() == TINY.minutes().keys()
 
 
 def test_the_report_names_the_machine_and_the_settings_and_has_a_table_a_size(written: Path) -> None:
