@@ -1,6 +1,6 @@
 """One report of what this machine does: speed, memory and request time, and peers measured in the same run.
 
-A part that cannot be measured here, because a program is missing, is left out and named with the reason.
+A part that cannot be measured, because a program is missing or an instance ended, is left out and named with the reason.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from deploy.bench.report import machine, page, picture, size
 from deploy.bench.report.plan import Plan
 from deploy.chart import figure
 from deploy.config.schema import BadConfig, Config
+from deploy.service.supervisor import BadService
 from deploy.terminal.progress import Bars
 
 Figures = dict[str, Any]
@@ -57,7 +58,7 @@ def run(config: Config, plan: Plan, folder: str = "") -> Figures:
             try:
                 with contextlib.redirect_stdout(sys.stderr):
                     figures |= parts[name]()
-            except BadConfig as exc:
+            except (BadConfig, BadService) as exc:  # the other parts stand by themselves
                 figures["left_out"][name] = str(exc)
                 bars.say(f"{name} is left out: {exc}")
             figures["seconds_by_part"][name] = round(time.perf_counter() - part, 1)
