@@ -168,6 +168,10 @@ def bench(
     budget: Annotated[int | None, typer.Option(min=100, help="For how many there is room (soak).")] = None,
     data: Annotated[str, typer.Option(metavar="LOG", help="What goes through the service (fidelity).")] = "",
     rate: Annotated[int | None, typer.Option(min=1, help="Events a second (fidelity).")] = None,
+    report: Annotated[
+        str, typer.Option(metavar="FOLDER", help="Where the report goes (all). Default: bench-report.")
+    ] = "",
+    quick: Annotated[bool, typer.Option("--quick", help="Smaller sizes, under two minutes (all).")] = False,
     json: Json = False,
 ) -> None:
     """Measure this machine: a figure with its unit, and a peer measured in the same run."""
@@ -176,9 +180,8 @@ def bench(
 
     logging.setup(config.log.level, config.log.format, "bench")  # reports go to stderr, figures to stdout
     sizes = {"events": events, "users": users, "budget": budget, "rate": rate}
-    figures = body.run(
-        name, config, plot, large, {key: size for key, size in sizes.items() if size is not None}, data
-    )
+    told = {key: size for key, size in sizes.items() if size is not None}
+    figures = body.run(name, config, plot, large, told, data, report, quick)
     show({name: one for name, one in figures.items() if json or name != "samples"}, json)
     if figures.get("flat") is False:
         raise typer.Exit(1)

@@ -9,6 +9,7 @@ from deploy.config.schema import BadConfig, Config
 
 Figures = dict[str, Any]
 NAMES: Final = {  # of the benchmarks, and what each measures
+    "all": "one report with peers: backlog, shares learned, bytes, request time against users, items, history, k and readers",
     "ingest": "a backlog to synced RocksDB, learning on, a real Kafka beside it; PyG's TGNMemory as peer",
     "ingest-embedded": "the same through the log of the state folder",
     "log": "that log alone: appends in groups, publishing at 1 000 a second; --large: the same after 10 million",
@@ -39,6 +40,8 @@ def run(
     large: bool = False,
     sizes: dict[str, int] | None = None,
     data: str = "",
+    report: str = "",
+    quick: bool = False,
 ) -> Figures:
     """Run the benchmark `name`; return its figures by name and unit.
 
@@ -47,6 +50,8 @@ def run(
         large: Measure also what takes long, for `log`.
         sizes: Events, users and budget, for `soak`, events and rate, for `fidelity`; those left out are its own.
         data: A log, for `fidelity`.
+        report: The folder of the report of `all`; bench-report when left out.
+        quick: Smaller sizes, for `all`.
 
     Raises:
         BadConfig: There is no such benchmark, or a program it needs is missing.
@@ -67,11 +72,14 @@ def run(
         soak,
         throughput,
     )
+    from deploy.bench.report import plan
+    from deploy.bench.report import report as whole
     from deploy.machine import compiler
 
     compiler.install()
 
     known: dict[str, Callable[[Config], Figures]] = {
+        "all": lambda config: whole.run(config, plan.QUICK if quick else plan.FULL, report),
         "ingest": throughput.ingest,
         "ingest-embedded": throughput.embedded,
         "log": lambda config: log.run(config, large),
@@ -95,4 +103,8 @@ def run(
         raise BadConfig(f"bench {name} --{min(odd)}: {' and '.join(SIZED)} are told how much; leave it out")
     if data and name != "fidelity":
         raise BadConfig(f"bench {name} --data: only fidelity takes a log; leave it out")
+    if (report or quick) and name != "all":
+        raise BadConfig(
+            f"bench {name} {'--report' if report else '--quick'}: only all writes a report; leave it out"
+        )
     return {"bench": name, **known[name](config)}

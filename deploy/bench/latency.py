@@ -47,14 +47,14 @@ def _redis_benchmark(at: int, count: int, *command: str) -> dict[str, float]:
     return {name: float(rows[0][name]) for name in ("rps", "p50_latency_ms", "p99_latency_ms")}
 
 
-def serve(config: Config) -> harness.Figures:
-    """Measure RECOMMEND k=20 after 100 000 events with one reader and with two: at rest, and paced beside ingest.
+def serve(config: Config, learned: int = LEARNED, beside: bool = True) -> harness.Figures:
+    """Measure RECOMMEND k=20 after so many events with one reader and with two: at rest, and paced beside ingest.
 
     GET of a real Redis is measured right after each, where there is one; the shares are of that.
     """
     if shutil.which("redis-benchmark") is None:
         raise BadConfig("redis-benchmark is missing; install redis-tools")
-    stream = harness.events(LEARNED + BESIDE * SECONDS * len(READERS), users=20_000, items=5_000)
+    stream = harness.events(learned + BESIDE * SECONDS * len(READERS), users=20_000, items=5_000)
     made = list(harness.payloads(stream))
     sent = 0
     found: harness.Figures = {}
@@ -66,14 +66,14 @@ def serve(config: Config) -> harness.Figures:
             with open(place / "log", "ab") as log, harness.instance(one, log) as service:
                 with Client(service.config.serve) as client:
                     harness.wait_for(client, sent)
-                    sent = _feed(service, client, made[sent : max(sent, LEARNED)], sent)
+                    sent = _feed(service, client, made[sent : max(sent, learned)], sent)
                     _redis_benchmark(service.config.serve.port, 2_000, *ASKED)
                     found |= _at_rest(service, redis)
-                    beside = made[sent : sent + BESIDE * SECONDS]
-                    found |= {
-                        f"beside_{readers}_{name}": value for name, value in _beside(service, beside).items()
-                    }
-                    sent += len(beside)
+                    if beside:
+                        some = made[sent : sent + BESIDE * SECONDS]
+                        paced = _beside(service, some)
+                        found |= {f"beside_{readers}_{name}": value for name, value in paced.items()}
+                        sent += len(some)
                     known = harness.info(client)
     best = READERS[-1]
     return {

@@ -45,6 +45,7 @@ EXAMPLES: Final = {  # by the words of the command
     "doctor": ("riverwalk doctor", "riverwalk doctor --kafka host:9092 --json"),
     "bench": (
         "riverwalk bench ingest",
+        "riverwalk bench all --report bench-report",
         "riverwalk bench serve --json",
         "riverwalk bench aging --plot aging.png",
         "riverwalk bench fidelity --rate 2000 --json",
