@@ -32,7 +32,8 @@ class Lesson:
         from state.ranking.sample import empty
         from state.record.setting import GraphSettings
         from stream.generation.generation import Generation, Limits
-        from stream.learning.learning import STEP, Learning
+        from stream.lane.job import STEP
+        from stream.learning.learning import Learning
 
         found = harness.events(LEARNED, users=USERS, items=ITEMS)
         self.user, self.item = _numbered(found.user), _numbered(found.item) + 1  # row 0 is no item

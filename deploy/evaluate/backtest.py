@@ -17,9 +17,9 @@ from state.ranking.sample import Sample, Sampling, empty, events, learn, look
 from state.record.setting import GraphSettings
 from stream.event.batch import hashed
 from stream.generation.generation import Generation, Limits
-from stream.lane.job import Job
+from stream.lane.job import STEP, Job
 from stream.learning.guard import Judged
-from stream.learning.learning import PARTS, REPLAY, STEP, Learning
+from stream.learning.learning import PARTS, REPLAY, Learning
 from tgn.inference.layout import TgnSettings
 from tgn.metric.ranking import rank
 from tgn.training.learner import Learner

@@ -35,9 +35,10 @@ from stream.file.column import ANY, Selection
 from stream.generation.generation import Generation
 from stream.generation.status import RANKERS
 from stream.ingest.writer import Writer
-from stream.lane.job import Job
+from stream.lane.job import STEP, Job
+from stream.learning.feature import clear
 from stream.learning.guard import NAME
-from stream.learning.learning import STEP, Learning, clear
+from stream.learning.learning import Learning
 from stream.learning.store import clear_unnamed, load, save
 
 LOGS = "logs"  # the name under which the store keeps which logs were learned

@@ -12,6 +12,7 @@ from state.ranking.sample import Sample
 Gone = dict[str, np.ndarray]
 """Rows int64 [n] that were evicted, by kind: item, user, and of the users those who asked to be forgotten."""
 KINDS = ("item", "user", "forgotten")
+STEP = 256  # events of a step of the network
 
 
 class Job(NamedTuple):

@@ -8,6 +8,7 @@ import numpy as np
 
 from state.storage.ids import Ids
 from stream.generation.generation import Generation
+from stream.lane.job import Gone
 
 
 class Explicit:
@@ -52,3 +53,11 @@ class Explicit:
             table.hold(np.array(given, np.int64))
             table.array[given] = [values[row] for row in given]
             table.touch(np.array(given, np.int64))
+
+
+def clear(generation: Generation, gone: Gone, explicit: Explicit | None = None) -> None:
+    """Reset what was learned of evicted rows; columns are given, and become those of the names that have the rows now."""
+    for kind, rows in gone.items():
+        generation.clear(kind, rows)
+        if explicit is not None:
+            explicit.refill(kind, rows)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -21,11 +22,14 @@ from stream import metric
 from stream.generation.generation import Generation
 from stream.generation.status import RANKERS
 from stream.health.pulse import Pulse
-from stream.lane.job import Gone, Job
+from stream.lane.job import STEP, Gone, Job
 from stream.lane.pair import Receiver
 from stream.lane.share import by_waiting
-from stream.learning.learning import STEP, Learning, clear
+from stream.learning.feature import clear
 from stream.learning.store import save
+
+if TYPE_CHECKING:
+    from stream.learning.learning import Learning
 
 log = structlog.get_logger()
 

@@ -16,8 +16,8 @@ from state.ranking.column import BLEND, FEATURES, of
 from state.ranking.sample import UNIFORM, Sample
 from stream.event.batch import hashed
 from stream.generation.generation import Generation
-from stream.lane.job import Gone, Job
-from stream.learning.feature import Explicit
+from stream.lane.job import STEP, Job
+from stream.learning.feature import Explicit, clear
 from stream.learning.guard import Guard, Judged, joined
 from stream.learning.refit import Refit
 from tgn.inference.ranker import EACH, SCORES, inputs
@@ -28,7 +28,6 @@ from tgn.training.ranker import Ranker, RankerSettings
 log = structlog.get_logger()
 
 KEPT = 24  # past steps the ranker learns from again
-STEP = 256  # events a step
 COLUMNS = 48  # candidates of an event that a step learns from
 REPLAY = 3  # past steps of the ranker for each fresh one: it learns from a share of the events
 LEAST = 32  # samples that are worth a step of the ranker
@@ -278,11 +277,3 @@ def _together(parts: list[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
         for part in parts
     ]
     return tuple(np.concatenate(columns) for columns in zip(*filled, strict=True))
-
-
-def clear(generation: Generation, gone: Gone, explicit: Explicit | None = None) -> None:
-    """Reset what was learned of evicted rows; columns are given, and become those of the names that have the rows now."""
-    for kind, rows in gone.items():
-        generation.clear(kind, rows)
-        if explicit is not None:
-            explicit.refill(kind, rows)
