@@ -114,7 +114,8 @@ def test_full_shared_memory_shows_and_ends_when_there_is_room(tmp_path: Path, se
     live.mkdir()
     memory = Memory(live, 40)
     try:
-        one = Served(tmp_path / "state", *BUDGETS, "--set", f"state.live={live}")
+        lanes = "--set", "learn.lane_events=2048", "--set", "learn.lane_samples=16"
+        one = Served(tmp_path / "state", *BUDGETS, *lanes, "--set", f"state.live={live}")
         served.append(one)
         assert one.until(r"MiB free, the budgets may take [\d,]+ MiB: .* there is room for about")
         one.shows("^ready$")
