@@ -29,8 +29,8 @@ AGAIN_S = 2.0  # between two tries
 LOOK_S = 0.1
 
 
-DIRTY = 16 << 20  # bytes of changed rows that are saved before it is time: a snapshot of more takes too long
-MOST = 8 * DIRTY  # at which the loop waits for the write under way: the disk is slower than the stream
+DIRTY = 48 << 20  # bytes of changed rows that are saved before it is time: a snapshot of more takes too long
+MOST = 128 << 20  # at which the loop waits for the write under way: the disk is slower than the stream
 
 
 class Retry:

@@ -54,7 +54,7 @@ class Sender:
     def share(self) -> float:
         """Return the share of events to be described now."""
         size = self.settings.samples
-        return self.settings.ranked * by_waiting(self.samples.waiting, size // 4, size)
+        return self.settings.ranked * by_waiting(self.samples.waiting, size // 2, size)
 
     def put(self, job: Job) -> None:
         """Write a job."""

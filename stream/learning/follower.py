@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-BURST = 2_048  # events taken at once while many wait
+BURST = 4_096  # events taken at once while many wait
 LOW, HIGH = 2_048, 16_384  # events that wait: below all are learned from, above none
 PATIENCE_S = 0.5  # for a step's events to come together
 LOOK_S = 0.005

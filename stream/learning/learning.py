@@ -28,6 +28,7 @@ from tgn.training.ranker import Ranker, RankerSettings
 log = structlog.get_logger()
 
 KEPT = 24  # past steps the ranker learns from again
+NO_ROWS = np.zeros(0, np.int64)
 COLUMNS = 48  # candidates of an event that a step learns from
 REPLAY = 3  # past steps of the ranker for each fresh one: it learns from a share of the events
 LEAST = 32  # samples that are worth a step of the ranker
@@ -127,17 +128,17 @@ class Learning:
         """
         parts = []
         chosen = job.taken if share >= 1 else job.taken & (hashed(job.offset, job.partition) < share)
-        for begin in range(0, job.user.shape[0], STEP):
-            stop = begin + STEP
-            low, high = np.searchsorted(job.at, [begin, stop]).tolist()
-            if high > low:
-                mine = None if ranked is None else ranked[low:high]
-                parts.append(
-                    self._rank(Sample(*(column[low:high] for column in job.sample)), job.items, mine)
-                )
-            rows = begin + np.flatnonzero((chosen & job.known)[begin:stop])
-            if self.learn and self.learner is not None and rows.shape[0]:
-                self.learner.step(job.hist[rows], job.age[rows], job.user[rows], job.item[rows])
+        for begin in range(0, job.samples, STEP):
+            some = slice(begin, min(begin + STEP, job.samples))
+            mine = None if ranked is None else ranked[some]
+            parts.append(self._rank(Sample(*(column[some] for column in job.sample)), job.items, mine))
+        rows = np.flatnonzero(chosen & job.known) if self.learn and self.learner is not None else NO_ROWS
+        for begin in range(0, rows.shape[0], STEP):
+            some_rows = rows[begin : begin + STEP]
+            assert self.learner is not None
+            self.learner.step(
+                job.hist[some_rows], job.age[some_rows], job.user[some_rows], job.item[some_rows]
+            )
         judged = joined(parts)
         self.guard.note(judged)
         if self.learn:
