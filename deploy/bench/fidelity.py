@@ -20,7 +20,7 @@ from deploy.config.schema import BadConfig, Config
 from deploy.evaluate import runner
 from deploy.evaluate.protocol import split
 from deploy.evaluate.setting import SERVED, EvaluationSettings, Job
-from deploy.evaluate.split import Split
+from deploy.evaluate.split import Split, taken
 from deploy.machine.folder import folder_for
 from deploy.terminal.progress import Bars
 from stream.broker import open_sink
@@ -88,6 +88,7 @@ def _head(log: Split, events: int) -> Split:
     columns: dict[str, Any] = {
         name: column[:n] for name, column in zip(log._fields[:8], log[:8], strict=True)
     }
+    columns["judged"] = taken(columns["kind"]) & (part > 0)
     borders = np.flatnonzero(np.diff(part)) + 1
     groups = np.union1d(log.groups[log.groups < n], borders)
     return log._replace(**columns | {"part": part}, groups=groups)
