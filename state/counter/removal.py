@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from state.counter.history import BLOCKS
+from state.counter.seen import free
 from state.record.layout import INLINE, Row
 from state.record.profile import OPENED, clear, profile
 from state.record.world import Marks, State, World
@@ -135,10 +136,5 @@ def release(world: World, rows: np.ndarray) -> np.ndarray:
     table = world.history
     room = np.zeros(rows.shape[0] * BLOCKS, np.int64)
     found = room[: blocks(world.state, rows, room)]
-    if found.shape[0]:
-        table.bytes[found] = 0
-        table.array["next"][found[:-1]] = found[1:]
-        table.array["next"][found[-1]] = table.array["next"][0]
-        table.array["next"][0] = found[0]
-        table.touch(np.append(found, 0))
+    free(table, found)
     return found

@@ -27,7 +27,7 @@ from state.record.layout import (
     Rows,
 )
 from state.record.world import Marks, State, World
-from state.storage.table import mark
+from state.storage.table import Table, mark
 
 
 # Not cached: numba 0.68 fails to compile a new caller of a generator that comes from a cache.
@@ -149,10 +149,15 @@ def release(world: World, rows: np.ndarray) -> np.ndarray:
     state, table = world.state, world.seen
     room = np.zeros(int((-(-state.users["seen_n"][rows].astype(np.int64) // BLOCK)).sum()), np.int64)
     found = room[: blocks(state, rows, room)]
+    free(table, found)
+    return found
+
+
+def free(table: Table, found: np.ndarray) -> None:
+    """Erase blocks, int64 [n], and put them in front of the list of free ones that begins at block 0."""
     if found.shape[0]:
         table.bytes[found] = 0
         table.array["next"][found[:-1]] = found[1:]
         table.array["next"][found[-1]] = table.array["next"][0]
         table.array["next"][0] = found[0]
         table.touch(np.append(found, 0))
-    return found
