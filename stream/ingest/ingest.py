@@ -94,7 +94,7 @@ class Ingest:
         self.items, self.clock = items, clock
         self.writer, self.source, self.letters = writer, source, letters
         self.teach = teach or self._clear
-        self.lanes, self.skipped = lanes, 0
+        self.lanes = lanes
         self.limit, self.wait_s = settings.limit, settings.wait_s
         self.plan = Plan(writer.store, writer.topic)
         offsets = writer.store.offsets(writer.topic) if writer.store is not None else {}

@@ -21,7 +21,6 @@ from deploy.config.schema import (
 )
 from deploy.service.folder import METRIC
 from deploy.service.supervisor import DRAIN_S, BadService
-from deploy.service.worker import NICE
 from state.error import BadStore
 from tests.fixture.service import child
 from tests.fixture.service.instance import WAIT_S, Instance, each, settings
@@ -95,7 +94,7 @@ def test_ingest_gives_way_to_the_servers(instance: Instance) -> None:
 
     ingest, serve = instance.each(r"^ingest: ready .* nice (\d+)", r"^serve: ready .* nice (\d+)")
 
-    assert ingest[1] == str(min(19, own + NICE["ingest"]))
+    assert ingest[1] == str(min(19, own + 5))
     assert serve[1] == str(own)
 
 
