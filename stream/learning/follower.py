@@ -23,7 +23,7 @@ from stream.generation.generation import Generation
 from stream.generation.status import RANKERS
 from stream.health.pulse import Pulse
 from stream.lane.job import STEP, Gone, Job
-from stream.lane.pair import Receiver
+from stream.lane.pair import COLUMNS, Receiver
 from stream.lane.share import by_waiting
 from stream.learning.feature import clear
 from stream.learning.store import save
@@ -65,34 +65,12 @@ class Seen:
 
 def picked(job: Job, rows: np.ndarray, gone: Gone) -> Job:
     """Return some events of a job, int64 [m] in order, with their samples."""
-    place = np.searchsorted(rows, job.at)
-    mine = (
-        np.flatnonzero(
-            (place < rows.shape[0]) & (rows[np.minimum(place, max(0, rows.shape[0] - 1))] == job.at)
-        )
-        if rows.shape[0]
-        else rows
-    )
-    columns = {
-        name: getattr(job, name)[rows]
-        for name in (
-            "user",
-            "item",
-            "t",
-            "kind",
-            "value",
-            "hist",
-            "age",
-            "taken",
-            "known",
-            "partition",
-            "offset",
-        )
-    }
+    mine = np.flatnonzero(np.isin(job.at, rows))
+    columns = {name: getattr(job, name)[rows] for name in (*COLUMNS, "taken", "known")}
     return job._replace(
         sample=type(job.sample)(*(column[mine] for column in job.sample)),
         samples=mine.shape[0],
-        at=place[mine].astype(np.int32),
+        at=np.searchsorted(rows, job.at[mine]).astype(np.int32),
         gone=gone,
         **columns,
     )
@@ -174,7 +152,7 @@ class Follower:
         """Take some events and learn from them."""
         if self.topic != self.lanes.events.topic:
             self.topic = self.lanes.events.topic
-            self.seen = Seen({})
+            self.seen = Seen(self.store.offsets(self._name, "learned"))
         job = self.lanes.take(BURST if waiting > LOW else STEP)
         if job is None:
             return

@@ -8,6 +8,7 @@ import pytest
 
 from stream.health.page import (
     HEALTH,
+    LEARNER,
     LOADING,
     RUNNING,
     SUPERVISION,
@@ -44,6 +45,13 @@ class Pages:
         os.pwrite(file, struct.pack("<q", now_ms() - int(1_000 * seconds)), 8)
         os.close(file)
 
+    def learner(self, health: Health, still_s: float = 0.0) -> None:
+        """What the learner tells, and how long ago it moved."""
+        Page(self.folder / LEARNER, Health, write=True).write(health)
+        file = os.open(self.folder / LEARNER, os.O_RDWR)
+        os.pwrite(file, struct.pack("<q", now_ms() - int(1_000 * still_s)), 8)
+        os.close(file)
+
     def judge(self, status: dict[str, int] | None = STATUS) -> Verdict:
         return self.readiness.judge(status)
 
@@ -51,6 +59,43 @@ class Pages:
 @pytest.fixture
 def pages(tmp_path: Path) -> Pages:
     return Pages(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("health", "still_s", "reason"),
+    [
+        (Health(phase=RUNNING), 0.0, "ready"),
+        (Health(phase=RUNNING), 9.0, "learning has not moved for 9 s; events are counted, not learned"),
+        (Health(phase=RUNNING, compiling=True), 9.0, "ready"),
+        (Health(phase=LOADING), 9.0, "ready"),
+        (
+            Health(phase=RUNNING, troubles={"learning": "learning has stopped (E)"}),
+            0.0,
+            "learning has stopped (E)",
+        ),
+        (
+            Health(phase=RUNNING, troubles={"disk": "what is learned cannot be saved"}),
+            0.0,
+            "what is learned cannot be saved",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_learner_shows(
+    pages: Pages, health: Health, still_s: float, reason: str
+) -> None:
+    pages.learner(health, still_s)
+
+    assert pages.judge().reason == reason
+
+
+def test_a_learner_that_has_ended_shows_and_ingest_is_well(pages: Pages) -> None:
+    pages.tell(supervision=Supervision(since_ms=now_ms(), learner="killed by SIGKILL"))
+    verdict = pages.judge()
+
+    assert verdict.troubles == {
+        "learning": "the learner has ended (killed by SIGKILL) and is started again; events are counted, not learned"
+    }
+    assert (verdict.ingest, verdict.lag) == ("ok", 0)
 
 
 def test_an_ingest_that_moves_and_is_not_behind_is_ready(pages: Pages) -> None:

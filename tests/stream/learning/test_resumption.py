@@ -41,6 +41,30 @@ def test_a_learner_that_dies_takes_up_the_lane_where_its_store_is(tmp_path: Path
     assert learned(it) == 2_000
 
 
+def test_what_was_seen_of_a_topic_is_known_again_when_ingest_connects_after_the_learner(
+    tmp_path: Path,
+) -> None:
+    it = StoredWriter(tmp_path, Topic(LOG[:1_000]), ROOM, learn=True)
+    assert it.ingest.lanes is not None
+    it.ingest.lanes.events.topic = 5
+    it.read(limit=100)
+    it.close()
+
+    it = StoredWriter(tmp_path, Topic(), ROOM, learn=True)
+    assert it.ingest.lanes is not None
+    assert it.follower is not None
+    it.ingest.lanes.events.topic = 5
+    before = learned(it)
+    for job in jobs():
+        it.ingest.lanes.put(job)
+    it.follower.run(lambda: True)
+    it.drop()
+
+    assert before == 1_000
+    assert it.follower.seen.next == {0: 1_000}
+    assert learned(it) == 1_000
+
+
 def test_events_that_a_restarted_ingest_repeats_are_left_out() -> None:
     seen, every = Seen({}), jobs()
     first = [seen.new(job) for job in every[:6]]
