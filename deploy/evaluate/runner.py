@@ -31,14 +31,14 @@ from stream.file.column import selection
 from stream.file.event import columns
 from stream.file.feature import read
 from tgn.baseline.contract import Baseline
-from tgn.baseline.cooccurrence import Cooccurrence
-from tgn.baseline.decayed_popularity import Decayed
-from tgn.baseline.ease import Ease
-from tgn.baseline.edgebank import EdgeBank
-from tgn.baseline.own_recency import LocalGlobal, OwnRecency
-from tgn.baseline.popularity import Popularity
+from tgn.baseline.counted.cooccurrence import Cooccurrence
+from tgn.baseline.counted.decayed_popularity import Decayed
+from tgn.baseline.counted.ease import Ease
+from tgn.baseline.counted.edgebank import EdgeBank
+from tgn.baseline.counted.own_recency import LocalGlobal, OwnRecency
+from tgn.baseline.counted.popularity import Popularity
+from tgn.baseline.counted.transition import Transition
 from tgn.baseline.pyg_tgn import PygSettings, PygTgn
-from tgn.baseline.transition import Transition
 from tgn.inference.layout import TgnSettings
 from tgn.metric import ranking
 

@@ -39,7 +39,7 @@ TABLE = {
     "tgn/network": Rule("inference", "", "torch torch_geometric numpy numba"),
     "tgn/training": Rule("network inference", "", "torch numpy numba msgspec"),
     "tgn/metric": Rule("", "", "numpy numba"),
-    "tgn/baseline": Rule("", "", "torch torch_geometric numpy msgspec"),
+    "tgn/baseline": Rule("", "", "torch torch_geometric numpy numba scipy pymetis msgspec"),
     "stream/error": Rule(),
     "stream/metric": Rule("", "", "prometheus_client numpy"),
     "stream/event": Rule("error", "", "numpy msgspec"),

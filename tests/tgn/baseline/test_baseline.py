@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from tgn.baseline.contract import Baseline
-from tgn.baseline.cooccurrence import Cooccurrence, Pairs
-from tgn.baseline.decayed_popularity import Decayed
-from tgn.baseline.ease import Ease, inverse, solve
-from tgn.baseline.edgebank import EdgeBank
-from tgn.baseline.own_recency import LocalGlobal, OwnRecency
-from tgn.baseline.popularity import Popularity
+from tgn.baseline.counted.cooccurrence import Cooccurrence, Pairs
+from tgn.baseline.counted.decayed_popularity import Decayed
+from tgn.baseline.counted.ease import Ease, inverse, solve
+from tgn.baseline.counted.edgebank import EdgeBank
+from tgn.baseline.counted.own_recency import LocalGlobal, OwnRecency
+from tgn.baseline.counted.popularity import Popularity
+from tgn.baseline.counted.transition import Transition
 from tgn.baseline.pyg_tgn import PygSettings, PygTgn
-from tgn.baseline.transition import Transition
 
 MAKERS: dict[str, Callable[[int], Baseline]] = {
     "popularity": Popularity,

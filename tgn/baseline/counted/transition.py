@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 
-from tgn.baseline.cooccurrence import FLOOR, Pairs
+from tgn.baseline.counted.cooccurrence import FLOOR, Pairs
 
 
 class Transition:

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from tgn.baseline.cooccurrence import FLOOR
+from tgn.baseline.counted.cooccurrence import FLOOR
 
 
 def inverse(matrix: np.ndarray) -> np.ndarray:
