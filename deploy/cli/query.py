@@ -32,6 +32,7 @@ TYPES: Final[dict[str, type]] = {
 BOUNDS: Final[dict[str, dict[str, float]]] = {
     "count": {"min": 1, "max": 1000}, "timeout": {"min": 0, "max": 60_000}, "share": {"min": 0, "max": 1}
 }  # fmt: skip
+MAPS: Final = ("HISTORY", "GRAPH", "USER", "FIND", "FORGET")  # commands whose replies are by name
 SHARED: Final[dict[str, tuple[Any, Any]]] = {
     "json": (Json, False), "config": (File, None), "host": (Host, None), "port": (Port, None), "set": (Set, None)
 }  # fmt: skip
@@ -91,7 +92,8 @@ def _run(command: Command) -> Callable[..., None]:
     def run(*, json: bool, config: Any, host: str | None, port: int | None, set: Any, **values: Any) -> None:
         serve = settings(config, set, serve__host=host, serve__port=port).config.serve
         wait_s = (values.get("timeout_ms") or values.get("wait_ms") or 0) / 1000
-        protocol = 3 if command.name == "FORGET" or _reads_item(command, values) else 2
+        by_name = command.name in MAPS or _reads_item(command, values) or values.get("with_meta")
+        protocol = 3 if by_name else 2
         reply = _ask(serve, *words(command, values), protocol=protocol, wait_s=wait_s)
         show(shown(command, values, reply), json)
 
@@ -113,13 +115,18 @@ for _command in TABLE:
 
 def shown(command: Command, values: Mapping[str, Any], reply: Reply) -> list[Row] | Row:
     """The reply of a command of the table as rows, or as one thing by name."""
-    columns = {"with_scores": "score", "with_reasons": "reason"}
-    found = [columns[one.field] for one in command.options if one.field in columns]
+    columns = {"with_scores": "score", "with_reasons": "reason", "with_titles": "title"}
+    asked = [one for one in command.options if not one.flag or values.get(one.field)]
+    found = [columns[one.field] for one in asked if one.field in columns]
+    if found and isinstance(reply, dict):
+        return {**reply, "items": rows(reply["items"], "item", *found)}
     if found:
         return rows(reply, "item", *found)
     if command.name == "EXPLAIN":
         return fields(reply)
-    if command.name == "FORGET" or _reads_item(command, values):
+    if command.name in ("HISTORY", "GRAPH") and isinstance(reply, list):
+        return [{str(name): value for name, value in one.items()} for one in reply if isinstance(one, dict)]
+    if command.name in MAPS or _reads_item(command, values):
         if isinstance(reply, dict):
             return reply
         item = values.get("item")

@@ -117,5 +117,16 @@ class Items:
 
     def title(self, row: int) -> str:
         """Return what an item is called: its title, where it has one, or its name."""
+        return self.told_title(row) or self.name(row)
+
+    def told_title(self, row: int) -> str:
+        """Return an item's title in a line, empty where the items topic tells none."""
+        if row in self.waiting:
+            self.take(row)
         title = self.catalogue.value(row, "title")
-        return short(title) if isinstance(title, str) and title.strip() else self.name(row)
+        return short(title) if isinstance(title, str) and title.strip() else ""
+
+    def titles(self, names: list[str]) -> list[str]:
+        """Return the titles of items by name, empty where there is none."""
+        rows = self.generation.items.row
+        return [self.told_title(row) if (row := rows.get(name, 0)) else "" for name in names]

@@ -11,11 +11,12 @@ import msgspec
 import numpy as np
 import structlog
 
-from state.counter.mixture import NAMES, weights
 from state.error import BadStore
 from state.record.setting import GraphSettings
 from stream.answer import non_personalized
 from stream.answer.explanation import explained
+from stream.answer.lookup.info import counted
+from stream.answer.lookup.lookup import Lookup
 from stream.answer.recommender import Recommender
 from stream.answer.request import Answer, Rank, Recommend, Similar, Trending
 from stream.answer.setting import AnswerSettings
@@ -27,7 +28,6 @@ from stream.event.event import DAY_MS, Event, encode, forget
 from stream.generation.generation import Generation, Limits, current
 from stream.generation.learned import current_learned
 from stream.generation.metadata import MOST
-from stream.generation.status import LET_GO, RANKERS
 from stream.health.readiness import Readiness, Verdict, fields
 from stream.health.watch import Watch
 from tgn.inference.layout import TgnSettings
@@ -48,7 +48,7 @@ class ReaderSettings(msgspec.Struct, frozen=True, kw_only=True):
     closed: bool = False  # until `open` is called, every question is answered by `Loading`
 
 
-class Reader:
+class Reader(Lookup):
     """Implements `stream.service.backend.Backend` over the newest generation.
 
     Args:
@@ -70,8 +70,9 @@ class Reader:
         version: str = "",
         settings: ReaderSettings | None = None,
     ) -> None:
+        super().__init__()
         settings = settings or ReaderSettings()
-        self.graph, self.tgn, self.limits, self.live = graph, tgn, limits, live
+        self._edges, self.tgn, self.limits, self.live = graph, tgn, limits, live
         self._describer = Describer(describer, self._described, MOST)
         self.publisher, self.version = publisher, version
         self.ttl, self.answers, self.future_ms = settings.ttl, settings.answers, settings.future_ms
@@ -79,9 +80,6 @@ class Reader:
         self.watch = Watch()
         self.started = time.time()
         self._lock = Lock()
-        self._applied = b""  # the offsets that were told last, as they lie in the status,
-        self._offsets: dict[int, int] = {}  # and by partition
-        self.recommender: Recommender | None = None
         self._numbers = 0, 0  # of the generation and of the learned tables it answers from
         self.closed = settings.closed
         self.tick()
@@ -96,7 +94,7 @@ class Reader:
         if number and (self.recommender is None or self._numbers != (number, learned)):
             try:
                 generation = Generation(
-                    self.graph, self.tgn, self.limits, live=self.live, number=number, write=False
+                    self._edges, self.tgn, self.limits, live=self.live, number=number, write=False
                 )
             except (FileNotFoundError, BadStore) as exc:
                 if self.recommender is not None or isinstance(exc, BadStore):  # else the learner still starts
@@ -116,6 +114,7 @@ class Reader:
         if self.recommender is not None:
             self._catch_up(self.recommender.generation)
             self.recommender.items.catch_up(AT_REST)
+            self.activity.look(self.recommender, time.monotonic())
         self.watch.see(self.verdict)
 
     @property
@@ -138,63 +137,47 @@ class Reader:
 
     def recommend(self, request: Recommend) -> Answer:
         """Return the best items for a user now."""
-        recommender = self._current()
-        users = recommender.generation.users
-        row, answer = users.row.get(request.user), recommender.recommend(request)
-        self._catch_up(recommender.generation)
-        if users.row.get(request.user) != row:  # it may have gone to another user while it was read
-            answer = recommender.recommend(request)
-        answer.offsets = self.offsets()
-        return answer
+        answer = self._of_user(request.user, lambda found: found.recommend(request))
+        return self._finished(answer, request)
 
     def rank(self, request: Rank) -> Answer:
         """Return the items the caller brings in the order the user would want them."""
-        recommender = self._current()
-        answer = recommender.rank(request)
-        answer.offsets = self.offsets()
-        return answer
+        return self._finished(self._current().rank(request), request)
 
-    def _item(self, item: str) -> int:
-        row = self._current().generation.items.row.get(item, 0)
-        if row == 0:
-            raise BadRequest(f"item {item!r} is not known; wanted an item some event has named")
-        return row
+    def _finished(self, answer: Answer, request: Recommend | Rank | Similar | Trending) -> Answer:
+        """Return an answer with what else was asked for: its offsets, titles, and the moment it is as of."""
+        answer.offsets = self.offsets()
+        if request.with_titles:
+            answer.titles = self._current().items.titles(answer.items)
+        if request.with_meta:
+            answer.meta = self.meta()
+        return answer
 
     def _answer(self, rows: np.ndarray, weights: np.ndarray) -> Answer:
         recommender = self._current()
         names = [recommender.items.name(int(row)) for row in rows]
         t = int(recommender.state.world[0]["t"])
         told = [(name, float(weight)) for name, weight in zip(names, weights, strict=True) if name]
-        return Answer([name for name, _ in told], [weight for _, weight in told], [], t, self.offsets())
+        return Answer([name for name, _ in told], [weight for _, weight in told], [], t, {})
 
     def similar(self, request: Similar) -> Answer:
         """Return the items like an item, lately or over all time."""
         row = self._item(request.item)
-        return self._answer(*non_personalized.similar_items(self._current(), row, request))
+        return self._finished(
+            self._answer(*non_personalized.similar_items(self._current(), row, request)), request
+        )
 
     def trending(self, request: Trending) -> Answer:
         """Return the items with the largest decayed counts, and these."""
         found, half_life_ms = non_personalized.trending_items(self._current(), request)
         answer = self._answer(*found)
         answer.half_life_ms = half_life_ms
-        return answer
+        return self._finished(answer, request)
 
     def explain(self, user: str, item: str, filter: Filter | None = None) -> dict[str, str]:
         """Return why an item stands where it stands for a user now, or is not shown."""
         row, recommender = self._item(item), self._current()
         return explained(recommender, user, row, filter)
-
-    def offsets(self) -> dict[int, int]:
-        """Return the next offset of each partition that is not in an answer yet."""
-        if self.recommender is None:
-            return {}
-        applied = self.recommender.generation.status["applied"]
-        now = applied.tobytes()
-        if now != self._applied:
-            found = np.frombuffer(now, applied.dtype)
-            self._offsets = {p: int(found[p]) for p in np.flatnonzero(found).tolist()}
-            self._applied = now
-        return self._offsets
 
     def applied(self, partition: int) -> int:
         """Return the next offset of a partition that is not in an answer yet."""
@@ -211,48 +194,8 @@ class Reader:
         """Return the fields of `INFO`."""
         told: dict[str, str | int | float] = {"version": self.version, **fields(self.verdict)}
         told["uptime_seconds"] = int(time.time() - self.started)
-        if self.recommender is None:
-            return told
-        generation = self.recommender.generation
-        world, status, quality = self.recommender.state.world[0], generation.status, generation.quality
-        told |= {
-            "applied_events": int(world["events"] + world["impressions"]),
-            "rejected_events": int(world["rejected"]),
-            "late_events": int(world["late"]),
-            "repeated_events": int(generation.world.once.array["b"][0]),
-            "event_clock": "stream" if status["past"] else "wall",
-            "seconds_as_milliseconds": int(status["seconds"]),
-            "stream_time_ms": int(world["t"]),
-            "users": generation.users.named,
-            "items": generation.items.named - 1,
-            "edges": int(world["edges"]),
-            "edges_pruned_evicted": int(world["evicted"]),
-            "edges_pruned_aged": int(world["aged"]),
-            "generation": generation.number,
-            "explored": self.recommender.exploration.total,
-            "learned_events": int(quality["learned"]),
-            "ranked_events": int(quality["ranked"]),
-            "learning_share": round(float(quality["share"]), 4),
-            "ranked_share": round(float(status["ranked_share"]), 4),
-            "learning_waiting": int(quality["waiting"]),
-            "learning_missed": int(quality["missed"]),
-            "samples_skipped": int(status["skipped"]),
-            "learning_stopped": int(status["stopped"]),
-            "ranker": RANKERS[int(quality["serving"])],
-            "pace_seconds": round(float(world["pace"]) / 1000, 3),
-            **{name: int(world[field]) for name, field in LET_GO.items()},
-        }
-        for name, weight in zip(NAMES, weights(self.recommender.state, True).tolist(), strict=True):
-            told[f"source_{name}"] = round(weight, 3)
-        for k, name in enumerate(RANKERS):
-            told[f"live_mrr_{name}"] = round(float(quality["mrr"][k]), 4)
-            told[f"live_recall10_{name}"] = round(float(quality["recall10"][k]), 4)
-        for partition, offset in self.offsets().items():
-            told[f"offset_{partition}"] = offset
-        for partition in np.flatnonzero(status["saved"]).tolist():
-            told[f"saved_{int(partition)}"] = int(status["saved"][partition])
-        for partition in np.flatnonzero(status["described"]).tolist():
-            told[f"described_{int(partition)}"] = int(status["described"][partition])
+        if self.recommender is not None:
+            told |= counted(self.recommender, self.offsets())
         return told
 
     def _topic(self) -> Publisher:

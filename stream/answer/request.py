@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
+from stream.answer.lookup.request import Meta
 from stream.catalogue.syntax import Filter
 
 MAX_K = 1_000
@@ -33,6 +34,8 @@ class Recommend(msgspec.Struct):
     diversity: float | None = None  # these three: None for the configuration's, see `setting.AnswerSettings`
     tail: float | None = None
     explore: float | None = None
+    with_titles: bool = False
+    with_meta: bool = False
 
 
 class Rank(msgspec.Struct):
@@ -41,6 +44,8 @@ class Rank(msgspec.Struct):
     user: str
     items: list[str]
     with_scores: bool = False
+    with_titles: bool = False
+    with_meta: bool = False
 
 
 class Similar(msgspec.Struct):
@@ -52,6 +57,8 @@ class Similar(msgspec.Struct):
     with_scores: bool = False
     filter: Filter | None = None
     category: str = ""
+    with_titles: bool = False
+    with_meta: bool = False
 
 
 class Trending(msgspec.Struct):
@@ -62,6 +69,8 @@ class Trending(msgspec.Struct):
     with_scores: bool = False
     filter: Filter | None = None
     category: str = ""
+    with_titles: bool = False
+    with_meta: bool = False
 
 
 class Answer(msgspec.Struct):
@@ -71,6 +80,7 @@ class Answer(msgspec.Struct):
     that it does not include.  `shortfall` tells, where fewer than k items are in it, how many items there are and how
     many of them are out for each reason (an item may be out for several); in an answer to RANK, of those that were
     brought.  `half_life_ms` is that of the counts which are the scores of what trends.
+    `titles` and `meta` are there where the request asks for them; an item without a title has an empty one.
     """
 
     items: list[str]
@@ -80,3 +90,5 @@ class Answer(msgspec.Struct):
     offsets: dict[int, int]
     shortfall: dict[str, int] = {}
     half_life_ms: int = 0
+    titles: list[str] = []
+    meta: Meta | None = None

@@ -89,6 +89,10 @@ class Catalogue:
         column = self._columns.get(name)
         return column.get(row) if column and row < len(self._present) and column.kind[row] else None
 
+    def column(self, name: str) -> Column | None:
+        """A field of all items, None where no item has it."""
+        return self._columns.get(name)
+
     def codes(self, rows: np.ndarray) -> np.ndarray:
         """The codes of items' categories, int32 [n], 0 without one."""
         self._reserve(int(rows.max(initial=0)) + 1)

@@ -9,7 +9,7 @@ import structlog
 from stream import metric
 from stream.error import BadFrame, BadRequest, BadSource, Loading
 from stream.event.identifier import short
-from stream.resp import discover, handshake, item, recommend, transaction
+from stream.resp import discover, handshake, item, lookup, recommend, transaction
 from stream.resp.codec import Error, Reply, Status, encode
 from stream.resp.manual import documented
 from stream.service import parameter
@@ -108,6 +108,10 @@ COMMANDS: Final[dict[bytes, Command]] = {
     b"SIMILAR": _asked(discover.similar),
     b"TRENDING": _asked(discover.trending),
     b"EXPLAIN": _asked(discover.explain),
+    b"HISTORY": _asked(lookup.history),
+    b"GRAPH": _asked(lookup.graph),
+    b"USER": _asked(lookup.user),
+    b"FIND": _asked(lookup.find),
     b"EVENT": _asked(item.event),
     b"ITEM": _asked(item.item),
     b"HIDE": _asked(item.hide),

@@ -6,7 +6,7 @@ far as such counts are kept.  With scores each item is followed by its own.  CAT
 first of its `categories`.  EXPLAIN replies with names and values, see `stream.answer.explanation`.
 """
 
-from stream.answer.request import Recommend, Similar, Trending
+from stream.answer.request import Similar, Trending
 from stream.resp.codec import Reply
 from stream.resp.option import GRAMMARS
 from stream.resp.recommend import shown
@@ -16,13 +16,13 @@ from stream.service.session import Session
 def similar(session: Session, args: list[bytes]) -> Reply:
     """Reply with items near an item, nearest first."""
     request = Similar(**GRAMMARS["SIMILAR"].read(args))
-    return shown(session.service.backend.similar(request), Recommend("", with_scores=request.with_scores))
+    return shown(session.service.backend.similar(request), request)
 
 
 def trending(session: Session, args: list[bytes]) -> Reply:
     """Reply with items that rise, first the one that rises most."""
     request = Trending(**GRAMMARS["TRENDING"].read(args))
-    return shown(session.service.backend.trending(request), Recommend("", with_scores=request.with_scores))
+    return shown(session.service.backend.trending(request), request)
 
 
 def explain(session: Session, args: list[bytes]) -> Reply:

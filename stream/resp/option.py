@@ -112,5 +112,8 @@ def _size(name: str, word: bytes, most: int) -> int:
     )
 
 
-ASKED: Final = ("RECOMMEND", "SESSION", "RANK", "SIMILAR", "TRENDING", "EXPLAIN", "HIDE", "UNHIDE", "FORGET")
+ASKED: Final = (
+    *("RECOMMEND", "SESSION", "RANK", "SIMILAR", "TRENDING", "EXPLAIN"),
+    *("HISTORY", "GRAPH", "USER", "FIND", "HIDE", "UNHIDE", "FORGET"),
+)
 GRAMMARS: Final = {name: Grammar(COMMANDS[name]) for name in ASKED}

@@ -9,7 +9,9 @@ TIMEOUT the reply is an error that says how far the partition is applied, and th
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from stream.answer.request import Answer, Rank, Recommend
+import msgspec
+
+from stream.answer.request import Answer, Rank, Recommend, Similar, Trending
 from stream.resp.codec import Reply
 from stream.resp.option import GRAMMARS
 from stream.service.session import Session
@@ -46,16 +48,32 @@ def session(session: Session, args: list[bytes]) -> Reply:
 def rank(session: Session, args: list[bytes]) -> Reply:
     """Reply with the given items in the order this user would want them."""
     request = Rank(**_RANK.read(args))
-    return shown(session.service.backend.rank(request), Recommend("", with_scores=request.with_scores))
+    return shown(session.service.backend.rank(request), request)
 
 
-def shown(answer: Answer, request: Recommend) -> Reply:
-    """Return an answer as a flat list: items, each followed by its score and reason where asked for."""
-    if not request.with_scores and not request.with_reasons:
-        return list(answer.items)
+def shown(answer: Answer, request: Recommend | Rank | Similar | Trending) -> Reply:
+    """Return an answer as a flat list: items, each followed by its score, reason and title where asked for.
+
+    With its moment asked for, the list and that by name.
+    """
     columns: list[list[str] | list[float]] = [answer.items]
     if request.with_scores:
         columns.append(answer.scores)
-    if request.with_reasons:
+    if isinstance(request, Recommend) and request.with_reasons:
         columns.append(answer.reasons)
-    return [value for row in zip(*columns, strict=True) for value in row]
+    if request.with_titles:
+        columns.append(answer.titles)
+    flat: list[Reply]
+    if len(columns) == 1:
+        flat = list(answer.items)
+    else:
+        flat = [value for row in zip(*columns, strict=True) for value in row]
+    if answer.meta is None:
+        return flat
+    return {"items": flat, "meta": fields(answer.meta)}
+
+
+def fields(told: msgspec.Struct) -> dict[str, Reply]:
+    """Return a struct as a reply: names and values, whatever is in it."""
+    made: dict[str, Reply] = msgspec.to_builtins(told, str_keys=True)
+    return made

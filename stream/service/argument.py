@@ -16,6 +16,7 @@ from stream.event.identifier import name, short, text
 from stream.service.parameter import Kind
 
 MAX_TIMEOUT_MS = 60_000
+MOST_LETTERS = 256  # of a text to search for
 _POSITION = re.compile(rb"(\d{1,9}):(\d{1,18})")
 
 Reader = Callable[[str, bytes], Any]
@@ -74,6 +75,14 @@ def category(what: str, word: bytes) -> str:
     return given
 
 
+def sought(what: str, word: bytes) -> str:
+    """A text to search for."""
+    given = text(what, word)
+    if given.strip() and len(given) <= MOST_LETTERS:
+        return given
+    raise BadRequest(f"{what} is {short(word)}; wanted 1 to {MOST_LETTERS} letters to search for")
+
+
 READERS: Final[Mapping[Kind, Reader]] = {
     "user": name,
     "item": name,
@@ -85,6 +94,7 @@ READERS: Final[Mapping[Kind, Reader]] = {
     "position": position,
     "timeout": timeout,
     "duration": half_life,
+    "search": sought,
 }
 
 

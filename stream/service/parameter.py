@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 Kind = Literal[
     "switch", "count", "user", "item", "filter", "category", "seen", "share", "position", "timeout",
-    "duration", "type", "number", "time", "json", "text",
+    "duration", "type", "number", "time", "json", "text", "search",
 ]  # fmt: skip
 
 
@@ -74,10 +74,21 @@ def _written(one: Parameter) -> str:
 _USER: Final = Parameter("user", "user", "The id of a user.", "user", required=True)
 _ITEM: Final = Parameter("item", "item", "The id of an item.", "item", required=True)
 _K: Final = Parameter("k", "count", "How many items, 1 to 1000.", "k", http="k", flag="-k", default="10")
+_N: Final = _K._replace(metavar="n")
 _SCORES: Final = Parameter("with_scores", "switch", "The score of each item after it.", word="WITHSCORES")
 _REASONS: Final = Parameter(
     "with_reasons", "switch", "Why each item is there, after it.", word="WITHREASONS", http="reasons"
 )
+_MORE: Final = (
+    Parameter(
+        "with_titles", "switch", "The title of each item after it, empty where there is none.",
+        word="WITHTITLES", http="titles", flag="--titles",
+    ),
+    Parameter(
+        "with_meta", "switch", "Reply with items and meta by name: offsets, stream time, generation, and how old that is.",
+        word="WITHMETA", http="meta", flag="--meta",
+    ),
+)  # fmt: skip
 _FILTER: Final = Parameter(
     "filter", "filter", 'What items must be: category = "cup" and price < 5 and age < 7d.', "expression",
     "FILTER", "filter", "--filter",
@@ -133,6 +144,7 @@ TABLE: Final = (
                 "timeout_ms", "timeout", "Milliseconds to wait for that event, at most 60000.", "ms", "TIMEOUT",
                 "timeout", "--after-timeout", within="after", default="1000",
             ),
+            *_MORE,
         ),
         "/recommend/{user}",
     ),
@@ -143,14 +155,14 @@ TABLE: Final = (
             _K._replace(required=True),
             Parameter("visited", "item", "Items looked at, the newest last.", "item", required=True, many=True),
         ),
-        (_SCORES, _REASONS, *_LIST),
+        (_SCORES, _REASONS, *_LIST, *_MORE),
         "/session/{item}/{item}…",
     ),
     Command(
         "RANK",
         "The given items in the order this user would want them.",
         (_USER, Parameter("items", "item", "Items to put in order.", "item", required=True, many=True)),
-        (_SCORES,),
+        (_SCORES, *_MORE),
         "/rank/{user}/{item}/{item}…",
     ),
     Command(
@@ -165,6 +177,7 @@ TABLE: Final = (
             _SCORES,
             _FILTER,
             _CATEGORY,
+            *_MORE,
         ),
         "/similar/{item}",
     ),
@@ -180,6 +193,7 @@ TABLE: Final = (
             _SCORES,
             _FILTER,
             _CATEGORY,
+            *_MORE,
         ),
         "/trending",
     ),
@@ -189,6 +203,30 @@ TABLE: Final = (
         (_USER, _ITEM),
         (_FILTER,),
         "/explain/{user}/{item}",
+    ),
+    Command(
+        "HISTORY",
+        "What a user had, an entry for each item, the newest first: the last event on it, its time, and how many there were.",
+        (_USER, _N),
+        path="/v1/history/{user}",
+    ),
+    Command(
+        "GRAPH",
+        "The co-watch edges of an item, the strongest first, with their weight now and their age; at most 64.",
+        (_ITEM, _N),
+        path="/v1/graph/{item}",
+    ),
+    Command(
+        "USER",
+        "What is known of a user: events, the first and the last time, and the newest items.",
+        (_USER,),
+        path="/v1/user/{user}",
+    ),
+    Command(
+        "FIND",
+        "Items and users whose id begins with a text, and items with its words in their title, whatever the case.",
+        (Parameter("text", "search", "The beginning of an id, or words of a title.", "text", required=True), _N),
+        path="/v1/find/{text}",
     ),
     Command(
         "EVENT",

@@ -57,7 +57,7 @@ TABLE = {
     ),
     "stream/ingest": Rule("lane health generation catalogue dead_letter event metric error", "state", "numpy msgspec structlog"),
     "stream/answer": Rule(
-        "health generation catalogue event metric error", "state tgn/inference", "numpy msgspec structlog"
+        "lane health generation catalogue event metric error", "state tgn/inference", "numpy msgspec structlog"
     ),
     "stream/service": Rule("answer catalogue event error", "", ""),
     "stream/resp": Rule("service answer catalogue event metric error", "", "msgspec structlog"),
