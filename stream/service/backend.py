@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from stream.answer.lookup.request import Busy, Found, Happened, History, Meta, Neighbourhood, Person
@@ -16,7 +17,7 @@ class Backend(Protocol):
 
     `history` is what a user had, `graph` the co-watch edges of an item, `user` what is known of a user, `find` items and
     users by a text; `busiest` users and the `newest` events are those of the last minutes; `meta` is the moment an
-    answer is as of.  `event_time` is the time of an event that says none, by the wall clock `now_ms`: stream time on a stream of the past.
+    answer is as of, and `stamps` are numbers of which each changes with every event of its user.  `event_time` is the time of an event that says none, by the wall clock `now_ms`: stream time on a stream of the past.
     `describe` publishes an item's fields (None removes them), `hide` that it is hidden or not any more; both return the
     record's offset.  `forget` publishes
     that a user is to be forgotten; once that is applied, `receipt` returns what was removed (see `receipt.RECEIPT`).
@@ -35,6 +36,7 @@ class Backend(Protocol):
     def busiest(self, k: int = 10) -> list[Busy]: ...
     def newest(self, k: int = 10, after: int = 0) -> list[Happened]: ...
     def meta(self) -> Meta: ...
+    def stamps(self, users: Sequence[str]) -> list[int]: ...
     def explain(self, user: str, item: str, filter: Filter | None = None) -> dict[str, str]: ...
     def info(self) -> dict[str, str | int | float]: ...
     def applied(self, partition: int) -> int: ...

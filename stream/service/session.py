@@ -13,6 +13,7 @@ from stream.error import BadRequest
 from stream.service.access import Access, Role
 from stream.service.backend import Backend
 from stream.service.load import Field, Load
+from stream.service.subscription import RATE, Subscriptions
 from stream.service.wait import Waiting
 
 STRANGERS = 8  # one place in so many is for clients of other machines without a password so far
@@ -52,6 +53,7 @@ class Service:
         max_clients: Connections at most, of all readers together.
         clock: Wall clock in milliseconds, the time of an EVENT that names none.
         load: Of this reader and of those beside it; alone when left out.
+        rate: Messages a second about one list that clients subscribed to, at most.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Service:
         max_clients: int = 1024,
         clock: Callable[[], int] = wall_clock_ms,
         load: Load | None = None,
+        rate: float = RATE,
     ) -> None:
         self.load = load = load or Load()
         self.backend = backend
@@ -71,6 +74,7 @@ class Service:
         self.max_clients = max_clients
         self.clock = clock
         self.waiting = Waiting(backend.applied)
+        self.subscriptions = Subscriptions(backend, rate=rate)
         self.clients: set[Client] = set()
         self.strangers: dict[
             Client, None
@@ -151,6 +155,7 @@ class Service:
 
     async def drain(self, grace_s: float) -> None:
         """Send the replies under way, for `grace_s` at most, and hang up on every client."""
+        self.subscriptions.close()
         self.empty.clear()
         for client in list(self.clients):
             client.finish()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
 from msgspec.structs import replace
 
 from stream.answer.lookup.activity import Activity
-from stream.answer.lookup.history import history, person
+from stream.answer.lookup.history import history, person, stamps
 from stream.answer.lookup.neighbour import neighbourhood
 from stream.answer.lookup.request import NOWHERE, Busy, Found, Happened, History, Meta, Neighbourhood, Person
 from stream.answer.lookup.search import Search
@@ -69,6 +69,13 @@ class Lookup:
         status = self.recommender.generation.status
         age = max(0, int(time.time() * 1000) - t) if t else 0
         return Meta(self.offsets(), t, self.recommender.generation.number, age, int(status["lag"]))
+
+    def stamps(self, users: Sequence[str]) -> list[int]:
+        """Return a number for each user that changes with every event of the user, impressions included."""
+        if self.recommender is None:
+            return [0] * len(users)
+        known = self.recommender.generation.users.row
+        return stamps(self.recommender.state, [known.get(user, -1) for user in users])
 
     def history(self, user: str, k: int = 10) -> History:
         """Return what a user had, the newest first."""
