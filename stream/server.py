@@ -22,7 +22,7 @@ from stream.resp.connection import Connection
 from stream.service.access import GUESSES, Access
 from stream.service.backend import Backend
 from stream.service.listener import Listener, open_tcp, open_unix
-from stream.service.load import Field, Load
+from stream.service.load import Field, Load, resident_bytes
 from stream.service.session import LOGIN_TRIES, Service, wall_clock_ms
 
 log = structlog.get_logger()
@@ -108,7 +108,7 @@ class Server:
             self._told_s = now
             number = str(service.load.reader + 1)
             metric.gauge("reader_clients", len(service.clients), number)
-            metric.gauge("reader_resident_bytes", _resident(), number)
+            metric.gauge("reader_resident_bytes", resident_bytes(), number)
             metric.add("reader_commands", service.answered - self._answered, number)
             self._answered = service.answered
 
@@ -219,15 +219,6 @@ def run(
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(live())
-
-
-def _resident() -> int:
-    """Return the bytes of memory this process has, 0 where the system does not tell."""
-    try:
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * resource.getpagesize()
-    except OSError:
-        return 0
 
 
 def _room_for(clients: int) -> int:
