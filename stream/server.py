@@ -24,6 +24,7 @@ from stream.service.backend import Backend
 from stream.service.listener import Listener, open_tcp, open_unix
 from stream.service.load import Field, Load, resident_bytes
 from stream.service.session import LOGIN_TRIES, Service, wall_clock_ms
+from stream.service.subscription import RATE
 
 log = structlog.get_logger()
 
@@ -45,6 +46,7 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
         slow_s: Seconds that 256 KiB of replies may wait for a client to take them before it is dropped.
         login_s: Seconds within which a client has to give the password.
         idle_s: Seconds of silence after which a client is hung up on; 0 waits for ever.
+        rate: Messages a second about one list that clients subscribed to, at most.
     """
 
     host: str = "127.0.0.1"
@@ -59,6 +61,7 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
     slow_s: float = 5.0
     login_s: float = 30.0
     idle_s: float = 0.0
+    rate: float = RATE
 
 
 class Sockets(NamedTuple):
@@ -148,7 +151,13 @@ async def serve(
     guesses = max(LOGIN_TRIES, GUESSES // load.readers)
     access = Access(listen.password or "", listen.reader_password, listen.writer_password, guesses=guesses)
     service = Service(
-        backend, access=access, version=version, max_clients=listen.max_clients, clock=clock, load=load
+        backend,
+        access=access,
+        version=version,
+        max_clients=listen.max_clients,
+        clock=clock,
+        load=load,
+        rate=listen.rate,
     )
 
     def make() -> Connection:

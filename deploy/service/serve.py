@@ -77,6 +77,7 @@ def serve(
                 reader_password=s.reader_password,
                 writer_password=s.writer_password,
                 idle_s=s.idle_seconds,
+                rate=s.messages_per_second,
             ),
             stop=stop,
             ready=lambda port, http: opening.start(),
