@@ -41,7 +41,8 @@ TABLE = {
     "tgn/metric": Rule("", "", "numpy numba"),
     "tgn/baseline": Rule("", "", "torch torch_geometric numpy numba scipy pymetis msgspec"),
     "stream/error": Rule(),
-    "stream/metric": Rule("", "", "prometheus_client numpy"),
+    "stream/histogram": Rule("", "", "prometheus_client"),
+    "stream/metric": Rule("histogram", "", "prometheus_client numpy"),
     "stream/event": Rule("error", "", "numpy msgspec"),
     "stream/catalogue": Rule("event error", "", "numpy msgspec"),
     "stream/dead_letter": Rule("event metric error", "state/file", "msgspec structlog"),
@@ -94,7 +95,7 @@ TABLE = {
 }  # fmt: skip
 ONE_FILE = {  # a package that a room keeps behind a single file
     "rocksdict": {"state/storage/database.py"},
-    "prometheus_client": {"stream/metric.py"},
+    "prometheus_client": {"stream/metric.py", "stream/histogram.py"},
     "uvloop": {"stream/server.py"},
     "h11": {"stream/http/connection.py"},
     "pyarrow": {"stream/file/parquet.py"},
