@@ -17,9 +17,9 @@ import structlog
 import uvloop
 
 from stream import metric
-from stream.http import connection
+from stream.http import endpoint
 from stream.resp.connection import Connection
-from stream.service.access import GUESSES, Access
+from stream.service.access import GUESSES, Access, Role
 from stream.service.backend import Backend
 from stream.service.listener import Listener, open_tcp, open_unix
 from stream.service.load import Field, Load
@@ -44,6 +44,8 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
         tls: Makes the TCP ports speak TLS (`context` makes one).
         slow_s: Seconds that 256 KiB of replies may wait for a client to take them before it is dropped.
         login_s: Seconds within which a client has to give the password.
+        admin_token, writer_token, reader_token: Of roles, for HTTP, beside `password`; empty for none.
+        cors_origins: Of pages of other sites that may ask over HTTP.
         idle_s: Seconds of silence after which a client is hung up on; 0 waits for ever.
     """
 
@@ -59,6 +61,10 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
     slow_s: float = 5.0
     login_s: float = 30.0
     idle_s: float = 0.0
+    admin_token: str = ""
+    writer_token: str = ""
+    reader_token: str = ""
+    cors_origins: tuple[str, ...] = ()
 
 
 class Sockets(NamedTuple):
@@ -146,7 +152,14 @@ async def serve(
     """
     listen, load = listen or Listen(), load or Load()
     guesses = max(LOGIN_TRIES, GUESSES // load.readers)
-    access = Access(listen.password or "", listen.reader_password, listen.writer_password, guesses=guesses)
+    tokens = {
+        Role.ADMIN: listen.admin_token,
+        Role.WRITER: listen.writer_token,
+        Role.READER: listen.reader_token,
+    }
+    access = Access(
+        listen.password or "", listen.reader_password, listen.writer_password, guesses=guesses, tokens=tokens
+    )
     service = Service(
         backend, access=access, version=version, max_clients=listen.max_clients, clock=clock, load=load
     )
@@ -205,7 +218,9 @@ def run(
         resp, http = sockets or ((), open_tcp(listen.host, listen.http_port))
         server = await serve(backend, listen, version=version, sockets=resp, load=load)
         try:
-            site = await connection.serve(server.service, http, socket_port=server.port, tls=listen.tls)
+            site = await endpoint.serve(
+                server.service, http, socket_port=server.port, tls=listen.tls, origins=listen.cors_origins
+            )
             try:
                 gc.collect()
                 gc.freeze()  # what is here now stays; the collector need not look at it again

@@ -21,7 +21,22 @@ from deploy.config.schema import MAX_NAME, BadConfig, Config
 PREFIX = "RIVERWALK_"
 FILE = "riverwalk.toml"
 MASK = "•••"
-SECRETS = ("serve.password", "serve.writer_password", "serve.reader_password")
+SECRETS = tuple(
+    f"serve.{name}"
+    for name in (
+        "password",
+        "writer_password",
+        "reader_password",
+        "admin_token",
+        "writer_token",
+        "reader_token",
+    )
+)
+LISTS = (
+    "decay.half_lives",
+    "kafka.options",
+    "serve.cors_origins",
+)  # which the environment and flags have as JSON
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -161,7 +176,7 @@ def _value(name: str, value: Any, source: str, strict: bool) -> Any:
     kind = NAMES[name]
     shown = MASK if name in (*SECRETS, "kafka.options") else repr(value)
     try:
-        if isinstance(value, str) and name in ("decay.half_lives", "kafka.options"):
+        if isinstance(value, str) and name in LISTS:
             value = msgspec.json.decode(value)
         return msgspec.convert(value, type=kind, strict=strict)
     except msgspec.MsgspecError as exc:
@@ -195,6 +210,12 @@ def _agree(config: Config) -> None:
     if (serve.reader_password or serve.writer_password) and not (serve.password or serve.password_file):
         raise BadConfig(
             "serve.reader_password and serve.writer_password are for users beside default; set serve.password, too"
+        )
+    if (serve.admin_token or serve.writer_token or serve.reader_token) and not (
+        serve.password or serve.password_file
+    ):
+        raise BadConfig(
+            "serve.admin_token, serve.writer_token and serve.reader_token go with a password; set serve.password, too"
         )
     topics = {
         "topic": config.kafka.topic,

@@ -24,7 +24,7 @@ from stream.catalogue.describer import Publisher
 from stream.catalogue.publication import Publication
 from stream.catalogue.record import Value
 from stream.catalogue.syntax import Filter
-from stream.error import BadRequest, Loading
+from stream.error import Loading
 from stream.event.event import DAY_MS
 from stream.generation.generation import Generation, Limits, current
 from stream.generation.learned import current_learned

@@ -24,9 +24,7 @@ class Missing(BadRequest):
 class Refused(BadRequest):
     """A request that is answered with a status of its own, and maybe more fields than its message."""
 
-    def __init__(
-        self, status: int, message: str, *headers: Header, fields: Mapping[str, Any] = NONE
-    ) -> None:
+    def __init__(self, status: int, message: str, *headers: Header, fields: Mapping[str, Any] = NONE) -> None:
         super().__init__(message)
         self.status, self.headers, self.fields = status, headers, fields
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from stream.answer.lookup.request import Found, History, Neighbourhood, Person
 from stream.answer.request import Rank, Recommend, Similar, Trending
@@ -15,6 +15,7 @@ from stream.service.erasure import Receipt, erased
 from stream.service.session import Service
 
 Values = dict[str, Any]
+USUAL: Final[Values] = {"with_scores": True, "with_reasons": True}
 Asked = Callable[[Values], Coroutine[Any, Any, Any]]
 
 
@@ -44,13 +45,13 @@ class Questions:
 
     async def recommend(self, values: Values) -> Listed:
         """Items for a user."""
-        request = Recommend(**{"with_scores": True, "with_reasons": True} | values)
+        request = Recommend(**USUAL | values)
         await self._service.reach(request)
         return listed(self._backend.recommend(request), user=request.user)
 
     async def session(self, values: Values) -> Listed:
         """Items for a visitor without a name."""
-        request = Recommend("", **{"with_scores": True, "with_reasons": True} | values)
+        request = Recommend("", **USUAL | values)
         return listed(self._backend.recommend(request))
 
     async def rank(self, values: Values) -> Listed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -34,7 +33,7 @@ class Api:
         self._service, self._questions = service, questions
         self._intake = Intake(service)
         self.figures = Figures(service.backend, service.clock)
-        self.watches = Watches(service)
+        self.watches = Watches(service, service.subscriptions)
         self._document = document(service.version, service.access.needed)
         self._reference = page(self._document)
 
@@ -73,7 +72,9 @@ class Api:
             take = self._intake.events if name == "EVENTS" else self._intake.items
             return await take(request, values.get("strict", False))
         if name == "FIGURES":
-            return self._streamed(Fed(partial(self.figures.enter, last=request.headers.get(LAST, "")), self.figures.leave))
+            return self._streamed(
+                Fed(partial(self.figures.enter, last=request.headers.get(LAST, "")), self.figures.leave)
+            )
         if name == "WATCH":
             return self._streamed(self.watches.feed(values, request.headers.get(LAST, "")))
         if name == "OPENAPI":

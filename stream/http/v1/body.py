@@ -72,6 +72,11 @@ def records(request: HttpRequest) -> list[Numbered]:
     return found
 
 
+def packed(request: HttpRequest) -> bool:
+    """Whether a body is compressed."""
+    return _encoding(request) in GZIP
+
+
 def _kind(request: HttpRequest) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
@@ -82,7 +87,7 @@ def _encoding(request: HttpRequest) -> str:
 
 def _plain(request: HttpRequest) -> bytes:
     """The body as it was before it was compressed."""
-    if _encoding(request) not in GZIP:
+    if not packed(request):
         return request.body
     out, rest, size = list[bytes](), request.body, 0
     try:
@@ -91,7 +96,9 @@ def _plain(request: HttpRequest) -> bytes:
             out.append(one.decompress(rest, MAX_PLAIN + 1 - size))
             size += len(out[-1])
             if size > MAX_PLAIN:
-                raise Refused(413, f"the body is over {MAX_PLAIN} bytes once it is unpacked; send it in parts")
+                raise Refused(
+                    413, f"the body is over {MAX_PLAIN} bytes once it is unpacked; send it in parts"
+                )
             if not one.eof:
                 raise Refused(400, "the body ends within its gzip stream; wanted all of it")
             rest = one.unused_data

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -27,10 +28,12 @@ from stream.event.event import FORGOTTEN, Event, decode
 from stream.http.message import HttpRequest, HttpResponse, json
 from stream.http.problem import Refused
 from stream.http.reply import Taken, Wrong
-from stream.http.v1.body import Numbered, records
+from stream.http.v1.body import Numbered, packed, records
 from stream.service.backend import Backend
 from stream.service.session import Service
 
+SMALL: Final = 256 << 10  # bytes of a body that is read at once
+AT_ONCE: Final = 4  # larger ones, and packed ones, that are under way
 SLICE: Final = 128  # records read before other requests get their turn
 MOST_ITEMS: Final = 1_000
 Place = tuple[int, int]
@@ -53,19 +56,36 @@ class Intake:
 
     def __init__(self, service: Service) -> None:
         self._service, self._backend = service, service.backend
+        self._large = asyncio.Semaphore(AT_ONCE)
+
+    async def _records(self, request: HttpRequest) -> list[Numbered]:
+        """Return the records of a request; a large body is unpacked apart from the requests of others."""
+        if len(request.body) <= SMALL:
+            return records(request)
+        return await asyncio.to_thread(records, request)
 
     async def events(self, request: HttpRequest, strict: bool) -> HttpResponse:
         """Write the events of a request."""
         now_ms, backend = self._service.clock(), self._backend
-        made = await _read(records(request), lambda payload: event(payload, now_ms, backend), strict)
-        return await _written(made, backend.publish_all)
+        async with self._turn(request):
+            found = await self._records(request)
+            made = await _read(found, lambda payload: event(payload, now_ms, backend), strict)
+            return await _written(made, backend.publish_all)
 
     async def items(self, request: HttpRequest, strict: bool) -> HttpResponse:
         """Write what the items of a request are."""
-        found = records(request)
-        if len(found) > MOST_ITEMS:
-            raise Refused(413, f"the body has more than {MOST_ITEMS} items; send them in several requests")
-        return await _written(await _read(found, description, strict), self._backend.describe_all)
+        async with self._turn(request):
+            found = await self._records(request)
+            if len(found) > MOST_ITEMS:
+                raise Refused(
+                    413, f"the body has more than {MOST_ITEMS} items; send them in several requests"
+                )
+            return await _written(await _read(found, description, strict), self._backend.describe_all)
+
+    def _turn(self, request: HttpRequest) -> AbstractAsyncContextManager[Any]:
+        """What a large request waits for: many of them at once would fill the memory once they are unpacked."""
+        large = len(request.body) > SMALL or packed(request)
+        return self._large if large else nullcontext()
 
 
 async def _read(
