@@ -9,7 +9,7 @@
     GET /health/live        200 while the process lives
     GET /health/ready       200 when answers are fresh enough to be used, else 503
     GET /metrics            of all processes of the instance, for Prometheus
-    GET /                   a page to look around
+    GET /  GET /page/…      the page, which asks for the password itself
     /v1/…                   the same and more, and what changes something: /v1/docs tells
 
 `stream.service.parameter` has the options of each, `stream.http.gate` who may ask.
@@ -31,7 +31,7 @@ from stream.event import identifier
 from stream.http import problem
 from stream.http.gate import Gate
 from stream.http.message import HttpRequest, HttpResponse, json
-from stream.http.page import POLICY, page
+from stream.http.page import Page
 from stream.http.query import fits, no_options, values_of
 from stream.http.question import Asked, Questions
 from stream.http.target import GET, Target, Targets
@@ -43,7 +43,6 @@ from stream.service.session import Service
 log = structlog.get_logger()
 
 METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
-HTML: Final = "text/html; charset=utf-8"
 HEALTH: Final = ("/health/live", "/health/ready")
 WRONG: Final = "this should not have happened; the server's log says what did"
 QUESTIONS: Final = ("RECOMMEND", "SESSION", "RANK", "SIMILAR", "TRENDING", "EXPLAIN", "ITEM")
@@ -71,7 +70,7 @@ class Routes:
     def __init__(self, service: Service, port: int = 7878, origins: Sequence[str] = ()) -> None:
         self.service = service
         self._gate = Gate(service, origins)
-        self._page = page(port)
+        self._page = Page(port, service.access.needed, service.version)
         questions = Questions(service)
         self.api = Api(service, questions)
         self._asked: dict[str, tuple[Command, Asked]] = {
@@ -143,8 +142,8 @@ class Routes:
         """What is at a path, by method."""
         if path.startswith(f"{problem.V1}/"):
             return self.api.targets(path)
-        if path == "/":
-            return {GET: Target("", self._shown)}
+        if path in self._page:
+            return {GET: Target("", self._shown, open_to_all=True)}
         if path in HEALTH or path == "/metrics":
             return {GET: Target("", self._watched, open_to_all=True)}
         head, *rest = path.removeprefix("/").split("/")
@@ -157,7 +156,8 @@ class Routes:
         return {}
 
     async def _shown(self, request: HttpRequest) -> HttpResponse:
-        return HttpResponse(200, self._page, HTML, (("Content-Security-Policy", POLICY),))
+        file = self._page.find(request.path, request.headers.get("accept-encoding", ""))
+        return HttpResponse(200, file.body, file.kind, file.headers)
 
     async def _watched(self, request: HttpRequest) -> HttpResponse:
         path = request.path
