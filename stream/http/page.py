@@ -89,14 +89,16 @@ class Page:
         self._files = {f"/{folder}/{name}": _both(body, name, for_ever) for name, body in found.items()}
         self._files["/"] = _both(document.encode(), "index.html", "no-cache", policy)
 
-    def find(self, path: str, encodings: str = "") -> File | None:
-        """Return the file at a path, compressed where the client takes it; None where there is none.
+    def __contains__(self, path: str) -> bool:
+        return path in self._files
+
+    def find(self, path: str, encodings: str = "") -> File:
+        """Return the file at a path, compressed where the client takes it.
 
         Args:
             encodings: The client's Accept-Encoding.
         """
-        both = self._files.get(path)
-        return both and both[takes_gzip(encodings)]
+        return self._files[path][takes_gzip(encodings)]
 
     @property
     def size(self) -> int:

@@ -71,7 +71,7 @@ export const query = options => {
 };
 
 function learned(answer) {
-  for (const row of answer.items || answer.events || answer.edges || []) titles.learn(row.item, row.title);
+  for (const rows of [answer.items, answer.edges]) if (Array.isArray(rows)) rows.forEach(row => titles.learn(row.item, row.title));
   return answer;
 }
 const listed = (path, signal) => ask(path, { signal }).then(learned);

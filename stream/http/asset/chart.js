@@ -17,14 +17,14 @@ const colour = name => getComputedStyle(document.documentElement).getPropertyVal
 const faded = (name, share) => `color-mix(in srgb, ${colour(name)} ${share}%, transparent)`;
 const HEIGHT = 132, DASH = { dashed: [6, 4], dotted: [2, 3] };
 
-function options(uPlot, width, lines, shown) {
+function options(width, lines, shown, least) {
   const axis = { stroke: colour("faint"), grid: { stroke: colour("grid"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
   return {
     width, height: HEIGHT, padding: [8, 4, 0, 0], legend: { show: false },
     cursor: { y: false, points: { size: 6 } },
-    scales: { x: { time: true }, y: { range: (plot, low, high) => [0, Math.max(high || 0, 1e-6) * 1.12] } },
+    scales: { x: { time: true }, y: { range: (plot, low, high) => [0, Math.max((high || 0) * 1.12, least)] } },
     axes: [
-      { ...axis, space: 70, size: 24, values: (plot, ticks) => ticks.map(t => new Date(t * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })) },
+      { ...axis, space: 60, size: 24, incrs: [60, 120, 180, 300, 600, 900], values: (plot, ticks) => ticks.map(t => new Date(t * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })) },
       { ...axis, space: 32, size: 46, values: (plot, ticks) => ticks.map(shown) },
     ],
     series: [{}, ...lines.map(line => ({
@@ -34,8 +34,9 @@ function options(uPlot, width, lines, shown) {
   };
 }
 
-/** A chart.  `lines`: [{ label, colour, dash, filled, values }]; `shown` makes words of a value; `told` says it in a sentence. */
-export function Chart({ t, lines, shown, told, point }) {
+/** A chart.  `lines`: [{ label, colour, dash, filled, values }]; `shown` makes words of a value; `told` says it in a sentence,
+ *  `least` is the height of the scale where values are small. */
+export function Chart({ t, lines, shown, told, point, least = 1 }) {
   const place = useRef(null), plot = useRef(null);
   const data = () => [t.map(one => one / 1000), ...lines.map(line => line.values)];
   const latest = useRef(data);
@@ -46,7 +47,7 @@ export function Chart({ t, lines, shown, told, point }) {
     const make = uPlot => {
       if (plot.current) plot.current.destroy();
       if (gone || !place.current) return;
-      const made = options(uPlot, place.current.clientWidth || 300, lines, shown);
+      const made = options(place.current.clientWidth || 300, lines, shown, least);
       if (point) made.hooks = { setCursor: [one => point(one.cursor.idx)] };
       plot.current = new uPlot(made, latest.current(), place.current);
     };

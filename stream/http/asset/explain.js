@@ -1,9 +1,12 @@
 // The drawer that says why an item stands where it stands for a user.
 import { api } from "./api.js";
-import { Empty, html, Item, known, moment, Problem, useAnswer, useEffect, useRef } from "./view.js";
+import { Bar, Empty, html, Item, known, moment, Problem, useAnswer, useEffect, useRef } from "./view.js";
 
 const GROUPS = { own_history: "Own history", co_watch: "Taken together", popularity: "Popularity", temporal_memory: "Memory of the last events", slow_vectors: "Long-term taste", content: "What it is", item_age: "How new it is" };
 const START = "riverwalk:";
+
+/** A signed share in percent. */
+const percent = share => { const whole = Math.round(100 * Math.abs(share)); return `${whole && share > 0 ? "+" : whole && share < 0 ? "−" : ""}${whole} %`; };
 
 /** What each group of inputs does to the score, as a bar to the right or to the left of none. */
 function Shares({ told }) {
@@ -12,7 +15,7 @@ function Shares({ told }) {
   return html`<table class="shares"><caption>What makes the score ${told.score || ""}</caption><tbody>${rows.map(row => html`<tr key=${row.name}>
     <th scope="row">${row.words}</th>
     <td class="track"><svg viewBox="-50 0 100 10" preserveAspectRatio="none" aria-hidden="true"><rect class=${row.value < 0 ? "minus" : "plus"} x=${row.value < 0 ? (50 * row.value) / most : 0} width=${(50 * Math.abs(row.value)) / most} y="0" height="10" /><line x1="0" x2="0" y1="0" y2="10" /></svg></td>
-    <td class="number">${row.value > 0 ? "+" : row.value < 0 ? "−" : ""}${Math.round((100 * Math.abs(row.value)) / all)} %</td></tr>`)}</tbody></table>`;
+    <td class="number">${percent(row.value / all)}</td></tr>`)}</tbody></table>`;
 }
 
 function Seeds({ told }) {
@@ -21,7 +24,7 @@ function Seeds({ told }) {
   }));
   if (!seeds.length) return null;
   return html`<h3>What led here</h3><ul class="rows bars">${seeds.map(seed => html`<li key=${seed.item}>
-    <meter class="bar" min="0" max="1" value=${seed.share} aria-hidden="true"></meter>
+    <${Bar} share=${seed.share} />
     <span class="grow">${seed.item.startsWith(START) || seed.item.startsWith("(") ? seed.title || seed.item : html`<${Item} item=${seed.item} title=${seed.title} />`}
       ${seed.did && html`<span class="faint small"> ${seed.did} <span title=${known(seed.last) ? moment(Number(seed.last)) : ""}>${seed.when}</span></span>`}</span>
     <span class="number">${Math.round(100 * seed.share)} %</span></li>`)}</ul>`;

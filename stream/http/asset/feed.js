@@ -15,12 +15,9 @@ const number = value => (typeof value === "number" && Number.isFinite(value) ? v
 
 /** A message as one point of every line. */
 function point(told) {
-  const mrr = told.live_mrr || told.mrr || {};
-  const fresh = told.freshness_ms || {};
-  const row = {
-    t: number(told.t) ?? Date.now(), rate: number(told.events_per_s), lag: number(told.lag) < 0 ? null : number(told.lag),
-    p50: number(told.freshness_p50_ms ?? fresh.p50), p99: number(told.freshness_p99_ms ?? fresh.p99),
-  };
+  const loaded = told.lag >= 0, fresh = told.freshness_ms || {}; // before that nothing is known
+  const mrr = (loaded && told.live_mrr) || {};
+  const row = { t: told.t, rate: number(told.events_per_s), lag: loaded ? told.lag : null, p50: number(fresh.p50), p99: number(fresh.p99) };
   for (const name of RANKERS) row[name] = number(mrr[name]);
   return row;
 }
@@ -35,40 +32,29 @@ function put(row) {
 
 function take({ kind, data }) {
   feed.error = null;
-  if (kind === "history" || Array.isArray(data) || Array.isArray(data.history)) {
-    (Array.isArray(data) ? data : data.history || data.points || []).forEach(one => put(point(one)));
-    if (Array.isArray(data) || kind === "history") return tell();
+  if (kind === "history") data.points.forEach(one => put(point(one)));
+  else {
+    put(point(data));
+    feed.now = data;
+    clock.past = data.event_clock === "stream";
+    clock.t = data.stream_time_ms || 0;
   }
-  put(point(data));
-  feed.now = data;
-  clock.past = data.event_clock === "stream";
-  if (data.stream_time_ms) clock.t = data.stream_time_ms;
-  flow(data.newest || data.events || []);
-  return tell();
+  flow(data.newest || []);
+  feed.heard.forEach(again => again());
 }
 
-/** Put new events on top; each has a number, so that it is drawn once. */
-let numbered = 0;
+/** Put new events on top; each has a place in the log, so that it is drawn once. */
 function flow(events) {
-  if (!Array.isArray(events)) return;
-  const key = one => `${one.user}\n${one.item}\n${one.type}\n${one.t}`;
-  const had = new Set(feed.newest.map(key)), fresh = [];
-  for (const one of [...events].sort((a, b) => b.t - a.t)) {
-    if (had.has(key(one))) continue;
-    had.add(key(one));
-    titles.learn(one.item, one.title);
-    fresh.push({ ...one, number: numbered++ });
-  }
-  if (fresh.length) feed.newest = [...fresh, ...feed.newest].slice(0, NEWEST);
+  const had = new Set(feed.newest.map(one => one.place)), fresh = events.filter(one => !had.has(one.place));
+  fresh.forEach(one => titles.learn(one.item, one.title));
+  if (fresh.length) feed.newest = [...fresh, ...feed.newest].sort((a, b) => b.t - a.t).slice(0, NEWEST);
 }
-
-const tell = () => feed.heard.forEach(again => again());
 
 /** Start the stream, anew after a login. */
 export function start() {
   if (feed.stop) feed.stop.abort();
   feed.stop = new AbortController();
-  hear("v1/stream/metrics", take, feed.stop.signal, error => { feed.error = error; tell(); });
+  hear("v1/stream/metrics", take, feed.stop.signal, error => { feed.error = error; feed.heard.forEach(again => again()); });
 }
 
 /** Draw again with every message. */

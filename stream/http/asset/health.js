@@ -60,11 +60,11 @@ function Facts({ info, figures, settings }) {
     ${Object.entries(versions).filter(([, version]) => version).map(([name, version]) => html`<div key=${name}><dt>${name}</dt><dd class="number">${version}</dd></div>`)}</dl></${Card}>`;
 }
 
-const written = value => (Array.isArray(value) || (value && typeof value === "object") ? JSON.stringify(value) : value === "" ? "“”" : String(value));
+const written = value => (value && typeof value === "object" ? JSON.stringify(value) : value === "" ? "“”" : String(value));
 function Settings({ settings, error }) {
   const all = settings ? settings.settings : [];
-  const changed = all.filter(one => one.origin && one.origin !== "default");
-  const table = some => html`<div class="scroll" tabindex="0" role="region" aria-label="Settings"><table class="grid"><thead><tr><th>setting</th><th>value</th><th>from</th></tr></thead><tbody>${some.map(one => html`<tr key=${one.name}><td><code>${one.name}</code></td><td><code>${written(one.value)}</code></td><td class="faint">${one.origin || ""}</td></tr>`)}</tbody></table></div>`;
+  const changed = all.filter(one => one.changed);
+  const table = some => html`<div class="scroll" tabindex="0" role="region" aria-label="Settings"><table class="grid"><thead><tr><th>setting</th><th>value</th><th>default</th></tr></thead><tbody>${some.map(one => html`<tr key=${one.name}><td><code>${one.name}</code></td><td><code>${written(one.value)}</code></td><td class="faint">${one.changed ? html`<code>${written(one.default)}</code>` : "the same"}</td></tr>`)}</tbody></table></div>`;
   return html`<${Card} name="Settings in force" more=${html`<span class="faint small">secrets are left out</span>`}><${Problem} error=${error} />
     ${settings && (changed.length ? table(changed) : html`<${Empty}>Every setting has its default.</${Empty}>`)}
     ${settings && html`<details><summary>All ${all.length}</summary>${table(all)}</details>`}</${Card}>`;

@@ -2,14 +2,14 @@
 import { api } from "./api.js";
 import { Chart } from "./chart.js";
 import { feed, RANKERS, useFeed } from "./feed.js";
-import { Ago, Card, DID, Empty, html, Item, known, ms, or, Problem, short, SIGN, useAnswer, useEffect, User, useState, whole } from "./view.js";
+import { Ago, Bar, Card, DID, Empty, html, Item, known, ms, or, Problem, short, SIGN, useAnswer, useEffect, User, useState, whole } from "./view.js";
 
 const WORDS = { riverwalk: "Riverwalk", blend: "blend", own_recency: "own recency", popularity: "popularity" };
 const DASHES = { riverwalk: "", blend: "dashed", own_recency: "dotted", popularity: "dashed" };
 const last = values => { for (let k = values.length - 1; k >= 0; k--) if (known(values[k])) return values[k]; return null; };
 
 /** A chart with its name, the newest value of each line, or that under the pointer. */
-function Figure({ name, lines, shown, axis, note }) {
+function Figure({ name, lines, shown, axis, note, least }) {
   const [at, point] = useState(null);
   const t = feed.series.t;
   const value = line => (at !== null && at !== undefined && at < t.length ? line.values[at] : last(line.values));
@@ -18,7 +18,7 @@ function Figure({ name, lines, shown, axis, note }) {
   return html`<${Card} name=${name} kind="figure" more=${html`<span class="faint small">${when || note}</span>`}>
     <ul class="values">${lines.map((line, k) => html`<li><span class=${"key " + (line.dash || "solid")} data-colour=${line.colour}></span>
       <span class="number">${or(value(line), shown)}</span> <span class="faint">${line.label}</span></li>`)}</ul>
-    <${Chart} t=${t} lines=${lines} shown=${axis || shown} told=${told} point=${point} />
+    <${Chart} t=${t} lines=${lines} shown=${axis || shown} told=${told} point=${point} least=${least} />
   </${Card}>`;
 }
 
@@ -26,11 +26,11 @@ function Charts() {
   useFeed();
   const s = feed.series;
   return html`<div class="figures">
-    <${Figure} name="Events a second" note="last 15 minutes" shown=${short} lines=${[{ label: "events/s", colour: "river", filled: true, values: s.rate }]} />
-    <${Figure} name="Freshness" note="event sent → in answers" shown=${ms} lines=${[
+    <${Figure} name="Events a second" note="last 15 minutes" shown=${short} least=${5} lines=${[{ label: "events/s", colour: "river", filled: true, values: s.rate }]} />
+    <${Figure} name="Freshness" note="event sent → in answers" shown=${ms} least=${20} lines=${[
       { label: "half within", colour: "river", values: s.p50 }, { label: "99 % within", colour: "clay", dash: "dashed", values: s.p99 }]} />
-    <${Figure} name="Lag" note="events waiting" shown=${short} lines=${[{ label: "events", colour: "plum", filled: true, values: s.lag }]} />
-    <${Figure} name="Live MRR" note="next item, before it is learned" shown=${v => v.toFixed(3)} axis=${v => v.toFixed(2)} lines=${RANKERS.map((one, k) => (
+    <${Figure} name="Lag" note="events waiting" shown=${short} least=${5} lines=${[{ label: "events", colour: "plum", filled: true, values: s.lag }]} />
+    <${Figure} name="Live MRR" note="next item, before it is learned" shown=${v => v.toFixed(3)} axis=${v => v.toFixed(2)} least=${0.05} lines=${RANKERS.map((one, k) => (
       { label: WORDS[one], colour: ["river", "clay", "plum", "stone"][k], dash: DASHES[one], values: s[one] }))} />
   </div>`;
 }
@@ -38,7 +38,7 @@ function Charts() {
 function Newest() {
   useFeed();
   return html`<${Card} name="Newest events" kind="flow">
-    ${feed.newest.length ? html`<ol class="rows">${feed.newest.slice(0, 14).map(one => html`<li key=${one.number} class="event">
+    ${feed.newest.length ? html`<ol class="rows">${feed.newest.slice(0, 12).map(one => html`<li key=${one.place} class="event">
       <span class=${"sign " + one.type} aria-hidden="true">${SIGN[one.type] || "•"}</span>
       <span class="grow"><${User} user=${one.user} /> ${DID[one.type] || one.type} <${Item} item=${one.item} title=${one.title || ""} /></span>
       <span class="faint small"><${Ago} t=${one.t} /></span></li>`)}</ol>` : html`<${Empty}>Nothing yet. Events show here as they are applied.</${Empty}>`}
@@ -48,7 +48,7 @@ function Newest() {
 /** Rows with a bar each. */
 function Ranked({ rows, most }) {
   return html`<ol class="rows bars">${rows.map(row => html`<li key=${row.key}>
-    <meter class="bar" min="0" max=${most} value=${row.value} aria-hidden="true"></meter>
+    <${Bar} share=${row.value / most} />
     <span class="grow">${row.link}</span><span class="number">${row.shown}</span></li>`)}</ol>`;
 }
 

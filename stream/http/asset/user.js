@@ -1,9 +1,9 @@
 // A user: what they took, what they are recommended and why, and acting as them.
 import { api, hear, query } from "./api.js";
 import { Explain } from "./explain.js";
-import { Ago, Card, day, DID, Empty, html, Item, known, ms, or, Problem, Said, SIGN, titles, useAnswer, useEffect, useLayoutEffect, useRef, useState, whole } from "./view.js";
+import { Ago, Card, day, DID, Empty, html, Item, known, ms, or, Problem, Said, SIGN, titles, useAnswer, useEffect, useLayoutEffect, useRef, useState, When, whole } from "./view.js";
 
-const LIST = 12, TAKEN = 60, KEPT = 20;
+const LIST = 12, TAKEN = 24, KEPT = 20, AGAIN_MS = 1500;
 const KINDS = [["view", "View"], ["click", "Click"], ["like", "Like"], ["purchase", "Buy"], ["dislike", "Dislike"]];
 
 /** Places gained by each item against an earlier list; "new" for one that was not in it. */
@@ -14,7 +14,7 @@ export function moves(before, now) {
 const changed = found => [...found.values()].filter(move => move !== 0).length;
 
 function Move({ move }) {
-  if (move === undefined || move === 0) return html`<span class="move"></span>`;
+  if (!known(move) || move === 0) return html`<span class="move"></span>`;
   if (move === "new") return html`<span class="move fresh">new</span>`;
   return move > 0
     ? html`<span class="move up"><span aria-hidden="true">▲</span>${move}<span class="unseen"> places up</span></span>`
@@ -64,7 +64,7 @@ function Timeline({ events, more }) {
   return html`<div class="timeline">${days.map(({ name, events: some }) => html`<section key=${name}><h3>${name}</h3>
     <ol>${some.map((one, k) => html`<li key=${`${one.item} ${one.t} ${one.type} ${k}`}><span class=${"sign " + one.type} aria-hidden="true">${SIGN[one.type] || "•"}</span>
       <span class="grow"><span class="faint">${DID[one.type] || one.type} </span><${Item} item=${one.item} title=${one.title || ""} /></span>
-      ${one.times > 1 && html`<span class="faint small">${one.times} ×</span>`}<span class="faint small"><${Ago} t=${one.t} /></span></li>`)}</ol></section>`)}${more}</div>`;
+      ${one.times > 1 && html`<span class="faint small times">${one.times} ×</span>`}<span class="faint small"><${When} t=${one.t} /></span></li>`)}</ol></section>`)}${more}</div>`;
 }
 
 /** How long acts took, in words: the last, and all of this visit. */
@@ -90,7 +90,11 @@ function useList(user) {
     try {
       const answer = await api.recommend(user, { k: LIST });
       if (mine === asked.current && !acting.current) take(answer);
-    } catch (error) { if (mine === asked.current) put(before => ({ ...before, error })); }
+    } catch (error) {
+      if (mine !== asked.current) return;
+      put(before => ({ ...before, error }));
+      if (error.status === 503 || error.status === 0) setTimeout(() => { if (mine === asked.current) refresh(); }, AGAIN_MS);
+    }
   };
   useEffect(() => {
     const stop = new AbortController();

@@ -33,6 +33,10 @@ export function day(t) {
   if (days <= 0) return "Today";
   return days === 1 ? "Yesterday" : new Date(t).toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short", year: "numeric" });
 }
+/** When it was within its day, or how long ago where that is today. */
+export function When({ t }) {
+  return day(t) === "Today" ? html`<${Ago} t=${t} />` : html`<time dateTime=${new Date(t).toISOString()} title=${moment(t)}>${new Date(t).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })}</time>`;
+}
 const midnight = t => new Date(t).setHours(0, 0, 0, 0);
 
 export const DID = { view: "viewed", click: "clicked", like: "liked", dislike: "disliked", purchase: "bought", watch: "watched", impression: "was shown" };
@@ -127,6 +131,8 @@ export const Empty = ({ children }) => html`<p class="faint">${children}</p>`;
 export function Card({ name, more, children, kind }) {
   return html`<section class=${"card " + (kind || "")} aria-label=${name}><div class="head"><h2>${name}</h2>${more}</div>${children}</section>`;
 }
+/** A share of 1 as a bar behind a row. */
+export const Bar = ({ share }) => html`<svg class="behind" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true"><rect width=${100 * Math.max(0, Math.min(1, share))} height="10" /></svg>`;
 /** Text that is read out, but no more often than every few seconds. */
 export function Said({ text }) {
   const [said, say] = useState(""), last = useRef(0);
