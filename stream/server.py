@@ -19,6 +19,7 @@ import uvloop
 from stream import metric
 from stream.http import endpoint
 from stream.resp.connection import Connection
+from stream.service.about import About
 from stream.service.access import GUESSES, Access, Role
 from stream.service.backend import Backend
 from stream.service.listener import Listener, open_tcp, open_unix
@@ -141,6 +142,7 @@ async def serve(
     clock: Callable[[], int] = wall_clock_ms,
     sockets: Sequence[socket.socket] = (),
     load: Load | None = None,
+    about: About | None = None,
 ) -> Server:
     """Start to answer clients on the socket.
 
@@ -149,6 +151,7 @@ async def serve(
         clock: Wall clock in milliseconds, for events that come without a time.
         sockets: Listen already, in place of the addresses in `listen`.
         load: Of this reader and of those beside it.
+        about: What an operator who asks is told of this instance.
     """
     listen, load = listen or Listen(), load or Load()
     guesses = max(LOGIN_TRIES, GUESSES // load.readers)
@@ -161,7 +164,13 @@ async def serve(
         listen.password or "", listen.reader_password, listen.writer_password, guesses=guesses, tokens=tokens
     )
     service = Service(
-        backend, access=access, version=version, max_clients=listen.max_clients, clock=clock, load=load
+        backend,
+        access=access,
+        version=version,
+        max_clients=listen.max_clients,
+        clock=clock,
+        load=load,
+        about=about,
     )
 
     def make() -> Connection:
@@ -205,18 +214,20 @@ def run(
     version: str = "",
     sockets: Sockets | None = None,
     load: Load | None = None,
+    about: About | None = None,
 ) -> None:
     """Run the serving process: socket and HTTP on uvloop until `stop` is set, then a clean end.
 
     Args:
         ready: Called once with both ports in use, when clients can connect.
         sockets, load: Shared with other readers; left out, the addresses in `listen` are this process's alone.
+        about: What an operator who asks is told of this instance.
     """
     listen = msgspec.structs.replace(listen, max_clients=_room_for(listen.max_clients))
 
     async def live() -> None:
         resp, http = sockets or ((), open_tcp(listen.host, listen.http_port))
-        server = await serve(backend, listen, version=version, sockets=resp, load=load)
+        server = await serve(backend, listen, version=version, sockets=resp, load=load, about=about)
         try:
             site = await endpoint.serve(
                 server.service, http, socket_port=server.port, tls=listen.tls, origins=listen.cors_origins

@@ -105,6 +105,12 @@ def masked(config: Config, name: str) -> Any:
     return value
 
 
+def shown(config: Config) -> list[tuple[str, Any, Any]]:
+    """Every setting with its value and its default, fit for a screen."""
+    usual = Config()
+    return [(name, masked(config, name), get(usual, name)) for name in NAMES]
+
+
 def variable(name: str) -> str:
     """The environment variable of a dotted name."""
     return PREFIX + name.replace(".", "_").upper()

@@ -11,6 +11,7 @@ from stream.answer.request import Rank, Recommend, Similar, Trending
 from stream.error import BadFilter, BadRequest, Loading
 from stream.http.problem import Missing
 from stream.http.reply import Described, Events, Listed, Users, listed
+from stream.service.about import About
 from stream.service.erasure import Receipt, erased
 from stream.service.session import Service
 
@@ -41,6 +42,7 @@ class Questions:
             "NEWEST": self.newest,
             "INFO": self.info,
             "HEALTH": self.health,
+            "SETTINGS": self.settings,
         }
 
     async def recommend(self, values: Values) -> Listed:
@@ -121,6 +123,10 @@ class Questions:
         """Whether answers are fresh, and why not."""
         ready, why = self._backend.ready()
         return {"ready": ready, "reason": why}
+
+    async def settings(self, values: Values) -> About:
+        """Settings in force, and versions."""
+        return self._service.about
 
 
 @contextmanager

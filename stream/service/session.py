@@ -10,6 +10,7 @@ from typing import Protocol
 
 from stream.answer.request import Recommend
 from stream.error import BadRequest
+from stream.service.about import About
 from stream.service.access import Access, Role
 from stream.service.backend import Backend
 from stream.service.load import Field, Load
@@ -54,6 +55,7 @@ class Service:
         clock: Wall clock in milliseconds, the time of an EVENT that names none.
         load: Of this reader and of those beside it; alone when left out.
         rate: Messages a second about one list that clients subscribed to, at most.
+        about: Settings in force and versions, for an operator.
     """
 
     def __init__(
@@ -66,11 +68,13 @@ class Service:
         clock: Callable[[], int] = wall_clock_ms,
         load: Load | None = None,
         rate: float = RATE,
+        about: About | None = None,
     ) -> None:
         self.load = load = load or Load()
         self.backend = backend
         self.access = access or Access()
         self.version = version
+        self.about = about or About()
         self.max_clients = max_clients
         self.clock = clock
         self.waiting = Waiting(backend.applied)

@@ -42,11 +42,7 @@ export async function ask(path, options) {
   return told;
 }
 
-/** Readiness is told with 503 too. */
-export async function ready(signal) {
-  const reply = await reach("health/ready", { signal });
-  return reply.json();
-}
+export const ready = signal => ask("v1/health", { signal });
 
 /** The figures of /metrics: name → [{labels, value}]. */
 export async function metrics(signal) {

@@ -105,7 +105,7 @@ function App() {
   return html`<a class="skip" href="#main" onClick=${event => { event.preventDefault(); main.current && main.current.focus(); }}>To the content</a>
     <header class="top"><div class="bar"><a class="mark" href="#/"><img src=${new URL("mark.svg", import.meta.url).href} alt="" width="26" height="26" /> Riverwalk</a>
       <nav aria-label="Views">${Object.entries(VIEWS).map(([name, word]) => html`<a key=${name} href=${to(name)} aria-current=${at.view === name ? "page" : undefined}>${word}</a>`)}</nav>
-      ${!locked.shown && html`<${Search} />`}<${State} /><${Theme} /></div></header>
+      ${!locked.shown && html`<${Search} /><${State} />`}<${Theme} /></div></header>
     ${locked.shown ? html`<${Login} wrong=${locked.wrong} />` : html`<main id="main" ref=${main} tabindex="-1" key=${locked.round}>${view(at)}</main>`}`;
 }
 

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from stream.answer.lookup.request import Found, History, Neighbourhood, Person
 from stream.http.problem import V1
 from stream.http.reply import Described, Events, Listed, Taken, Users
+from stream.service.about import About
 from stream.service.access import Role
 from stream.service.parameter import COMMANDS, TABLE, Command, Parameter
 
@@ -24,6 +25,7 @@ OWN: Final = (
     Command("NEWEST", "The newest events that are in answers, the newest first.", (_N,), path="/newest"),
     Command("INFO", "What INFO tells of the stream and the state.", (), path="/info"),
     Command("HEALTH", "Whether answers are fresh enough to be used, and why not.", (), path="/health"),
+    Command("SETTINGS", "Settings in force, secrets left out, and the versions that run.", (), path="/settings"),
     Command(
         "EVENTS",
         "Send events: an object, an array of them, or a line each; gzip is taken.",
@@ -69,6 +71,7 @@ REPLIES: Final[dict[str, Any]] = {
     "NEWEST": Events,
     "INFO": dict[str, str | int | float],
     "HEALTH": dict[str, bool | str],
+    "SETTINGS": About,
     "FORGET": dict[str, str | int | list[str]],
     "EVENTS": Taken,
     "ITEMS": Taken,
