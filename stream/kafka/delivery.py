@@ -5,9 +5,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from stream.error import BadSource
 
+SLICE: Final = 256  # records queued before others get their turn
 Queue = Callable[[bytes, bytes], Awaitable["asyncio.Future[tuple[int, int]]"]]
 Settled = Callable[[int, int, str], None]
 """Called with partition and offset of a record, and why it was refused (empty text when it was not)."""
@@ -118,6 +120,8 @@ async def deliver_all(
     try:
         for key, payload in records:
             futures.append(await queue(key, payload))
+            if len(futures) % SLICE == 0:
+                await asyncio.sleep(0)
     except BadSource as exc:
         refusal = [exc]
     found = list[tuple[int, int] | BadSource]()
