@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from stream.error import BadFilter, BadRequest, BadSource, Loading
+from stream.error import BadRequest, BadSource, Loading
 from stream.http.message import NONE, Header, HttpResponse
 from stream.service.session import Late
 
@@ -60,12 +60,12 @@ def of(path: str, exc: BadRequest | BadSource, ready: bool) -> HttpResponse:
         return error(path, exc.status, str(exc), *exc.headers, fields=exc.fields)
     status = 400
     if isinstance(exc, Late):
-        status = 504
+        status = (
+            409 if path.startswith(f"{V1}/") else 504
+        )  # below /v1 a status from 500 on is a fault of the server
     elif isinstance(exc, Loading | BadSource):
         status = 503
     elif isinstance(exc, Missing):
         status = 404 if ready else 503
-    elif isinstance(exc, BadFilter):
-        status = 400
-    again = (("Retry-After", "1"),) if status == 503 else ()
+    again = (("Retry-After", "1"),) if status in (409, 503) else ()
     return error(path, status, str(exc), *again)

@@ -13,10 +13,14 @@ Fields = dict[str, Value]
 
 
 class Row(msgspec.Struct):
-    """An item of a list; `reason` and `title` are there where they were asked for and there is one."""
+    """An item of a list; `reason` and `title` are there where they were asked for and there is one.
+
+    Fields:
+        score: None of an item to rank that nothing is known of.
+    """
 
     item: str
-    score: float
+    score: float | None
     reason: str | UnsetType = UNSET
     title: str | UnsetType = UNSET
 
@@ -59,6 +63,13 @@ class Events(msgspec.Struct):
     """The newest events, the newest first."""
 
     events: list[Happened]
+
+
+class Accepted(msgspec.Struct):
+    """A request that is written and not applied yet."""
+
+    user: str
+    detail: str
 
 
 class Wrong(msgspec.Struct):

@@ -22,7 +22,9 @@ ASKED_EVERY_S = 0.01
 
 def post(config: Config) -> harness.Figures:
     """Measure events a second that are on disk when the reply comes, in batches of 1 000 lines over two connections."""
-    made = [payload for _, payload in harness.payloads(harness.events(WARM + SENT, users=20_000, items=5_000))]
+    made = [
+        payload for _, payload in harness.payloads(harness.events(WARM + SENT, users=20_000, items=5_000))
+    ]
     batches = [b"\n".join(made[k : k + BATCH]) for k in range(0, len(made), BATCH)]
     with folder_for("bench") as place, open(place / "log", "wb") as log:
         ready = replace(harness.prepared(config, place), kafka=replace(config.kafka, address=""))

@@ -6,21 +6,23 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
+from stream.error import BadRequest
 from stream.event import identifier
 from stream.http.message import Feed, HttpRequest, HttpResponse, Line, json
 from stream.http.problem import V1
 from stream.http.query import fits, values_of
 from stream.http.question import Questions
+from stream.http.reply import Accepted
 from stream.http.target import Target, Targets
-from stream.http.v1.body import MAX_BODY, unacceptable
+from stream.http.v1.body import MAX_BODY, in_lines, unacceptable
 from stream.http.v1.figure import Figures
 from stream.http.v1.intake import Intake
 from stream.http.v1.message import KIND
 from stream.http.v1.openapi import document
-from stream.http.v1.operation import BY_PARTS, Operation
+from stream.http.v1.operation import BY_PARTS, MAX_WAIT_MS, Operation
 from stream.http.v1.reference import POLICY, page
 from stream.http.v1.watch import Watches
-from stream.service.session import Service
+from stream.service.session import Late, Service
 
 HTML: Final = "text/html; charset=utf-8"
 LAST: Final = "last-event-id"
@@ -70,7 +72,7 @@ class Api:
         values = values_of(command, parts, request.target.partition("?")[2])
         if name in ("EVENTS", "ITEMS"):
             take = self._intake.events if name == "EVENTS" else self._intake.items
-            return await take(request, values.get("strict", False))
+            return await take(request, values.get("strict", not in_lines(request)))
         if name == "FIGURES":
             return self._streamed(
                 Fed(partial(self.figures.enter, last=request.headers.get(LAST, "")), self.figures.leave)
@@ -83,7 +85,17 @@ class Api:
             return HttpResponse(200, self._reference, HTML, (("Content-Security-Policy", POLICY),))
         if any(one.field == "with_meta" for one in command.options):
             values = {"with_meta": True} | values
-        return json(200, await self._questions.asked[name](values))
+        for one in command.options:
+            if one.kind == "timeout" and values.get(one.field, 0) > MAX_WAIT_MS:
+                raise BadRequest(
+                    f"{one.http} is {values[one.field]}; wanted milliseconds, 0 to {MAX_WAIT_MS}: ask again instead"
+                )
+        try:
+            return json(200, await self._questions.asked[name](values))
+        except Late as exc:
+            if name != "FORGET":
+                raise
+            return json(202, Accepted(values["user"], str(exc)))
 
     def _streamed(self, feed: Feed) -> HttpResponse:
         return HttpResponse(200, kind=KIND, headers=(("X-Accel-Buffering", "no"),), feed=feed)

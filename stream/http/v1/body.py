@@ -64,12 +64,17 @@ def records(request: HttpRequest) -> list[Numbered]:
         Refused: It has none, or what it has cannot be read or is too much.
     """
     plain = _plain(request)
-    found = list(_lines(plain) if _kind(request) in LINES else _objects(plain))
+    found = list(_lines(plain) if in_lines(request) else _objects(plain))
     if not found:
         raise Refused(400, "the body is empty; wanted at least one record")
     if len(found) > MAX_RECORDS:
-        raise Refused(413, f"the body has more than {MAX_RECORDS} records; send them in several requests")
+        raise Refused(400, f"the body has more than {MAX_RECORDS} records; send them in several requests")
     return found
+
+
+def in_lines(request: HttpRequest) -> bool:
+    """Whether a body is lines, each a record of its own, and no array."""
+    return _kind(request) in LINES
 
 
 def packed(request: HttpRequest) -> bool:

@@ -1,6 +1,7 @@
 """Take posted events and descriptions of items: each is read as a record of its topic is, and written there.
 
-Records that are wrong are told by line and reason, and the others are taken, unless `strict` asks for all or nothing:
+Records that are wrong are told by line and reason.  Lines are taken one by one, the good ones all the same; an array is
+taken as a whole, or not at all.  `strict` says otherwise, true or false:
 
     200    all were taken
     207    some were; `places` has null where one was not, `errors` says why
@@ -78,7 +79,7 @@ class Intake:
             found = await self._records(request)
             if len(found) > MOST_ITEMS:
                 raise Refused(
-                    413, f"the body has more than {MOST_ITEMS} items; send them in several requests"
+                    400, f"the body has more than {MOST_ITEMS} items; send them in several requests"
                 )
             return await _written(await _read(found, description, strict), self._backend.describe_all)
 

@@ -12,12 +12,12 @@ import msgspec
 from stream.answer.request import MAX_K
 from stream.event.event import KINDS, MAX_ID_BYTES
 from stream.http.problem import PROBLEM
-from stream.http.reply import Problem
+from stream.http.reply import Accepted, Problem
 from stream.http.v1.body import LINES, MAX_RECORDS, OBJECTS
 from stream.http.v1.intake import MOST_ITEMS
 from stream.http.v1.message import KIND
-from stream.http.v1.operation import MISSING, OPERATIONS, REPLIES, WAITING, Operation
-from stream.service.argument import MAX_TIMEOUT_MS, MOST_LETTERS
+from stream.http.v1.operation import MAX_WAIT_MS, MISSING, OPERATIONS, REPLIES, STREAMS, Operation
+from stream.service.argument import MOST_LETTERS
 from stream.service.parameter import Parameter
 
 Schema = dict[str, Any]
@@ -29,6 +29,9 @@ _ID: Final[Schema] = {
     "pattern": r"^[^\x00-\x1f\x7f-\x9f]+$",
     "description": f"At most {MAX_ID_BYTES} bytes of UTF-8.",
 }
+_DURATION: Final = r"[0-9]+(\.[0-9]+)?[smhdw]"
+_KIND: Final = f"({'|'.join(KINDS[:-1])})(=(forever|never|{_DURATION}))?"
+_SEEN: Final = f"^(none|{_KIND}(,{_KIND})*)$"
 _TIME: Final[Schema] = {
     "oneOf": [
         {"type": "integer", "minimum": 0, "description": "Milliseconds since 1970."},
@@ -43,11 +46,11 @@ SCHEMAS: Final[dict[str, Schema]] = {  # of what a parameter of a kind may be
     "item": _ID,
     "filter": {"type": "string"},
     "category": {"type": "string", "minLength": 1},
-    "seen": {"type": "string", "examples": ["purchase,like=30d", "none"]},
+    "seen": {"type": "string", "pattern": _SEEN, "examples": ["purchase,like=30d", "none"]},
     "share": {"type": "number", "minimum": 0, "maximum": 1},
     "position": {"type": "string", "pattern": r"^[0-9]{1,9}:[0-9]{1,18}$", "examples": ["0:41"]},
-    "timeout": {"type": "integer", "minimum": 0, "maximum": MAX_TIMEOUT_MS},
-    "duration": {"type": "string", "examples": ["30m", "1h", "7d"]},
+    "timeout": {"type": "integer", "minimum": 0, "maximum": MAX_WAIT_MS},
+    "duration": {"type": "string", "pattern": f"^{_DURATION}$", "examples": ["30m", "1h", "7d"]},
     "search": {"type": "string", "minLength": 1, "maxLength": MOST_LETTERS, "pattern": r"\S"},
 }
 BODIES: Final[dict[str, Schema]] = {
@@ -63,15 +66,13 @@ BODIES: Final[dict[str, Schema]] = {
             "value": {
                 "type": "number",
                 "default": 1.0,
-                "minimum": -3.4e38,
-                "maximum": 3.4e38,
-                "description": "Below 0 it is a dislike.",
+                "description": "Below 0 it is a dislike; at most what 32 bits hold.",
             },
             "id": {
                 "oneOf": [_ID, {"type": "integer"}, {"type": "null"}],
                 "description": "An event that comes again with it counts once.",
             },
-            "source": {"type": "string", "description": "Where the id is unique."},
+            "source": {"description": "Where the id is unique, as text; anything else says nothing."},
         },
         "examples": [{"user": "ann", "item": "cup-7", "type": "purchase"}],
     },
@@ -85,6 +86,7 @@ BODIES: Final[dict[str, Schema]] = {
             "fields": {
                 "type": ["object", "null"],
                 "maxProperties": 64,
+                "propertyNames": {"pattern": "^[a-z_][a-z0-9_]{0,31}$"},
                 "additionalProperties": {
                     "oneOf": [
                         {"type": ["string", "number", "boolean", "null"]},
@@ -101,13 +103,13 @@ WORDS: Final = {
     "401": "A password or a token is wanted.",
     "403": "This one may not ask this.",
     "404": "Nothing of that name is known.",
+    "409": "The event that it waits for is not applied yet; ask again.",
     "405": "Another method is wanted; Allow has them.",
     "413": "It is too much for one request.",
     "415": "The body is of a kind that is not read.",
     "429": "Too many wrong passwords came from this address.",
     "500": "A fault of the server; its log says which.",
     "503": "The state is being loaded, or the log cannot be written; ask again in a moment.",
-    "504": "What it waits for took longer than it allows.",
 }
 
 
@@ -119,10 +121,11 @@ def document(version: str = "", locked: bool = False) -> Schema:
         locked: Whether a password or a token is wanted.
     """
     kinds = [one for one in REPLIES.values() if isinstance(one, type) and issubclass(one, msgspec.Struct)]
-    _, components = msgspec.json.schema_components([*kinds, Problem], ref_template=REF)
-    paths: dict[str, Schema] = {}
+    _, components = msgspec.json.schema_components([*kinds, Accepted, Problem], ref_template=REF)
+    paths, streams = dict[str, Schema](), dict[str, Schema]()
     for one in OPERATIONS:
-        paths.setdefault(_path(one), {})[one.method.lower()] = _operation(one)
+        here = streams if one.name in STREAMS else paths
+        here.setdefault(_path(one), {})[one.method.lower()] = _operation(one)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -133,6 +136,7 @@ def document(version: str = "", locked: bool = False) -> Schema:
         },
         "servers": [{"url": "/"}],
         "paths": paths,
+        "x-streams": streams,  # 3.1 has no words for a reply that does not end, and tools wait for its end
         "components": {
             "schemas": {**components, **BODIES},
             "responses": {status: _problem(words) for status, words in WORDS.items()},
@@ -196,28 +200,30 @@ def _parameter(one: Parameter, in_path: bool) -> Schema:
 
 def _responses(one: Operation) -> Schema:
     told: Schema = {"200": _reply(one)}
+    if one.name == "FORGET":
+        told["202"] = _reply(one, Accepted, "It is written, and will be applied.")
     if one.takes:
         told["207"] = {
             **_reply(one),
             "description": "Some records were taken; `errors` says why others were not.",
         }
     statuses = ["400", "401", "403", "405", "413", "429", "500", "503"]
-    statuses += ["415"] * one.takes + ["404"] * (one.name in MISSING) + ["504"] * (one.name in WAITING)
+    statuses += ["415"] * one.takes + ["404"] * (one.name in MISSING) + ["409"] * (one.name == "RECOMMEND")
     for status in sorted(statuses):
         told[status] = {"$ref": f"#/components/responses/{status}"}
     return told
 
 
-def _reply(one: Operation) -> Schema:
-    if one.name in ("WATCH", "FIGURES"):
+def _reply(one: Operation, kind: Any = None, words: str = "The answer.") -> Schema:
+    if one.name in STREAMS:
         return {
             "description": "Server-sent events; a comment now and then keeps the line open.",
             "content": {KIND: {"schema": {"type": "string"}}},
         }
     if one.name == "REFERENCE":
         return {"description": "A page.", "content": {"text/html": {"schema": {"type": "string"}}}}
-    (schema,), _ = msgspec.json.schema_components([REPLIES[one.name]], ref_template=REF)
-    return {"description": "The answer.", "content": {"application/json": {"schema": schema}}}
+    (schema,), _ = msgspec.json.schema_components([kind or REPLIES[one.name]], ref_template=REF)
+    return {"description": words, "content": {"application/json": {"schema": schema}}}
 
 
 def _problem(words: str) -> Schema:

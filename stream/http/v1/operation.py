@@ -18,7 +18,8 @@ GET: Final = "GET"
 EVENT_STREAM: Final = "text/event-stream"
 _N: Final = Parameter("k", "count", "How many, 1 to 1000.", "n", http="k", default="10")
 _STRICT: Final = Parameter(
-    "strict", "switch", "Take nothing where one record is wrong; without it the others are taken.", http="strict"
+    "strict", "switch", "Take nothing where one record is wrong; false: take the others.", http="strict",
+    default="true for an array, false for lines",
 )  # fmt: skip
 OWN: Final = (
     Command("BUSIEST", "The users with most events in the last 15 minutes.", (_N,), path="/busiest"),
@@ -79,7 +80,8 @@ REPLIES: Final[dict[str, Any]] = {
 }
 LEAST: Final = {"EVENTS": Role.WRITER, "ITEMS": Role.ADMIN, "FORGET": Role.ADMIN}
 MISSING: Final = ("SIMILAR", "EXPLAIN", "ITEM", "GRAPH")  # which may be about something nobody knows
-WAITING: Final = ("RECOMMEND", "FORGET")  # which may wait for an event to be applied
+STREAMS: Final = ("WATCH", "FIGURES")  # whose reply does not end
+MAX_WAIT_MS: Final = 5_000  # for an event to be applied; what is between here and a client waits no longer
 
 
 class Operation(NamedTuple):

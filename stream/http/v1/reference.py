@@ -60,7 +60,7 @@ def page(document: Schema) -> bytes:
     """Return the page of a document."""
     operations = [
         (path, method, told)
-        for path, methods in document["paths"].items()
+        for path, methods in {**document["paths"], **document["x-streams"]}.items()
         for method, told in methods.items()
     ]
     links = "".join(
