@@ -23,8 +23,9 @@ from stream.service.about import About
 from stream.service.access import GUESSES, Access, Role
 from stream.service.backend import Backend
 from stream.service.listener import Listener, open_tcp, open_unix
-from stream.service.load import Field, Load
+from stream.service.load import Field, Load, resident_bytes
 from stream.service.session import LOGIN_TRIES, Service, wall_clock_ms
+from stream.service.subscription import RATE
 
 log = structlog.get_logger()
 
@@ -48,6 +49,7 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
         admin_token, writer_token, reader_token: Of roles, for HTTP, beside `password`; empty for none.
         cors_origins: Of pages of other sites that may ask over HTTP.
         idle_s: Seconds of silence after which a client is hung up on; 0 waits for ever.
+        rate: Messages a second about one list that clients subscribed to, at most.
     """
 
     host: str = "127.0.0.1"
@@ -66,6 +68,7 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
     writer_token: str = ""
     reader_token: str = ""
     cors_origins: tuple[str, ...] = ()
+    rate: float = RATE
 
 
 class Sockets(NamedTuple):
@@ -115,7 +118,7 @@ class Server:
             self._told_s = now
             number = str(service.load.reader + 1)
             metric.gauge("reader_clients", len(service.clients), number)
-            metric.gauge("reader_resident_bytes", _resident(), number)
+            metric.gauge("reader_resident_bytes", resident_bytes(), number)
             metric.add("reader_commands", service.answered - self._answered, number)
             self._answered = service.answered
 
@@ -171,6 +174,7 @@ async def serve(
         clock=clock,
         load=load,
         about=about,
+        rate=listen.rate,
     )
 
     def make() -> Connection:
@@ -245,15 +249,6 @@ def run(
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(live())
-
-
-def _resident() -> int:
-    """Return the bytes of memory this process has, 0 where the system does not tell."""
-    try:
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * resource.getpagesize()
-    except OSError:
-        return 0
 
 
 def _room_for(clients: int) -> int:

@@ -16,6 +16,7 @@ NAMES: Final = {  # of the benchmarks, and what each measures
     "serve": "RECOMMEND over the socket, 16 connections, with 1 and 2 readers; 1 000 a second beside 5 000 events/s; a real Redis GET as peer",
     "freshness": "produced → in a reply, at 1 000 events a second",
     "post": "POST /v1/events, 1 000 lines a request over two connections; RECOMMEND before and beside it",
+    "subscribe": "SUBSCRIBE: change → message with 1 000 subscribers at 1 000 events/s, and RECOMMEND of others beside it",
     "start": "from the command to the first answer, kernels compiled anew and not; empty state",
     "learn": "learning on one thread: whole lessons, the parts of one, the network alone; PyG's TGN training as peer",
     "rank": "one ranking in process, everything but the socket",
@@ -73,6 +74,7 @@ def run(
         soak,
         throughput,
     )
+    from deploy.bench.crowd import subscribe
     from deploy.bench.http import post
     from deploy.bench.report import plan
     from deploy.bench.report import report as whole
@@ -88,6 +90,7 @@ def run(
         "serve": latency.serve,
         "freshness": latency.freshness,
         "post": post.post,
+        "subscribe": subscribe.subscribe,
         "start": latency.start,
         "learn": learning.learn,
         "rank": ranking.rank,

@@ -92,7 +92,12 @@ def _run(command: Command) -> Callable[..., None]:
     def run(*, json: bool, config: Any, host: str | None, port: int | None, set: Any, **values: Any) -> None:
         serve = settings(config, set, serve__host=host, serve__port=port).config.serve
         wait_s = (values.get("timeout_ms") or values.get("wait_ms") or 0) / 1000
-        by_name = command.name in MAPS or _reads_item(command, values) or values.get("with_meta")
+        by_name = (
+            command.name in MAPS
+            or _reads_item(command, values)
+            or values.get("with_meta")
+            or values.get("cursor")
+        )
         protocol = 3 if by_name else 2
         reply = _ask(serve, *words(command, values), protocol=protocol, wait_s=wait_s)
         show(shown(command, values, reply), json)
@@ -126,6 +131,8 @@ def shown(command: Command, values: Mapping[str, Any], reply: Reply) -> list[Row
         return fields(reply)
     if command.name in ("HISTORY", "GRAPH") and isinstance(reply, list):
         return [{str(name): value for name, value in one.items()} for one in reply if isinstance(one, dict)]
+    if command.name == "EVENT" and isinstance(reply, dict):
+        return {"position": reply["place"], "t": reply["t"], "clock": reply["clock"]}
     if command.name in MAPS or _reads_item(command, values):
         if isinstance(reply, dict):
             return reply

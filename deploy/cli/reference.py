@@ -44,10 +44,16 @@ def _section(command: Command) -> str:
     return "\n".join([*lines, ""])
 
 
+def _on_socket(command: Command, one: Parameter) -> str:
+    if one in command.arguments and one.word:
+        return f"[{one.word}] {one.metavar}"
+    return f"{one.word} {f'n {one.metavar} …' if one.many and one.word else one.metavar}".strip()
+
+
 def _row(command: Command, one: Parameter) -> str:
-    socket = f"{one.word} {f'n {one.metavar} …' if one.many and one.word else one.metavar}".strip()
+    socket = _on_socket(command, one)
     http = _over_http(one) if one.http or command.path else ""
-    cli = f"`{one.flag}`" if one.flag else "always" if one.word else "argument"
+    cli = f"`{one.flag}`" if one.flag else "argument" if one in command.arguments else "always"
     default = one.default or ("required" if one.required else "")
     return f"| `{socket}` | {http} | {cli} | {one.help.replace('|', chr(92) + '|')} | {default} |"
 

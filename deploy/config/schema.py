@@ -127,6 +127,7 @@ class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     readers: Annotated[int, msgspec.Meta(ge=0, le=MOST_READERS)] = 0
     max_clients: Positive = 1024
     idle_seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    messages_per_second: Annotated[float, msgspec.Meta(gt=0, le=1_000)] = 10.0
     ready_lag: Count = 10_000
     hang_seconds: Above = 30.0
 

@@ -93,6 +93,7 @@ def serve(
                 writer_token=s.writer_token,
                 reader_token=s.reader_token,
                 cors_origins=s.cors_origins,
+                rate=s.messages_per_second,
             ),
             stop=stop,
             ready=lambda port, http: opening.start(),

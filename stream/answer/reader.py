@@ -10,11 +10,13 @@ from typing import Any
 import msgspec
 import numpy as np
 import structlog
+from msgspec.structs import replace
 
 from state.error import BadStore
 from state.record.setting import GraphSettings
 from stream.answer import non_personalized
 from stream.answer.explanation import explained
+from stream.answer.lookup import cursor
 from stream.answer.lookup.info import counted
 from stream.answer.lookup.lookup import Lookup
 from stream.answer.recommender import Recommender
@@ -138,8 +140,24 @@ class Reader(Lookup, Publication):
 
     def recommend(self, request: Recommend) -> Answer:
         """Return the best items for a user now."""
+        if request.cursor:
+            return self._page(request)
         answer = self._of_user(request.user, lambda found: found.recommend(request))
         return self._finished(answer, request)
+
+    def _page(self, request: Recommend) -> Answer:
+        """Return the page of an answer that a cursor leads to, and the cursor of the next one."""
+        items = self._current().items
+        had = cursor.read(request.user, request.cursor)
+        names = [name for name in items.names(had) if name]
+        wanted = replace(
+            request, exclude=[*request.exclude, *names], cursor="", k=min(request.k, cursor.MOST - len(had))
+        )
+        answer = self.recommend(wanted)
+        whole = len(answer.items) == wanted.k
+        rows = items.rows(answer.items, any_of=True).tolist()
+        answer.cursor = cursor.write(request.user, [*had, *rows]) if whole else cursor.FIRST
+        return answer
 
     def rank(self, request: Rank) -> Answer:
         """Return the items the caller brings in the order the user would want them."""

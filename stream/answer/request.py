@@ -36,6 +36,7 @@ class Recommend(msgspec.Struct):
     explore: float | None = None
     with_titles: bool = False
     with_meta: bool = False
+    cursor: str = ""  # of the page before, see `lookup.cursor`
 
 
 class Rank(msgspec.Struct):
@@ -81,6 +82,7 @@ class Answer(msgspec.Struct):
     many of them are out for each reason (an item may be out for several); in an answer to RANK, of those that were
     brought.  `half_life_ms` is that of the counts which are the scores of what trends.
     `titles` and `meta` are there where the request asks for them; an item without a title has an empty one.
+    `cursor` leads to the next page, where one was asked for.
     """
 
     items: list[str]
@@ -91,4 +93,5 @@ class Answer(msgspec.Struct):
     shortfall: dict[str, int] = {}
     half_life_ms: int = 0
     titles: list[str] = []
+    cursor: str = ""
     meta: Meta | None = None

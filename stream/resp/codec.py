@@ -12,6 +12,7 @@ A reply of each kind, in RESP2 and, after `HELLO 3`, in RESP3:
     int           :7              the same          dict          *2 key value …      %1 key value …
     float         $3\\r\\n0.5       ,0.5              None          $-1                 _
     bool          :1              #t                Text          $2\\r\\nok            =6\\r\\ntxt:ok
+    Push          *1 …            >1 …
 """
 
 import re
@@ -58,20 +59,20 @@ class Head(NamedTuple):
     size: int
 
 
-Reply = (
-    Status
-    | Text
-    | Error
-    | Head
-    | str
-    | bytes
-    | bool
-    | int
-    | float
-    | None
-    | list["Reply"]
-    | dict[str, "Reply"]
-)
+class Several(NamedTuple):
+    """Several replies to one request, one after the other."""
+
+    replies: list["Reply"]
+
+
+class Push(list["Reply"]):
+    """A message that is no reply to a request, or the answer to one that has it come."""
+
+    __slots__ = ()
+
+
+Scalar = str | bytes | bool | int | float | None
+Reply = Status | Several | Text | Error | Head | Scalar | list["Reply"] | dict[str, "Reply"]
 OK: Final = Status("OK")
 
 
@@ -248,7 +249,16 @@ def encode(reply: Reply, protocol: int = 2) -> bytes:
         return b"*%d\r\n" % reply.size
     if isinstance(reply, dict):
         return _map(reply, protocol)
+    if isinstance(reply, (Push, Several)):
+        return _told(reply, protocol)
     return _scalar(reply, protocol)
+
+
+def _told(reply: Push | Several, protocol: int) -> bytes:
+    if isinstance(reply, Several):
+        return b"".join([encode(one, protocol) for one in reply.replies])
+    head = b">%d\r\n" if protocol == 3 else b"*%d\r\n"
+    return head % len(reply) + b"".join([encode(one, protocol) for one in reply])
 
 
 def _array(items: list[Reply], protocol: int) -> bytes:

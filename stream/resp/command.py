@@ -11,7 +11,8 @@ from stream.error import BadFrame, BadRequest, BadSource, Loading
 from stream.event.identifier import short
 from stream.resp import discover, handshake, item, lookup, recommend, transaction
 from stream.resp.codec import Error, Reply, Status, encode
-from stream.resp.manual import documented
+from stream.resp.manual import documented, explained
+from stream.resp.server import keyspace, subscribe
 from stream.service import parameter
 from stream.service.access import Role
 from stream.service.session import Session
@@ -49,6 +50,21 @@ def commands(session: Session, args: list[bytes]) -> Reply:
     if sub == b"DOCS":
         return {name.decode().lower(): _manual(name) for name in asked if name in COMMANDS}
     raise BadRequest(f"COMMAND {short(args[0])} is not known here; wanted COUNT, LIST, INFO or DOCS")
+
+
+def help(session: Session, args: list[bytes]) -> Reply:
+    """What commands there are, or how one of them is given, in lines."""
+    if not args:
+        head = "HELP command tells its arguments and options; COMMAND DOCS tells them to programs."
+        return [head, *(f"{name.decode()}: {command.summary}" for name, command in COMMANDS.items())]
+    name = args[0].upper()
+    if len(args) > 1 or name not in COMMANDS:
+        raise BadRequest(
+            f"there is no help on {short(b' '.join(args))}; wanted HELP, or HELP with one of {_names()}"
+        )
+    command, known = COMMANDS[name], parameter.COMMANDS.get(name.decode())
+    lines: list[Reply] = [f"{name.decode()} {command.syntax}".rstrip(), command.summary]
+    return lines + ([] if known is None else explained(known))
 
 
 def _shape(name: bytes) -> Reply:
@@ -124,15 +140,21 @@ COMMANDS: Final[dict[bytes, Command]] = {
     b"AUTH": _command(handshake.auth, "[user] password"),
     b"CLIENT": _command(handshake.client, "subcommand [argument]"),
     b"COMMAND": _command(commands, "[COUNT|LIST|INFO|DOCS] [command]"),
+    b"HELP": _command(help, "[command]"),
     b"SELECT": _command(handshake.select, "index"),
     b"MULTI": _command(transaction.multi),
     b"EXEC": _command(transaction.execute),
     b"DISCARD": _command(transaction.discard),
     b"WATCH": _command(transaction.watch, "key [key]"),
     b"UNWATCH": _command(transaction.unwatch),
+    b"SUBSCRIBE": _command(subscribe.subscribe, "channel [channel]"),
+    b"UNSUBSCRIBE": _command(subscribe.unsubscribe, "[channel]"),
+    b"PSUBSCRIBE": _command(subscribe.psubscribe, "pattern [pattern]"),
+    b"PUNSUBSCRIBE": _command(subscribe.punsubscribe, "[pattern]"),
+    b"PUBSUB": _command(subscribe.pubsub, "CHANNELS|NUMSUB|NUMPAT [channel]"),
     b"RESET": _command(handshake.reset),
     b"QUIT": _command(handshake.quit),
-}
+} | {name.encode(): _command(*found) for name, found in keyspace.COMMANDS.items()}
 _OTHER: Final = "other"  # the label of what is no command
 
 
@@ -153,6 +175,8 @@ def answer(session: Session, words: list[bytes], inline: bool = False) -> bytes 
         return _unknown(session, words[0], began)
     if session.role < Role.ADMIN and (refusal := _refusal(session, words)):
         return _told(session, refusal, found.label, "error", began)
+    if session.listens and session.protocol == 2 and words[0].upper() not in subscribe.ALLOWED:
+        return _told(session, _listening(words[0]), found.label, "error", began)
     if session.queueing and words[0].upper() not in transaction.AT_ONCE:
         return _told(session, transaction.queue(session, words), "queued", "ok", began)
     try:
@@ -203,6 +227,13 @@ def _refusal(session: Session, words: list[bytes]) -> Error | None:
     command = name.decode().lower()
     error = Error(f"User {role.name.lower()} has no permissions to run the '{command}' command", "NOPERM")
     return transaction.refused(session, error) if session.queueing else error
+
+
+def _listening(word: bytes) -> Error:
+    return Error(
+        f"Can't execute '{word.decode(errors='replace').lower()}': only SUBSCRIBE / UNSUBSCRIBE / PING / QUIT / RESET are "
+        "allowed in this context; use another connection, or RESP3 (HELLO 3)"
+    )
 
 
 def _is_http(words: list[bytes]) -> bool:

@@ -19,6 +19,7 @@ from stream.error import BadFrame
 from stream.resp.codec import MAX_ARGS, MAX_BULK, MAX_FRAME, Error, Parser, encode
 from stream.resp.command import answer
 from stream.resp.pipeline import Pipeline
+from stream.resp.server.refusal import DENIED, FULL, HOLDS
 from stream.service import address
 from stream.service.listener import LINGER_S
 from stream.service.session import Service, Session
@@ -33,14 +34,6 @@ HELD_BYTES: Final = 1024 * 1024  # requests that wait for their turn
 EVENT_BYTES: Final = 1024  # what an EVENT that begins counts for in a turn: its work is done after it
 STRANGER_ARGS: Final = 16  # words, and bytes of one, of a request before the password is given
 STRANGER_BYTES: Final = 16 * 1024
-DENIED: Final = Error(
-    "Riverwalk is in protected mode: it has no password and answers only clients on its own machine. Set "
-    "serve.password (and serve.tls_cert and serve.tls_key, so that nobody reads it on the way), or connect from there.",
-    "DENIED",
-)
-FULL: Final = Error("max number of clients reached; serve.max_clients sets it")
-
-HOLDS: Final = Error("unfinished requests of all clients hold too many bytes, and this client's most")
 
 
 class Connection(asyncio.Protocol):
@@ -68,6 +61,7 @@ class Connection(asyncio.Protocol):
         self._counted = 0  # bytes of `held` that the service knows of
         self._heard = 0.0  # when something came or went last
         self._timers = Timers(self._loop)
+        self._session.push = self._push
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -112,13 +106,17 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._full = False
-        if not self._session.closing:
+        session = self._session
+        if not session.closing:
             self._timers.stop("slow")
+        if session.mailbox:
+            session.mailbox.flush()
         if not self._busy():
             self._turn()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._session.closing = True
+        self._session.hear_no_more()
         self._timers.close()
         if self._next is not None:
             self._next.cancel()
@@ -156,6 +154,13 @@ class Connection(asyncio.Protocol):
     def give_way(self) -> None:
         """Hang up, as others need the place."""
         self._refuse(FULL)
+
+    def _push(self, data: bytes) -> bool:
+        """Write what is no reply, unless the client has too much to read already."""
+        if self._full or self._session.closing:
+            return False
+        self._transport.write(data)
+        return True
 
     def _count(self) -> None:
         """Tell the service how much is held."""
@@ -212,9 +217,8 @@ class Connection(asyncio.Protocol):
     def _request(self) -> list[bytes] | None:
         """The next request: one held back, one that EXEC released, or one that came."""
         words, self._pipeline.held = self._pipeline.held, None
-        if words is None and self._session.released:
-            return self._session.release()
-        return words or self._parser.next()
+        released = words is None and self._session.released
+        return self._session.release() if released else words or self._parser.next()
 
     def _take_turn(self) -> None:
         self._next = None
@@ -277,13 +281,10 @@ class Connection(asyncio.Protocol):
         """Hang up on a client that was silent for too long, or look again when that may be."""
         now = self._loop.time()
         self._heard = self._heard or now
-        if self._pipeline or self.unsent:
+        if self._pipeline or self.unsent or self._session.listens:
             self._heard = now
         left = self._heard + self._idle_s - now
-        if left <= 0:
-            self._hang_up()
-        else:
-            self._timers.again("idle", left, self._look_idle)
+        self._hang_up() if left <= 0 else self._timers.again("idle", left, self._look_idle)
 
     def _drop(self) -> None:
         if not self._session.closing:

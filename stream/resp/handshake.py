@@ -1,5 +1,7 @@
 """Connection and server commands of Redis: PING, ECHO, HELLO, AUTH, CLIENT, SELECT, RESET, QUIT, INFO."""
 
+import os
+
 from stream.error import BadRequest
 from stream.event.identifier import short, text
 from stream.resp.codec import (
@@ -9,10 +11,11 @@ from stream.resp.codec import (
     Status,
     Text,
 )
-from stream.service.load import Field
+from stream.service.load import Field, resident_bytes
 from stream.service.session import Session
 
 MAX_NAME_BYTES = 256
+REDIS = "7.2.0"  # whose protocol and commands for clients are answered, for tools that ask by version
 _WRONG = Error("invalid username-password pair or user is disabled.", "WRONGPASS")
 _LOCKED = Error("too many wrong passwords from this address; wait a minute.", "WRONGPASS")
 _NO_PASSWORD = (
@@ -25,6 +28,8 @@ def ping(session: Session, args: list[bytes]) -> Reply:
     """PONG, or the message that was sent."""
     if len(args) > 1:
         raise BadRequest("wanted PING [message]")
+    if session.listens and session.protocol == 2:
+        return ["pong", args[0] if args else ""]
     return args[0] if args else Status("PONG")
 
 
@@ -96,7 +101,7 @@ def _wrong(session: Session) -> Error:
 def client(session: Session, args: list[bytes]) -> Reply:
     """What a client says of itself, and what it may ask about itself."""
     if not args:
-        raise BadRequest("wanted CLIENT ID|INFO|GETNAME|SETNAME|SETINFO|NO-EVICT|NO-TOUCH")
+        raise BadRequest("wanted CLIENT ID|INFO|LIST|GETNAME|SETNAME|SETINFO|NO-EVICT|NO-TOUCH")
     match args[0].upper(), *args[1:]:
         case [b"ID"]:
             return session.number
@@ -108,15 +113,18 @@ def client(session: Session, args: list[bytes]) -> Reply:
         case [b"SETINFO", option, value] if option.lower() in (b"lib-name", b"lib-ver"):
             session.library = f"{session.library} {_label(value)}".strip()[:MAX_NAME_BYTES]
             return OK
-        case [b"INFO"]:
+        case [b"INFO"] | [b"LIST"]:
+            library, _, release = session.library.partition(" ")
+            channels = 0 if session.mailbox is None else len(session.mailbox)
             return Text(
-                f"id={session.number} addr={session.address} name={session.name} resp={session.protocol} "
-                f"lib={session.library.replace(' ', '/')}\n"
+                f"id={session.number} addr={session.address} name={session.name} db=0 sub={channels} "
+                f"user={session.role.name.lower()} resp={session.protocol} lib={session.library.replace(' ', '/')} "
+                f"lib-name={library} lib-ver={release.replace(' ', '/')}\n"
             )
         case [flag, switch] if flag in _FLAGS and switch.upper() in (b"ON", b"OFF"):
             return OK
     raise BadRequest(
-        f"CLIENT {short(args[0])} with {len(args) - 1} more words is not known here; wanted ID, INFO, GETNAME, "
+        f"CLIENT {short(args[0])} with {len(args) - 1} more words is not known here; wanted ID, INFO, LIST, GETNAME, "
         "SETNAME name, SETINFO lib-name|lib-ver value, NO-EVICT ON|OFF or NO-TOUCH ON|OFF"
     )
 
@@ -149,6 +157,14 @@ def info(session: Session, args: list[bytes]) -> Reply:
     service, load = session.service, session.service.load
     others = load.others
     sections: dict[str, dict[str, str | int | float]] = {
+        "Server": {
+            "redis_version": REDIS,
+            "redis_mode": "standalone",
+            "server_name": "riverwalk",
+            "process_id": os.getpid(),
+            "arch_bits": 64,
+            "role": "master",
+        },
         "Riverwalk": service.backend.info(),
         "Readers": {
             "readers": load.readers,
@@ -170,6 +186,7 @@ def info(session: Session, args: list[bytes]) -> Reply:
             "slow_clients_dropped": service.dropped + others(Field.DROPPED),
         },
     }
+    sections |= {"Memory": {"used_memory": resident_bytes()}, "Keyspace": {}}
     wanted = {text("section", word).lower() for word in args}
     if wanted & {"all", "everything", "default"}:
         wanted = set()

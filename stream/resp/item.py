@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -20,16 +20,26 @@ from stream.service.erasure import erased
 from stream.service.parameter import COMMANDS
 from stream.service.session import Session
 
-_OPTIONS: Final = {one.word.encode(): one.field for one in COMMANDS["EVENT"].options}
+_ARGUMENTS: Final = tuple(one.field for one in COMMANDS["EVENT"].arguments)
+_OPTIONS: Final = {
+    one.word.encode(): one.field
+    for one in (*COMMANDS["EVENT"].arguments, *COMMANDS["EVENT"].options)
+    if one.word
+}
+_SWITCHES: Final = frozenset(one.field for one in COMMANDS["EVENT"].options if one.kind == "switch")
 
 
 async def event(session: Session, args: list[bytes]) -> Reply:
     """Publish an event; the reply is its position in the topic, partition:offset."""
-    words, options = _parted(args)
-    if not 2 <= len(words) <= 5:
-        raise BadRequest(f"wanted {COMMANDS['EVENT'].syntax}")
+    given = _parted(args)
+    with_meta = given.pop("with_meta", False)
     backend, now_ms = session.service.backend, session.service.clock()
-    return _position(await backend.publish(happened(words, options, now_ms, backend)))
+    made = happened(given, now_ms, backend)
+    place = _position(await backend.publish(made))
+    if not with_meta:
+        return place
+    clock = "given" if "t" in given else "wall" if made.t == now_ms else "stream"
+    return {"place": place, "t": made.t, "clock": clock}
 
 
 async def item(session: Session, args: list[bytes]) -> Reply:
@@ -75,40 +85,41 @@ def _position(position: tuple[int, int]) -> str:
     return f"{position[0]}:{position[1]}"
 
 
-def _parted(args: list[bytes]) -> tuple[list[bytes], dict[str, str]]:
-    """Return the arguments of EVENT, and its options by field."""
+def _parted(args: list[bytes]) -> dict[str, Any]:
+    """Return the words of EVENT by field, as text: arguments by their place or by their words, then options."""
     at = next((i for i in range(2, len(args)) if args[i].upper() in _OPTIONS), len(args))
-    options: dict[str, str] = {}
-    for i in range(at, len(args), 2):
-        field = _OPTIONS.get(args[i].upper(), "")
-        if not field or field in options or i + 1 == len(args):
+    if not 2 <= at <= len(_ARGUMENTS):
+        raise BadRequest(f"wanted {COMMANDS['EVENT'].syntax}")
+    given: dict[str, Any] = {
+        field: text(field, word) for field, word in zip(_ARGUMENTS, args[:at], strict=False)
+    }
+    while at < len(args):
+        field = _OPTIONS.get(args[at].upper(), "")
+        switch = field in _SWITCHES
+        if not field or field in given or (at + 1 == len(args) and not switch):
             raise BadRequest(
-                f"{short(args[i])} is no option here; wanted {COMMANDS['EVENT'].syntax}, each option once"
+                f"{short(args[at])} is no option here; wanted {COMMANDS['EVENT'].syntax}, each value once"
             )
-        options[field] = text(field, args[i + 1])
-    return args[:at], options
+        given[field] = True if switch else text(field, args[at + 1])
+        at += 1 if switch else 2
+    return given
 
 
-def happened(args: list[bytes], options: dict[str, str], now_ms: int, backend: Backend) -> Event:
+def happened(given: dict[str, str], now_ms: int, backend: Backend) -> Event:
     """The event that the words of EVENT describe; the same reading as that of a record decides what is one.
 
     Args:
+        given: Its fields as text.
         now_ms: The wall clock.
         backend: Knows its time where no word says one, and how far ahead it may be.
     """
-    words = [text("user, item, type, value or t", word) for word in args]
-    fields: dict[str, str | float | int] = {
-        "user": words[0],
-        "item": words[1],
-        "t": backend.event_time(now_ms),
-        **options,
-    }
-    if len(words) > 2:
-        fields["type"] = words[2].lower()
-    if len(words) > 3:
-        fields["value"] = number("value", words[3])
-    if len(words) > 4:
-        fields["t"] = int(words[4]) if re.fullmatch(r"-?\d{1,18}", words[4], re.ASCII) else words[4]
+    fields: dict[str, str | float | int] = {"t": backend.event_time(now_ms), **given}
+    if "type" in given:
+        fields["type"] = given["type"].lower()
+    if "value" in given:
+        fields["value"] = number("value", given["value"])
+    if "t" in given and re.fullmatch(r"-?\d{1,18}", given["t"], re.ASCII):
+        fields["t"] = int(given["t"])
     if fields.get("type") == FORGOTTEN:
         raise BadRequest("EVENT forgets nobody; wanted FORGET user")
     try:

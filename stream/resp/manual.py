@@ -53,3 +53,14 @@ def _plain(one: Parameter, flags: list[Reply]) -> dict[str, Reply]:
     kind = _TYPES.get(one.kind, "string")
     plain: dict[str, Reply] = {"name": name, "type": kind, "display_text": name}
     return plain | {"flags": flags} if flags else plain
+
+
+def explained(command: Command) -> list[Reply]:
+    """Return a line for each argument and option: how it is given, what it means, and what holds without it."""
+    shown = []
+    for one in (*command.arguments, *command.options):
+        given = f"{one.word} {f'n {one.metavar} …' if one.many and one.word else one.metavar}".strip()
+        default = "required" if one.required else f"default: {one.default}" if one.default else ""
+        shown.append((given, f"{one.help} ({default})" if default else one.help))
+    width = max((len(given) for given, _ in shown), default=0)
+    return [f"  {given:<{width}}  {meaning}" for given, meaning in shown]

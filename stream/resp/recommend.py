@@ -54,7 +54,7 @@ def rank(session: Session, args: list[bytes]) -> Reply:
 def shown(answer: Answer, request: Recommend | Rank | Similar | Trending) -> Reply:
     """Return an answer as a flat list: items, each followed by its score, reason and title where asked for.
 
-    With its moment asked for, the list and that by name.
+    With its moment or the next page asked for, the list and these by name.
     """
     columns: list[list[str] | list[float]] = [answer.items]
     if request.with_scores:
@@ -68,9 +68,14 @@ def shown(answer: Answer, request: Recommend | Rank | Similar | Trending) -> Rep
         flat = list(answer.items)
     else:
         flat = [value for row in zip(*columns, strict=True) for value in row]
-    if answer.meta is None:
+    if answer.meta is None and not answer.cursor:
         return flat
-    return {"items": flat, "meta": fields(answer.meta)}
+    named: dict[str, Reply] = {"items": flat}
+    if answer.cursor:
+        named["cursor"] = answer.cursor
+    if answer.meta is not None:
+        named["meta"] = fields(answer.meta)
+    return named
 
 
 def fields(told: msgspec.Struct) -> dict[str, Reply]:

@@ -19,12 +19,12 @@ COST: Final = 64
 QUEUED: Final = Status("QUEUED")
 ABORTED: Final = Error("Transaction discarded because of previous errors.", "EXECABORT")
 AT_ONCE: Final = frozenset((b"MULTI", b"EXEC", b"DISCARD", b"WATCH", b"RESET", b"QUIT"))
-_BEFORE: Final = frozenset((b"AUTH", b"HELLO"))
+_ALONE: Final = frozenset((b"AUTH", b"HELLO", b"SUBSCRIBE", b"UNSUBSCRIBE", b"PSUBSCRIBE", b"PUNSUBSCRIBE"))
 
 
 def queue(session: Session, words: list[bytes]) -> Reply:
     """Keep a known request until EXEC."""
-    if words[0].upper() in _BEFORE:
+    if words[0].upper() in _ALONE:
         return refused(session, Error(f"{words[0].decode().upper()} is not taken between MULTI and EXEC"))
     size = COST + sum(map(len, words))
     if session.queued_bytes + size > MAX_BYTES:

@@ -17,6 +17,7 @@ from stream.service.parameter import Kind
 
 MAX_TIMEOUT_MS = 60_000
 MOST_LETTERS = 256  # of a text to search for
+_CURSOR = re.compile(rb"[A-Za-z0-9_-]{1,8192}")
 _POSITION = re.compile(rb"(\d{1,9}):(\d{1,18})")
 
 Reader = Callable[[str, bytes], Any]
@@ -75,6 +76,15 @@ def category(what: str, word: bytes) -> str:
     return given
 
 
+def cursor(what: str, word: bytes) -> str:
+    """A cursor as an answer had it; whether it is one is told where it is used."""
+    if _CURSOR.fullmatch(word):
+        return word.decode()
+    raise BadRequest(
+        f"{what} is {short(word)}; wanted 0 for the first page, then the cursor of the answer before"
+    )
+
+
 def sought(what: str, word: bytes) -> str:
     """A text to search for."""
     given = text(what, word)
@@ -95,6 +105,7 @@ READERS: Final[Mapping[Kind, Reader]] = {
     "timeout": timeout,
     "duration": half_life,
     "search": sought,
+    "cursor": cursor,
 }
 
 

@@ -11,12 +11,12 @@ from typing import Final, Literal, NamedTuple
 
 Kind = Literal[
     "switch", "count", "user", "item", "filter", "category", "seen", "share", "position", "timeout",
-    "duration", "type", "number", "time", "json", "text", "search",
+    "duration", "type", "number", "time", "json", "text", "search", "cursor",
 ]  # fmt: skip
 
 
 class Parameter(NamedTuple):
-    """An argument, which has no word on the socket, or an option.
+    """An argument, or an option, which has a word on the socket; an argument with one may be given by it as well.
 
     Args:
         field: Of the request it becomes.
@@ -61,6 +61,8 @@ class Command(NamedTuple):
 
 
 def _argument(one: Parameter) -> str:
+    if one.word:
+        return f"[[{one.word}] {one.metavar}]"
     if one.many:
         return f"{one.metavar} [{one.metavar} …]"
     return one.metavar if one.required else f"[{one.metavar}]"
@@ -145,6 +147,10 @@ TABLE: Final = (
                 "timeout", "--after-timeout", within="after", default="1000",
             ),
             *_MORE,
+            Parameter(
+                "cursor", "cursor", "Pages without overlap: 0 for the first, then the cursor of the answer before; 0 comes after the last.",
+                "cursor", "CURSOR", "cursor", "--cursor",
+            ),
         ),
         "/recommend/{user}",
     ),
@@ -225,7 +231,7 @@ TABLE: Final = (
     Command(
         "FIND",
         "Items and users whose id begins with a text, and items with its words in their title, whatever the case.",
-        (Parameter("text", "search", "The beginning of an id, or words of a title.", "text", required=True), _N),
+        (Parameter("text", "search", "cursor", "The beginning of an id, or words of a title.", "text", required=True), _N),
         path="/v1/find/{text}",
     ),
     Command(
@@ -234,13 +240,17 @@ TABLE: Final = (
         (
             _USER,
             _ITEM,
-            Parameter("type", "type", "view, click, like, dislike, purchase, watch, impression.", "type", default="view"),
-            Parameter("value", "number", "How much it counts.", "value", default="1"),
-            Parameter("t", "time", "Event time in milliseconds since 1970.", "t", default="the wall clock, or stream time on a stream of the past"),
+            Parameter("type", "type", "view, click, like, dislike, purchase, watch, impression.", "type", "TYPE", default="view"),
+            Parameter("value", "number", "How much it counts.", "value", "VALUE", default="1"),
+            Parameter("t", "time", "Event time in milliseconds since 1970.", "t", "T", default="the wall clock, or stream time on a stream of the past"),
         ),
         (
             Parameter("id", "text", "Its id: an event that comes again with it counts once.", "id", "ID", flag="--id"),
             Parameter("source", "text", "Where the id is unique.", "source", "SOURCE", flag="--source"),
+            Parameter(
+                "with_meta", "switch", "Reply with place, t and clock by name: whose time t is, wall, stream or given.", word="WITHMETA",
+                flag="--meta",
+            ),
         ),
     ),
     Command(

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Protocol
 
@@ -44,6 +44,18 @@ class Client(Protocol):
     def abort(self) -> None: ...
 
 
+class Mailbox(Protocol):
+    """The channels that a client has subscribed to."""
+
+    @property
+    def channels(self) -> Mapping[str, object]: ...
+    def __len__(self) -> int: ...
+    def open(self, channel: str) -> None: ...
+    def leave(self, channel: str) -> None: ...
+    def close(self) -> None: ...
+    def flush(self) -> None: ...
+
+
 class Service:
     """What all clients of a server share.
 
@@ -80,9 +92,8 @@ class Service:
         self.waiting = Waiting(backend.applied)
         self.subscriptions = Subscriptions(backend, rate=rate)
         self.clients: set[Client] = set()
-        self.strangers: dict[
-            Client, None
-        ] = {}  # of other machines, without a password so far; the oldest first
+        # Of other machines, without a password so far; the oldest first.
+        self.strangers: dict[Client, None] = {}
         self.max_strangers = max(1, max_clients // STRANGERS)
         self.unfinished = 0  # bytes of requests that are not whole or wait, of all clients
         self.max_unfinished = MAX_UNFINISHED // load.readers
@@ -196,7 +207,8 @@ class Session:
 
     `wait_s` is set by a command that waited for an event: seconds that are not its own work.  Between MULTI and EXEC
     `queueing` is set, and `spoiled` once a request could not be queued; EXEC moves what was queued to `released`, to be
-    answered before anything else.
+    answered before anything else.  `push` writes what is no reply, and is False where the client has much to read already;
+    `mailbox` has its channels once it has subscribed to one.
     """
 
     __slots__ = (
@@ -204,9 +216,11 @@ class Session:
         "closing",
         "host",
         "library",
+        "mailbox",
         "name",
         "number",
         "protocol",
+        "push",
         "queued",
         "queued_bytes",
         "queueing",
@@ -221,6 +235,8 @@ class Session:
 
     def __init__(self, service: Service, number: int, address: str = "", host: str = "") -> None:
         self.service = service
+        self.push: Callable[[bytes], bool] = lambda data: False
+        self.mailbox: Mailbox | None = None
         self.number = number
         self.address, self.host = address, host
         self.library = ""
@@ -236,7 +252,18 @@ class Session:
         self.protocol = 2
         self.name = ""
         self.role = self.service.access.first
+        self.hear_no_more()
         self.discard()
+
+    def hear_no_more(self) -> None:
+        """Leave every channel."""
+        if self.mailbox is not None:
+            self.mailbox.close()
+
+    @property
+    def listens(self) -> bool:
+        """Whether the client has subscribed to anything."""
+        return bool(self.mailbox)
 
     def discard(self) -> None:
         """Leave MULTI, and drop what was queued."""

@@ -100,8 +100,9 @@ class Subscriptions:
         found = self._watched.get(key)
         return 0 if found is None else len(found.receivers)
 
-    def keys(self) -> list[str]:
-        """Return the lists that are watched."""
+    @property
+    def watched(self) -> list[str]:
+        """The keys of the lists that are watched."""
         return list(self._watched)
 
     def subscribe(

@@ -23,7 +23,7 @@ from tests.fixture.backend import Toy
 VALUES = {
     "user": "ann", "item": "cup", "count": "7", "filter": "price < 5", "category": "mug", "seen": "like=30d",
     "share": "0.25", "position": "0:41", "timeout": "20", "duration": "1.5h", "type": "like", "number": "2.0", "time": "5",
-    "json": "null", "search": "cu",
+    "json": "null", "search": "cu", "cursor": "0",
 }  # fmt: skip
 BY_NAME = {command.name: command for command in TABLE}
 OVER_HTTP = [command for command in TABLE if command.path and command.name != "ITEM"]
@@ -79,7 +79,7 @@ def test_the_command_line_has_the_flags_and_arguments_of_the_table(command: Comm
     shared = {"json", "config", "host", "port", "set"}
 
     assert set(taken) - shared == {
-        one.field for one in (*command.arguments, *command.options) if one.flag or not one.word
+        one.field for one in (*command.arguments, *command.options) if one.flag or one in command.arguments
     }
     for one in (*command.arguments, *command.options):
         if one.flag:

@@ -170,7 +170,7 @@ def test_what_nobody_wants_is_watched_no_more_and_too_many_lists_are_refused() -
         hub.cancel(first)
         hub.subscribe("c", Recommend("c"), Heard())
 
-        assert sorted(hub.keys()) == ["b", "c"]
+        assert sorted(hub.watched) == ["b", "c"]
         hub.close()
 
     on_loop(test)
