@@ -19,9 +19,8 @@ import uvloop
 from stream import metric
 from stream.http import endpoint
 from stream.resp.connection import Connection
-from stream.service.about import About
 from stream.service.access import GUESSES, Access, Role
-from stream.service.backend import Backend
+from stream.service.backend import About, Backend
 from stream.service.listener import Listener, open_tcp, open_unix
 from stream.service.load import Field, Load, resident_bytes
 from stream.service.session import LOGIN_TRIES, Service, wall_clock_ms

@@ -18,7 +18,7 @@ from deploy.config.schema import Config
 from deploy.service.folder import TABLES
 from deploy.service.port import HTTP, RESP
 from stream.broker import open_sink
-from stream.service.about import About, Setting
+from stream.service.backend import About, Setting
 from stream.service.load import FILE as LOAD
 from stream.service.load import Load
 

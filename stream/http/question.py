@@ -11,7 +11,7 @@ from stream.answer.request import Rank, Recommend, Similar, Trending
 from stream.error import BadFilter, BadRequest, Loading
 from stream.http.problem import Missing
 from stream.http.reply import Described, Events, Listed, Users, listed
-from stream.service.about import About
+from stream.service.backend import About
 from stream.service.erasure import Receipt, erased
 from stream.service.session import Service
 

@@ -1,9 +1,11 @@
-"""The interface that the transports call to answer requests."""
+"""The interface that the transports call to answer requests, and what they tell of the instance."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Protocol
+
+import msgspec
 
 from stream.answer.lookup.request import Busy, Found, Happened, History, Meta, Neighbourhood, Person
 from stream.answer.request import Answer, Rank, Recommend, Similar, Trending
@@ -53,3 +55,23 @@ class Backend(Protocol):
     async def forget(self, user: str, now_ms: int) -> tuple[int, int]: ...
     def receipt(self, partition: int, offset: int) -> dict[str, Any] | None: ...
     def tick(self) -> None: ...
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """A setting; a secret shows neither value.
+
+    Fields:
+        changed: Whether it differs from its default.
+    """
+
+    name: str
+    value: Any
+    default: Any
+    changed: bool
+
+
+class About(msgspec.Struct, frozen=True):
+    """Settings in the order of `deploy/riverwalk.toml`, and versions by the name of the program or package."""
+
+    settings: list[Setting] = []
+    versions: dict[str, str] = {}

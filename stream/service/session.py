@@ -4,17 +4,16 @@ import asyncio
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
 from stream.answer.request import Recommend
 from stream.error import BadRequest
-from stream.service.about import About
 from stream.service.access import Access, Role
-from stream.service.backend import Backend
+from stream.service.backend import About, Backend
 from stream.service.load import Field, Load
-from stream.service.subscription import RATE, Subscriptions
+from stream.service.subscription import RATE, Mailbox, Subscriptions
 from stream.service.wait import Waiting
 
 STRANGERS = 8  # one place in so many is for clients of other machines without a password so far
@@ -42,18 +41,6 @@ class Client(Protocol):
     def shed(self) -> None: ...
     def finish(self) -> None: ...
     def abort(self) -> None: ...
-
-
-class Mailbox(Protocol):
-    """The channels that a client has subscribed to."""
-
-    @property
-    def channels(self) -> Mapping[str, object]: ...
-    def __len__(self) -> int: ...
-    def open(self, channel: str) -> None: ...
-    def leave(self, channel: str) -> None: ...
-    def close(self) -> None: ...
-    def flush(self) -> None: ...
 
 
 class Service:

@@ -60,9 +60,9 @@ TABLE = {
     "stream/answer": Rule(
         "lane health generation catalogue event metric error", "state tgn/inference", "numpy msgspec structlog"
     ),
-    "stream/service": Rule("answer catalogue event error", "", ""),
+    "stream/service": Rule("answer catalogue event error", "", "msgspec"),
     "stream/resp": Rule("service answer catalogue event metric error", "", "msgspec structlog"),
-    "stream/http": Rule("service answer catalogue event metric error", "", "h11 msgspec structlog"),
+    "stream/http": Rule("service answer catalogue event metric histogram error", "", "h11 msgspec structlog"),
     "stream/server": Rule("resp http service metric", "", "msgspec uvloop structlog"),
     "deploy/config": Rule("", "state/record stream/event stream/answer stream/generation stream/lane stream/broker tgn/inference", "msgspec"),
     "deploy/terminal": Rule("", "", "rich"),

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 from stream.answer.lookup.request import Found, History, Neighbourhood, Person
 from stream.http.problem import V1
 from stream.http.reply import Described, Events, Listed, Taken, Users
-from stream.service.about import About
 from stream.service.access import Role
+from stream.service.backend import About
 from stream.service.parameter import COMMANDS, TABLE, Command, Parameter
 
 GET: Final = "GET"
