@@ -33,6 +33,7 @@ class Listed(msgspec.Struct):
         offsets: By partition, the next offset that is not in the answer yet.
         shortfall: Where fewer than k items are in it, how many there are and which rule left how many out.
         half_life_ms: Of the counts that are the scores of what trends.
+        cursor: Of the next page, where a page was asked for; 0 after the last.
         meta: The moment the answer is as of.
     """
 
@@ -43,6 +44,7 @@ class Listed(msgspec.Struct):
     item: str | UnsetType = UNSET
     shortfall: dict[str, int] | UnsetType = UNSET
     half_life_ms: int | UnsetType = UNSET
+    cursor: str | UnsetType = UNSET
     meta: Meta | UnsetType = UNSET
 
 
@@ -124,6 +126,7 @@ def listed(answer: Answer, **about: str) -> Listed:
         {str(partition): offset for partition, offset in answer.offsets.items()},
         shortfall=answer.shortfall or UNSET,
         half_life_ms=answer.half_life_ms or UNSET,
+        cursor=answer.cursor or UNSET,
         meta=answer.meta or UNSET,
         **about,
     )

@@ -51,6 +51,7 @@ SCHEMAS: Final[dict[str, Schema]] = {  # of what a parameter of a kind may be
     "position": {"type": "string", "pattern": r"^[0-9]{1,9}:[0-9]{1,18}$", "examples": ["0:41"]},
     "timeout": {"type": "integer", "minimum": 0, "maximum": MAX_WAIT_MS},
     "duration": {"type": "string", "pattern": f"^{_DURATION}$", "examples": ["30m", "1h", "7d"]},
+    "cursor": {"type": "string", "minLength": 1, "examples": ["0"]},
     "search": {"type": "string", "minLength": 1, "maxLength": MOST_LETTERS, "pattern": r"\S"},
 }
 BODIES: Final[dict[str, Schema]] = {

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from stream.http.v1.openapi import SCHEMAS, document
 from stream.http.v1.operation import OPERATIONS
 from stream.service.access import Access, Role
 from tests.fixture.backend import NOW_MS, Toy, on_loop
@@ -191,3 +192,14 @@ def test_the_reference_page_asks_nothing_of_anybody() -> None:
         assert "http://" not in body.replace("http://127.0.0.1", "")
 
     on_loop(test)
+
+
+def test_the_document_has_every_operation_and_what_its_parameters_may_be() -> None:
+    told = document("1.2.3", locked=True)
+    paths = told["paths"] | told["x-streams"]
+
+    assert sum(len(methods) for methods in paths.values()) == len(OPERATIONS)
+    assert {one.kind for item in OPERATIONS for one in item.command.options if one.http} <= set(SCHEMAS)
+    assert told["security"] == [{"basic": []}, {"bearer": []}]
+    recommend = told["paths"]["/v1/recommend/{user}"]["get"]
+    assert {one["name"] for one in recommend["parameters"]} >= {"user", "k", "titles", "filter", "after"}
