@@ -5,7 +5,7 @@ Neither client is loaded before an address asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from stream.dead_letter.mention import Mention
     from stream.dead_letter.writer import DeadLetter
+    from stream.error import BadSource
     from stream.event.batch import Record
     from stream.event.message import Done, Headers, Message, Refused
     from stream.kafka.offset import Offsets
@@ -58,7 +59,7 @@ class Source(Protocol):
 
 
 class Sink(Protocol):
-    """Writes records to a topic.  One thread uses it, but for `publish`."""
+    """Writes records to a topic.  One thread uses it, but for `publish` and `publish_all`."""
 
     def send(
         self,
@@ -78,6 +79,9 @@ class Sink(Protocol):
 
     async def publish(self, key: bytes, payload: bytes, partition_key: bytes = b"") -> tuple[int, int]:
         """Write a record and return its partition and offset, or raise BadSource."""
+
+    async def publish_all(self, records: Sequence[tuple[bytes, bytes]]) -> list[tuple[int, int] | BadSource]:
+        """Write records, keys and payloads; return for each its partition and offset, or why it was not written."""
 
     def flush(self, timeout_s: float = 30.0) -> None:
         """Wait until everything is written, or raise BadSource."""

@@ -12,22 +12,15 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Iterator
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-SECONDS: Final = (
-    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
-    *(30.0, 60.0),
-)
-BOUNDS: Final = (*(str(bound) for bound in SECONDS), "+Inf")
+from stream.histogram import SECONDS, Histogram, Page, stored
+
 FILES: Final = ("counter", "gauge_mostrecent", "histogram")  # a process in a role keeps one of each,
 FILE: Final = 1 << 20  # which the library makes so large, in bytes
-PART: Final = "part"
-SUM: Final = "sum"
 _metrics: dict[str, Any] = {}
 _tallies: dict[tuple[str, str], _Tally] = {}
 
@@ -47,67 +40,6 @@ class _Tally:
         self.buckets = [0] * (len(SECONDS) + 1)
 
 
-class _Histogram:
-    """A histogram that takes many values at once, which the library's does not.
-
-    It is kept as a counter with a label more: a bucket's upper bound, or `sum` for the sum of the values.  `_Page`
-    shows it as the histogram it is.
-    """
-
-    def __init__(self, name: str, text: str, *labels: str) -> None:
-        from prometheus_client import Counter
-
-        self._counter = Counter(f"riverwalk_{name}", text, [*labels, PART])
-        self._parts: dict[tuple[str, ...], list[Any]] = {}
-        if not labels:
-            self._of(())  # to be seen while it is empty
-
-    def add(self, buckets: list[int], total: float, *labels: str) -> None:
-        """Add values: how many fell into each bucket, and their sum."""
-        *counters, total_counter = self._of(labels)
-        for counter, count in zip(counters, buckets, strict=True):
-            if count:
-                counter.inc(count)
-        total_counter.inc(total)
-
-    def _of(self, labels: tuple[str, ...]) -> list[Any]:
-        if labels not in self._parts:
-            self._parts[labels] = [self._counter.labels(*labels, part) for part in (*BOUNDS, SUM)]
-        return self._parts[labels]
-
-
-class _Page:
-    """Collect what another collector does, with the counters of each `_Histogram` as a histogram."""
-
-    def __init__(self, collector: Any) -> None:
-        self._collector = collector
-
-    def collect(self) -> Iterator[Any]:
-        """Yield every metric."""
-        for metric in self._collector.collect():
-            kept = _metrics.get(metric.name.removeprefix("riverwalk_"))
-            yield _family(metric) if isinstance(kept, _Histogram) else metric
-
-
-def _family(metric: Any) -> Any:
-    """Return the histogram that a counter with bounds as labels stands for."""
-    from prometheus_client.core import HistogramMetricFamily
-
-    series: dict[tuple[str, ...], dict[str, float]] = {}
-    names: list[str] = []
-    for sample in metric.samples:
-        if sample.name.endswith("_total"):
-            labels = dict(sample.labels)
-            part = labels.pop(PART)
-            names = sorted(labels)
-            series.setdefault(tuple(labels[name] for name in names), {})[part] = sample.value
-    family = HistogramMetricFamily(metric.name, metric.documentation, labels=names)
-    for values, parts in series.items():
-        counts = accumulate(parts[bound] for bound in BOUNDS)
-        family.add_metric(values, list(zip(BOUNDS, counts, strict=True)), parts[SUM])
-    return family
-
-
 def setup(folder: Path | None, role: str = "") -> None:
     """Make the metrics, kept in `folder` (None: in this process alone).
 
@@ -117,7 +49,8 @@ def setup(folder: Path | None, role: str = "") -> None:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-    from prometheus_client import Counter, Gauge, Histogram, values
+    from prometheus_client import Counter, Gauge, values
+    from prometheus_client import Histogram as Measured
 
     if _metrics:
         return
@@ -131,7 +64,7 @@ def setup(folder: Path | None, role: str = "") -> None:
         _metrics[name] = Gauge(f"riverwalk_{name}", text, labels, multiprocess_mode="mostrecent")
 
     def histogram(name: str, text: str, *labels: str) -> None:
-        _metrics[name] = Histogram(f"riverwalk_{name}", text, labels, buckets=SECONDS)
+        _metrics[name] = Measured(f"riverwalk_{name}", text, labels, buckets=SECONDS)
 
     counter("events", "Events applied")
     counter(
@@ -166,11 +99,11 @@ def setup(folder: Path | None, role: str = "") -> None:
     level("table_rows", "Rows in use", "table")
     level("table_bytes", "Bytes of the rows in use", "table")
     histogram("batch_seconds", "Seconds a batch takes, by step", "step")
-    _metrics["freshness_seconds"] = _Histogram(
+    _metrics["freshness_seconds"] = Histogram(
         "freshness_seconds", "Seconds from an event being produced to its being visible in answers"
     )
     text = "Seconds a request takes, without its waiting for an event"
-    _metrics["request_seconds"] = _Histogram("request_seconds", text, "command")
+    _metrics["request_seconds"] = Histogram("request_seconds", text, "command")
 
 
 def page() -> bytes:
@@ -178,12 +111,25 @@ def page() -> bytes:
     from prometheus_client import REGISTRY, CollectorRegistry, generate_latest, multiprocess
 
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        shown: Any = _Page(REGISTRY)
+        collector: Any = REGISTRY
     else:
-        shown = _Page(multiprocess.MultiProcessCollector(None))  # type: ignore[no-untyped-call]
+        collector = multiprocess.MultiProcessCollector(None)  # type: ignore[no-untyped-call]
+    shown: Any = Page(collector, _histograms())
     registry = CollectorRegistry()
     registry.register(shown)
     return generate_latest(registry)
+
+
+def spread(name: str) -> list[int]:
+    """Return how many values of a histogram without labels fell into each bucket so far, in all processes."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if folder is not None:
+        return stored(Path(folder), name)
+    return _metrics[name].counts() if name in _metrics else [0] * (len(SECONDS) + 1)
+
+
+def _histograms() -> set[str]:
+    return {name for name, metric in _metrics.items() if isinstance(metric, Histogram)}
 
 
 def events(count: int) -> None:

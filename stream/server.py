@@ -17,10 +17,10 @@ import structlog
 import uvloop
 
 from stream import metric
-from stream.http import connection
+from stream.http import endpoint
 from stream.resp.connection import Connection
-from stream.service.access import GUESSES, Access
-from stream.service.backend import Backend
+from stream.service.access import GUESSES, Access, Role
+from stream.service.backend import About, Backend
 from stream.service.listener import Listener, open_tcp, open_unix
 from stream.service.load import Field, Load, resident_bytes
 from stream.service.session import LOGIN_TRIES, Service, wall_clock_ms
@@ -45,6 +45,8 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
         tls: Makes the TCP ports speak TLS (`context` makes one).
         slow_s: Seconds that 256 KiB of replies may wait for a client to take them before it is dropped.
         login_s: Seconds within which a client has to give the password.
+        admin_token, writer_token, reader_token: Of roles, for HTTP, beside `password`; empty for none.
+        cors_origins: Of pages of other sites that may ask over HTTP.
         idle_s: Seconds of silence after which a client is hung up on; 0 waits for ever.
         rate: Messages a second about one list that clients subscribed to, at most.
     """
@@ -61,6 +63,10 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
     slow_s: float = 5.0
     login_s: float = 30.0
     idle_s: float = 0.0
+    admin_token: str = ""
+    writer_token: str = ""
+    reader_token: str = ""
+    cors_origins: tuple[str, ...] = ()
     rate: float = RATE
 
 
@@ -138,6 +144,7 @@ async def serve(
     clock: Callable[[], int] = wall_clock_ms,
     sockets: Sequence[socket.socket] = (),
     load: Load | None = None,
+    about: About | None = None,
 ) -> Server:
     """Start to answer clients on the socket.
 
@@ -146,10 +153,18 @@ async def serve(
         clock: Wall clock in milliseconds, for events that come without a time.
         sockets: Listen already, in place of the addresses in `listen`.
         load: Of this reader and of those beside it.
+        about: What an operator who asks is told of this instance.
     """
     listen, load = listen or Listen(), load or Load()
     guesses = max(LOGIN_TRIES, GUESSES // load.readers)
-    access = Access(listen.password or "", listen.reader_password, listen.writer_password, guesses=guesses)
+    tokens = {
+        Role.ADMIN: listen.admin_token,
+        Role.WRITER: listen.writer_token,
+        Role.READER: listen.reader_token,
+    }
+    access = Access(
+        listen.password or "", listen.reader_password, listen.writer_password, guesses=guesses, tokens=tokens
+    )
     service = Service(
         backend,
         access=access,
@@ -157,6 +172,7 @@ async def serve(
         max_clients=listen.max_clients,
         clock=clock,
         load=load,
+        about=about,
         rate=listen.rate,
     )
 
@@ -201,20 +217,24 @@ def run(
     version: str = "",
     sockets: Sockets | None = None,
     load: Load | None = None,
+    about: About | None = None,
 ) -> None:
     """Run the serving process: socket and HTTP on uvloop until `stop` is set, then a clean end.
 
     Args:
         ready: Called once with both ports in use, when clients can connect.
         sockets, load: Shared with other readers; left out, the addresses in `listen` are this process's alone.
+        about: What an operator who asks is told of this instance.
     """
     listen = msgspec.structs.replace(listen, max_clients=_room_for(listen.max_clients))
 
     async def live() -> None:
         resp, http = sockets or ((), open_tcp(listen.host, listen.http_port))
-        server = await serve(backend, listen, version=version, sockets=resp, load=load)
+        server = await serve(backend, listen, version=version, sockets=resp, load=load, about=about)
         try:
-            site = await connection.serve(server.service, http, socket_port=server.port, tls=listen.tls)
+            site = await endpoint.serve(
+                server.service, http, socket_port=server.port, tls=listen.tls, origins=listen.cors_origins
+            )
             try:
                 gc.collect()
                 gc.freeze()  # what is here now stays; the collector need not look at it again

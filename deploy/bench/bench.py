@@ -15,7 +15,9 @@ NAMES: Final = {  # of the benchmarks, and what each measures
     "log": "that log alone: appends in groups, publishing at 1 000 a second; --large: the same after 10 million",
     "serve": "RECOMMEND over the socket, 16 connections, with 1 and 2 readers; 1 000 a second beside 5 000 events/s; a real Redis GET as peer",
     "freshness": "produced → in a reply, at 1 000 events a second",
+    "post": "POST /v1/events, 1 000 lines a request over two connections; RECOMMEND before and beside it",
     "subscribe": "SUBSCRIBE: change → message with 1 000 subscribers at 1 000 events/s, and RECOMMEND of others beside it",
+    "sse": "the same over HTTP, as server-sent events",
     "start": "from the command to the first answer, kernels compiled anew and not; empty state",
     "learn": "learning on one thread: whole lessons, the parts of one, the network alone; PyG's TGN training as peer",
     "rank": "one ranking in process, everything but the socket",
@@ -74,6 +76,7 @@ def run(
         throughput,
     )
     from deploy.bench.crowd import subscribe
+    from deploy.bench.http import post
     from deploy.bench.report import plan
     from deploy.bench.report import report as whole
     from deploy.machine import compiler
@@ -87,7 +90,9 @@ def run(
         "log": lambda config: log.run(config, large),
         "serve": latency.serve,
         "freshness": latency.freshness,
+        "post": post.post,
         "subscribe": subscribe.subscribe,
+        "sse": lambda config: subscribe.subscribe(config, over_http=True),
         "start": latency.start,
         "learn": learning.learn,
         "rank": ranking.rank,

@@ -21,7 +21,22 @@ from deploy.config.schema import MAX_NAME, BadConfig, Config
 PREFIX = "RIVERWALK_"
 FILE = "riverwalk.toml"
 MASK = "•••"
-SECRETS = ("serve.password", "serve.writer_password", "serve.reader_password")
+SECRETS = tuple(
+    f"serve.{name}"
+    for name in (
+        "password",
+        "writer_password",
+        "reader_password",
+        "admin_token",
+        "writer_token",
+        "reader_token",
+    )
+)
+LISTS = (
+    "decay.half_lives",
+    "kafka.options",
+    "serve.cors_origins",
+)  # which the environment and flags have as JSON
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -88,6 +103,12 @@ def masked(config: Config, name: str) -> Any:
         words = ("password", "secret", "token", "key")
         return {k: MASK if any(word in k.lower() for word in words) else v for k, v in value.items()}
     return value
+
+
+def shown(config: Config) -> list[tuple[str, Any, Any]]:
+    """Every setting with its value and its default, fit for a screen."""
+    usual = Config()
+    return [(name, masked(config, name), get(usual, name)) for name in NAMES]
 
 
 def variable(name: str) -> str:
@@ -161,7 +182,7 @@ def _value(name: str, value: Any, source: str, strict: bool) -> Any:
     kind = NAMES[name]
     shown = MASK if name in (*SECRETS, "kafka.options") else repr(value)
     try:
-        if isinstance(value, str) and name in ("decay.half_lives", "kafka.options"):
+        if isinstance(value, str) and name in LISTS:
             value = msgspec.json.decode(value)
         return msgspec.convert(value, type=kind, strict=strict)
     except msgspec.MsgspecError as exc:
@@ -195,6 +216,12 @@ def _agree(config: Config) -> None:
     if (serve.reader_password or serve.writer_password) and not (serve.password or serve.password_file):
         raise BadConfig(
             "serve.reader_password and serve.writer_password are for users beside default; set serve.password, too"
+        )
+    if (serve.admin_token or serve.writer_token or serve.reader_token) and not (
+        serve.password or serve.password_file
+    ):
+        raise BadConfig(
+            "serve.admin_token, serve.writer_token and serve.reader_token go with a password; set serve.password, too"
         )
     topics = {
         "topic": config.kafka.topic,

@@ -27,6 +27,11 @@ Derived = Annotated[
 ]  # empty: by the topic
 
 
+Origin = Annotated[
+    str, msgspec.Meta(pattern=r"^(\*|https?://[^/\s?#]+)$")
+]  # of a page, as its browser tells it
+
+
 class BadConfig(Exception):
     """The configuration cannot be used: end the program and tell the operator what to change."""
 
@@ -112,6 +117,10 @@ class Serve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password_file: str = ""
     writer_password: str = ""
     reader_password: str = ""
+    admin_token: str = ""
+    writer_token: str = ""
+    reader_token: str = ""
+    cors_origins: tuple[Origin, ...] = ()
     unix: str = ""
     tls_cert: str = ""
     tls_key: str = ""

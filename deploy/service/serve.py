@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import platform
 import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import msgspec
 
+from deploy.config.loader import shown
 from deploy.config.room import graph_settings, limits, tgn_settings
 from deploy.config.schema import Config
 from deploy.service.folder import TABLES
 from deploy.service.port import HTTP, RESP
 from stream.broker import open_sink
+from stream.service.backend import About, Setting
 from stream.service.load import FILE as LOAD
 from stream.service.load import Load
 
 PUBLISH_S = 1.8  # how long a record a client sends may wait to be written: the client hears of it within 2 s
+
+PACKAGES = (
+    "riverwalk",
+    "confluent-kafka",
+    "rocksdict",
+    "numpy",
+    "numba",
+    "torch",
+)  # whose versions an operator asks for
 
 
 def serve(
@@ -77,6 +89,10 @@ def serve(
                 reader_password=s.reader_password,
                 writer_password=s.writer_password,
                 idle_s=s.idle_seconds,
+                admin_token=s.admin_token,
+                writer_token=s.writer_token,
+                reader_token=s.reader_token,
+                cors_origins=s.cors_origins,
                 rate=s.messages_per_second,
             ),
             stop=stop,
@@ -84,8 +100,24 @@ def serve(
             version=number,
             sockets=server.Sockets(sockets[RESP], sockets[HTTP]),
             load=Load(reader, s.readers, Path(config.state.live) / LOAD),
+            about=_about(config),
         )
         opening.check()
     finally:
         sink.close()
         describer.close()
+
+
+def _about(config: Config) -> About:
+    """What an operator is told of this instance."""
+    settings = [Setting(name, value, usual, value != usual) for name, value, usual in shown(config)]
+    return About(
+        settings, {"python": platform.python_version()} | dict(filter(None, map(_version, PACKAGES)))
+    )
+
+
+def _version(package: str) -> tuple[str, str] | None:
+    try:
+        return package, version(package)
+    except PackageNotFoundError:
+        return None

@@ -22,11 +22,12 @@ from stream.answer.lookup.lookup import Lookup
 from stream.answer.recommender import Recommender
 from stream.answer.request import Answer, Rank, Recommend, Similar, Trending
 from stream.answer.setting import AnswerSettings
-from stream.catalogue.describer import Describer, Publisher
+from stream.catalogue.describer import Publisher
+from stream.catalogue.publication import Publication
 from stream.catalogue.record import Value
 from stream.catalogue.syntax import Filter
-from stream.error import BadRequest, Loading
-from stream.event.event import DAY_MS, Event, encode, forget
+from stream.error import Loading
+from stream.event.event import DAY_MS
 from stream.generation.generation import Generation, Limits, current
 from stream.generation.learned import current_learned
 from stream.generation.metadata import MOST
@@ -50,7 +51,7 @@ class ReaderSettings(msgspec.Struct, frozen=True, kw_only=True):
     closed: bool = False  # until `open` is called, every question is answered by `Loading`
 
 
-class Reader(Lookup):
+class Reader(Lookup, Publication):
     """Implements `stream.service.backend.Backend` over the newest generation.
 
     Args:
@@ -72,11 +73,11 @@ class Reader(Lookup):
         version: str = "",
         settings: ReaderSettings | None = None,
     ) -> None:
-        super().__init__()
+        Lookup.__init__(self)
+        Publication.__init__(self, publisher, describer, self._described, MOST)
         settings = settings or ReaderSettings()
         self._edges, self.tgn, self.limits, self.live = graph, tgn, limits, live
-        self._describer = Describer(describer, self._described, MOST)
-        self.publisher, self.version = publisher, version
+        self.version = version
         self.ttl, self.answers, self.future_ms = settings.ttl, settings.answers, settings.future_ms
         self.readiness = Readiness(settings.health, settings.ready_lag)
         self.watch = Watch()
@@ -216,24 +217,11 @@ class Reader(Lookup):
             told |= counted(self.recommender, self.offsets())
         return told
 
-    def _topic(self) -> Publisher:
-        if self.publisher is None:
-            raise BadRequest("this instance publishes no events; produce them to the topic instead")
-        return self.publisher
-
     def event_time(self, now_ms: int) -> int:
         """Return the time of an event that says none: the wall clock, or stream time on a stream of the past."""
         if self.recommender is None or not self.recommender.generation.status["past"]:
             return now_ms
         return min(now_ms, int(self.recommender.state.world[0]["t"]))
-
-    async def publish(self, event: Event) -> tuple[int, int]:
-        """Publish an event to the topic; return its partition and offset."""
-        return await self._topic().publish(event.user.encode(), encode(event))
-
-    async def forget(self, user: str, now_ms: int) -> tuple[int, int]:
-        """Publish that a user is to be forgotten; return the record's partition and offset."""
-        return await self._topic().publish(user.encode(), forget(user, now_ms))
 
     def receipt(self, partition: int, offset: int) -> dict[str, Any] | None:
         """Return what was removed by the record at an offset, None where that is not known any more."""
@@ -246,14 +234,6 @@ class Reader(Lookup):
         if row in recommender.items.waiting:
             recommender.items.take(row)
         return recommender.items.catalogue.get(row) if row else None
-
-    async def describe(self, item: str, fields: dict[str, Value] | None) -> tuple[int, int]:
-        """Publish what an item is, None for nothing any more; return the record's place once it is in force."""
-        return await self._describer.describe(item, fields)
-
-    async def hide(self, item: str, hidden: bool) -> tuple[int, int]:
-        """Publish that an item is hidden, or not any more; return the record's place once it is in force."""
-        return await self._describer.hide(item, hidden)
 
     def _described(self, partition: int) -> int:
         return int(self._current().generation.status["described"][partition])

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
 
 from stream.catalogue import hiding
 from stream.catalogue.record import Value
-from stream.error import BadRequest
+from stream.error import BadRequest, BadSource
 
+Description = tuple[str, dict[str, Value] | None]  # an item, and what it is
 IN_FORCE_S = 2.0  # how long a record may take to be in force
 
 
@@ -20,6 +21,9 @@ class Publisher(Protocol):
     """What writes to a topic; a record goes to the partition of its key, or of another one."""
 
     async def publish(self, key: bytes, payload: bytes, partition_key: bytes = b"") -> tuple[int, int]: ...
+    async def publish_all(
+        self, records: Sequence[tuple[bytes, bytes]]
+    ) -> list[tuple[int, int] | BadSource]: ...
 
 
 class Describer:
@@ -40,15 +44,38 @@ class Describer:
         Raises:
             BadRequest: It is too long, or not in force in time.
         """
+        place = await self._publish(item, item.encode(), self.payload(item, fields))
+        if hiding.told(fields) is False:
+            place = await self._publish(item, hiding.key(item), hiding.record(False))
+        return await self._in_force(place)
+
+    async def describe_all(self, items: Sequence[Description]) -> list[tuple[int, int] | BadSource]:
+        """Publish what items are; return the place of each once all are in force, or why it was not written.
+
+        Raises:
+            BadRequest: One is too long, and none was published; or they are not in force in time.
+        """
+        if self._topic is None:
+            raise _nowhere()
+        records = [(item.encode(), self.payload(item, fields)) for item, fields in items]
+        places = await self._topic.publish_all(records)
+        ends = dict(sorted(place for place in places if not isinstance(place, BadSource)))
+        for item, fields in items:
+            if hiding.told(fields) is False:
+                partition, offset = await self._publish(item, hiding.key(item), hiding.record(False))
+                ends[partition] = max(offset, ends.get(partition, 0))
+        for place in ends.items():
+            await self._in_force(place)
+        return places
+
+    def payload(self, item: str, fields: dict[str, Value] | None) -> bytes:
+        """Return the record that describes an item; BadRequest where it is too long."""
         payload = b"" if fields is None else msgspec.json.encode(fields)
         if len(payload) > self._most:
             raise BadRequest(
                 f"item {item!r} is described in {len(payload)} bytes; at most {self._most} are kept"
             )
-        place = await self._publish(item, item.encode(), payload)
-        if hiding.told(fields) is False:
-            place = await self._publish(item, hiding.key(item), hiding.record(False))
-        return await self._in_force(place)
+        return payload
 
     async def hide(self, item: str, hidden: bool) -> tuple[int, int]:
         """Publish that an item is hidden, or not any more; its description stays as it is.  Return the record's place.
@@ -60,7 +87,7 @@ class Describer:
 
     async def _publish(self, item: str, key: bytes, payload: bytes) -> tuple[int, int]:
         if self._topic is None:
-            raise BadRequest("this instance describes no items; produce to the items topic instead")
+            raise _nowhere()
         return await self._topic.publish(key, payload, item.encode())
 
     async def _in_force(self, place: tuple[int, int]) -> tuple[int, int]:
@@ -73,3 +100,7 @@ class Describer:
                 )
             await asyncio.sleep(0.002)
         return place
+
+
+def _nowhere() -> BadRequest:
+    return BadRequest("this instance describes no items; produce to the items topic instead")

@@ -3,10 +3,13 @@
 Nobody has to ask anything before that, so that slow clients, or many idle ones, cannot keep health from being asked.
 """
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from stream.service.load import Field, Load
 from stream.service.session import STRANGERS
+
+SPARED: Final = 16  # places that streams leave to those who ask
+MAX_BODIES: Final = 64 << 20  # bytes of bodies that are under way, of all readers
 
 
 class Client(Protocol):
@@ -32,6 +35,10 @@ class Admission:
         self.clients: dict[Client, None] = {}
         self._strangers: dict[Client, None] = {}
         self._most, self._most_strangers = most, max(1, most // STRANGERS)
+        self._most_streams = most - min(SPARED, most // 8)
+        self._streams: set[Client] = set()
+        self._held: dict[Client, int] = {}  # bytes of bodies
+        self._bytes, self._most_bytes = 0, MAX_BODIES // load.readers
 
     def enter(self, client: Client, known: bool) -> bool:
         """Take a client if there is room or one that waits for a request makes some, a stranger first.
@@ -70,12 +77,29 @@ class Admission:
         """Remove a client that has disconnected."""
         self.clients.pop(client, None)
         self._strangers.pop(client, None)
+        self._streams.discard(client)
         self._count()
+
+    def stream(self, client: Client) -> bool:
+        """Let the reply to a client stream, if some places are left for those who only ask."""
+        if len(self._streams) + self._load.others(Field.HTTP_STREAMS) >= self._most_streams:
+            return False
+        self._streams.add(client)
+        self._count()
+        return True
+
+    def hold(self, client: Client, size: int) -> bool:
+        """Note how many bytes of a body a client has sent, 0 once it is done with; False when all hold too many."""
+        self._bytes += size - self._held.pop(client, 0)
+        if size:
+            self._held[client] = size
+        return self._bytes <= self._most_bytes
 
     def _count(self) -> None:
         """Tell the other readers how many clients there are."""
         self._load.set(Field.HTTP_CLIENTS, len(self.clients))
         self._load.set(Field.HTTP_STRANGERS, len(self._strangers))
+        self._load.set(Field.HTTP_STREAMS, len(self._streams))
 
     @staticmethod
     def _idle(some: dict[Client, None]) -> Client | None:

@@ -1,4 +1,4 @@
-"""The routes of the HTTP endpoint; only DELETE changes anything.
+"""The routes of the HTTP endpoint; those below /v1 are in `stream.http.v1`.
 
     GET /recommend/{user}               items for a user
     GET /session/{item}/{item}…         items for a visitor who looked at these, the newest last
@@ -9,72 +9,54 @@
     GET /health/live        200 while the process lives
     GET /health/ready       200 when answers are fresh enough to be used, else 503
     GET /metrics            of all processes of the instance, for Prometheus
-    GET /                   a page to look around
+    GET /  GET /page/…      the page, which asks for the password itself
+    /v1/…                   the same and more, and what changes something: /v1/docs tells
 
-`stream.service.parameter` has the options of each.
-
-Health is open to everyone.  Without a password everything else is for this machine alone, under its own names: a
-page of another site that has its name point here gets nothing.  With one, metrics are open to everyone, as they name
-no user and no item, and the rest wants a password: `curl -u default:PASSWORD`.  Users are those of the socket.
+`stream.service.parameter` has the options of each, `stream.http.gate` who may ask.
 """
 
+from __future__ import annotations
+
 import asyncio
-import base64
-import binascii
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-import msgspec
 import structlog
 
 from stream import metric
-from stream.answer.request import Answer, Rank, Recommend, Similar, Trending
-from stream.error import BadFilter, BadRequest, Loading
+from stream.error import BadRequest, BadSource
 from stream.event import identifier
-from stream.http.page import POLICY, page
+from stream.http import problem
+from stream.http.gate import Gate
+from stream.http.message import HttpRequest, HttpResponse, json
+from stream.http.page import Page
 from stream.http.query import fits, no_options, values_of
+from stream.http.question import Asked, Questions
+from stream.http.target import GET, Target, Targets
+from stream.http.v1.api import Api
 from stream.service.access import Role
-from stream.service.address import is_loopback
-from stream.service.erasure import erased
 from stream.service.parameter import COMMANDS, Command
-from stream.service.session import Late, Service
+from stream.service.session import Service
 
 log = structlog.get_logger()
 
-JSON: Final = "application/json"
 METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
+HEALTH: Final = ("/health/live", "/health/ready")
+WRONG: Final = "this should not have happened; the server's log says what did"
+QUESTIONS: Final = ("RECOMMEND", "SESSION", "RANK", "SIMILAR", "TRENDING", "EXPLAIN", "ITEM")
 
 
-class HttpRequest(NamedTuple):
-    """A request: method, target with its query string, the headers that matter, whether it is from this machine, and
-    the address of the client."""
+class Admitted(NamedTuple):
+    """What becomes of a request once its head is there: a reply at once, or a target that answers it.
 
-    method: str
-    target: str
-    host: str = ""
-    login: str = ""
-    local: bool = True
-    client: str = ""
+    `most` is how many bytes of a body are read for it.
+    """
 
-
-class HttpResponse(NamedTuple):
-    """A response."""
-
-    status: int
-    body: bytes
-    kind: str = JSON
-    headers: tuple[tuple[str, str], ...] = ()
-    known: bool = False  # the client gave a password
-
-
-class Missing(BadRequest):
-    """There is nothing of that name."""
-
-
-Asked = Callable[[dict[str, Any]], Coroutine[Any, Any, Any]]
+    reply: HttpResponse | None
+    target: Target | None = None
+    most: int = 0
 
 
 class Routes:
@@ -82,198 +64,131 @@ class Routes:
 
     Args:
         port: Of the socket, as the page tells it.
+        origins: Of pages of other sites that may ask; see `Gate`.
     """
 
-    def __init__(self, service: Service, port: int = 7878) -> None:
-        self._service = service
-        self._backend = service.backend
-        self._page = page(port)
-        self._routes: dict[str, tuple[Command, Asked]] = {
-            "recommend": (COMMANDS["RECOMMEND"], self._recommend),
-            "session": (COMMANDS["SESSION"], self._session),
-            "rank": (COMMANDS["RANK"], self._rank),
-            "similar": (COMMANDS["SIMILAR"], self._similar),
-            "trending": (COMMANDS["TRENDING"], self._trending),
-            "explain": (COMMANDS["EXPLAIN"], self._explain),
-            "item": (COMMANDS["ITEM"], self._item),
-            "user": (COMMANDS["FORGET"], self._forget),
+    def __init__(self, service: Service, port: int = 7878, origins: Sequence[str] = ()) -> None:
+        self.service = service
+        self._gate = Gate(service, origins)
+        self._page = Page(port, service.access.needed, service.version)
+        questions = Questions(service)
+        self.api = Api(service, questions)
+        self._asked: dict[str, tuple[Command, Asked]] = {
+            name.lower(): (COMMANDS[name], questions.asked[name]) for name in QUESTIONS
         }
+        self._forget = questions.forget
 
-    async def answer(self, request: HttpRequest) -> HttpResponse:
-        """Return the response to a request, also where something goes wrong."""
-        try:
-            return await self._answer(request)
-        except Exception:
-            log.exception("a request failed", route=request.target.partition("?")[0].split("/")[1:2])
-            return _error(500, "this should not have happened; the server's log says what did")
-
-    async def _answer(self, request: HttpRequest) -> HttpResponse:
-        path, _, query = request.target.partition("?")
-        deletes = path.startswith("/user/")
-        if request.method not in (("DELETE",) if deletes else ("GET", "HEAD")):
-            allowed = "DELETE" if deletes else "GET, HEAD"
-            return _error(
-                405, f"{request.method} is not taken; wanted {allowed.split(',')[0]}", ("Allow", allowed)
+    def admit(self, request: HttpRequest) -> Admitted:
+        """Decide by the head of a request whether it is answered; passwords are looked at here, once."""
+        path, method = request.path, request.method
+        targets = self._targets(path)
+        if method == "OPTIONS" and targets:
+            return Admitted(self._gate.preflight(request, _methods(targets)))
+        target = targets.get(GET if method == "HEAD" else method)
+        if target is None and targets:
+            allowed = _methods(targets)
+            return Admitted(
+                problem.error(
+                    path,
+                    405,
+                    f"{method[:20]} is not taken; wanted {' or '.join(one for one in allowed if one != 'HEAD')}",
+                    ("Allow", ", ".join(allowed)),
+                )
             )
-        if path == "/health/live":
-            return _json(200, {"live": True})
-        if path == "/health/ready":
-            ready, why = self._backend.ready()
-            return _json(200 if ready else 503, {"ready": ready, "reason": why})
-        refusal = self._refusal(request, path)
+        if path in HEALTH:
+            return Admitted(None, target)
+        refusal = self._gate.refusal(
+            request, target.role if target else Role.READER, bool(target and target.open_to_all)
+        )
         if refusal is not None:
-            return refusal
-        if path == "/":
-            return HttpResponse(
-                200, self._page, "text/html; charset=utf-8", (("Content-Security-Policy", POLICY),)
-            )
-        if path == "/metrics":
-            metric.flush()
-            return HttpResponse(200, await asyncio.to_thread(metric.page), METRICS)
-        return (await self._asked(path, query))._replace(known=self._service.access.needed)
+            return Admitted(refusal)
+        if target is None:
+            told = "/v1/docs tells" if path.startswith(problem.V1) else "/ tells"
+            return Admitted(problem.error(path, 404, f"nothing is at {path[:100]!r}; {told} what is"))
+        refused = target.unacceptable(request) if target.unacceptable else None
+        if refused is not None:
+            return Admitted(problem.of(path, refused, True))
+        return Admitted(None, target, target.most)
 
-    def _refusal(self, request: HttpRequest, path: str) -> HttpResponse | None:
-        """Why this one may not ask this, if so."""
-        if not self._service.access.needed:
-            if not request.local:
-                return _error(
-                    403,
-                    "no password is set, so only clients on this machine are answered; set serve.password",
-                )
-            if not _own_name(request.host):
-                return _error(
-                    403, f"{request.host[:100]!r} is no name of this machine; ask 127.0.0.1 or localhost"
-                )
-        elif path != "/metrics":
-            role = self._role(request)
-            if role is Role.STRANGER and self._service.access.locked(request.client):
-                return _error(429, "too many wrong passwords from this address", ("Retry-After", "60"))
-            if role is Role.STRANGER:
-                wanted = ("WWW-Authenticate", 'Basic realm="riverwalk"')
-                return _error(401, "wanted the password of user default", wanted)
-            if request.method == "DELETE" and role < Role.ADMIN:
-                return _error(403, f"user {role.name.lower()} may not forget users; default and admin may")
-        return None
+    async def answer(self, request: HttpRequest, admitted: Admitted) -> HttpResponse:
+        """Return the response to a request, also where something goes wrong."""
+        reply = admitted.reply
+        if reply is None and admitted.target is not None:
+            reply = await self._answered(request, admitted.target)
+            known = self.service.access.needed and not admitted.target.open_to_all
+            reply = reply._replace(known=known and request.path not in HEALTH)
+        assert reply is not None
+        return reply._replace(headers=(*reply.headers, *self._gate.headers(request)))
 
-    def _role(self, request: HttpRequest) -> Role:
-        scheme, _, code = request.login.partition(" ")
-        if scheme.lower() != "basic":
-            return Role.STRANGER
-        try:
-            user, _, password = base64.b64decode(code.strip(), validate=True).partition(b":")
-        except binascii.Error:
-            return Role.STRANGER
-        return self._service.access.role(user, password, request.client)
-
-    async def _asked(self, path: str, query: str) -> HttpResponse:
-        """The reply of a route, counted under its name."""
+    async def _answered(self, request: HttpRequest, target: Target) -> HttpResponse:
+        """The reply of a target, counted under its name."""
         began = time.perf_counter()
-        head, *rest = path.removeprefix("/").split("/")
-        command, ask = self._routes.get(head, (None, None))
-        if path != "/info" and (command is None or not fits(command, len(rest))):
-            return _error(404, f"nothing is at {path[:100]!r}; / tells what is")
         try:
-            parts = [identifier.text("path", unquote_to_bytes(part)) for part in rest]
-            if command is None or ask is None:
-                value = self._info(query)
-            else:
-                value = await ask(values_of(command, parts, query))
-            reply, result = _json(200, value), "ok"
-        except BadRequest as exc:
-            reply, result = _error(self._status(exc), str(exc)), "error"
+            reply, result = await target.answer(request), "ok"
+        except (BadRequest, BadSource) as exc:
+            ready = self.service.backend.ready()[0]
+            reply, result = problem.of(request.path, exc, ready), "error"
         except Exception:
-            log.exception("a request failed", route=head)
-            reply, result = (
-                _error(500, "this should not have happened; the server's log says what did"),
-                "failed",
-            )
-        if "after=" not in query and head != "user":  # the seconds of one that waits are not its own
-            metric.request(f"http_{head}", result, time.perf_counter() - began)
-        self._service.answered += 1
+            log.exception("a request failed", route=target.name)
+            reply, result = problem.error(request.path, 500, WRONG), "failed"
+        if target.name:
+            # the seconds of one that waits are not its own
+            if "after=" not in request.target and target.name != "user":
+                metric.request(f"http_{target.name}", result, time.perf_counter() - began)
+            self.service.answered += 1
         return reply
 
-    def _info(self, query: str) -> Any:
-        no_options(query)
-        return self._backend.info()
+    def _targets(self, path: str) -> Targets:
+        """What is at a path, by method."""
+        if path.startswith(f"{problem.V1}/"):
+            return self.api.targets(path)
+        if path in self._page:
+            return {GET: Target("", self._shown, open_to_all=True)}
+        if path in HEALTH or path == "/metrics":
+            return {GET: Target("", self._watched, open_to_all=True)}
+        head, *rest = path.removeprefix("/").split("/")
+        if path == "/info":
+            return {GET: Target("info", self._info)}
+        if head == "user":
+            return {"DELETE": Target("user", self._forgotten, role=Role.ADMIN)} if len(rest) == 1 else {}
+        if head in self._asked and fits(self._asked[head][0], len(rest)):
+            return {GET: Target(head, self._question)}
+        return {}
 
-    def _status(self, exc: BadRequest) -> int:
-        if isinstance(exc, Late):
-            return 504
-        if isinstance(exc, Loading):
-            return 503
-        if isinstance(exc, Missing):
-            return 404 if self._backend.ready()[0] else 503
-        return 400
+    async def _shown(self, request: HttpRequest) -> HttpResponse:
+        file = self._page.find(request.path, request.headers.get("accept-encoding", ""))
+        return HttpResponse(200, file.body, file.kind, file.headers)
 
-    async def _recommend(self, values: dict[str, Any]) -> Any:
-        request = Recommend(**{"with_scores": True, "with_reasons": True} | values)
-        await self._service.reach(request)
-        return {"user": request.user, **_listed(self._backend.recommend(request))}
+    async def _watched(self, request: HttpRequest) -> HttpResponse:
+        path = request.path
+        if path == "/health/live":
+            return json(200, {"live": True})
+        if path == "/health/ready":
+            ready, why = self.service.backend.ready()
+            return json(200 if ready else 503, {"ready": ready, "reason": why})
+        metric.flush()
+        return HttpResponse(200, await asyncio.to_thread(metric.page), METRICS)
 
-    async def _session(self, values: dict[str, Any]) -> Any:
-        request = Recommend("", **{"with_scores": True, "with_reasons": True} | values)
-        return _listed(self._backend.recommend(request))
+    async def _info(self, request: HttpRequest) -> HttpResponse:
+        no_options(request.target.partition("?")[2])
+        return json(200, self.service.backend.info())
 
-    async def _rank(self, values: dict[str, Any]) -> Any:
-        request = Rank(**values)
-        return {"user": request.user, **_listed(self._backend.rank(request))}
+    async def _question(self, request: HttpRequest) -> HttpResponse:
+        path, _, query = request.target.partition("?")
+        head, *rest = path.removeprefix("/").split("/")
+        command, ask = self._asked[head]
+        return json(200, await ask(values_of(command, texts(rest), query)))
 
-    async def _similar(self, values: dict[str, Any]) -> Any:
-        request = Similar(**values)
-        with _missing():
-            return {"item": request.item, **_listed(self._backend.similar(request))}
-
-    async def _trending(self, values: dict[str, Any]) -> Any:
-        return _listed(self._backend.trending(Trending(**values)))
-
-    async def _explain(self, values: dict[str, Any]) -> Any:
-        with _missing():
-            return self._backend.explain(**values)
-
-    async def _item(self, values: dict[str, Any]) -> Any:
-        item = values["item"]
-        found = self._backend.item(item)
-        if found is None:
-            raise Missing(
-                f"nothing is known of item {item!r}; the items topic, or ITEM on the socket, tells it"
-            )
-        return {"item": item, "fields": found}
-
-    async def _forget(self, values: dict[str, Any]) -> Any:
-        return await erased(self._service, **values)
+    async def _forgotten(self, request: HttpRequest) -> HttpResponse:
+        path, _, query = request.target.partition("?")
+        rest = texts(path.removeprefix("/").split("/")[1:])
+        return json(200, await self._forget(values_of(COMMANDS["FORGET"], rest, query)))
 
 
-def _listed(answer: Answer) -> dict[str, Any]:
-    reasons = answer.reasons or [""] * len(answer.items)
-    rows = [
-        {"item": item, "score": score} | ({"reason": reason} if reason else {})
-        for item, score, reason in zip(answer.items, answer.scores, reasons, strict=True)
-    ]
-    short = {"shortfall": answer.shortfall} if answer.shortfall else {}
-    half = {"half_life_ms": answer.half_life_ms} if answer.half_life_ms else {}
-    return {"items": rows, "as_of": answer.as_of, "offsets": answer.offsets} | short | half
+def texts(parts: Sequence[str]) -> list[str]:
+    """Return parts of a path as the text they stand for."""
+    return [identifier.text("path", unquote_to_bytes(part)) for part in parts]
 
 
-@contextmanager
-def _missing() -> Iterator[None]:
-    """What the backend does not know is not there."""
-    try:
-        yield
-    except (BadFilter, Loading):
-        raise
-    except BadRequest as exc:
-        raise Missing(str(exc)) from exc
-
-
-def _own_name(host: str) -> bool:
-    """Whether a Host header names this machine without asking anybody: an address, localhost, or nothing at all."""
-    bare = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
-    return bare in ("", "localhost") or is_loopback(bare.strip("[]"))
-
-
-def _json(status: int, value: Any) -> HttpResponse:
-    return HttpResponse(status, msgspec.json.encode(value) + b"\n")
-
-
-def _error(status: int, message: str, *headers: tuple[str, str]) -> HttpResponse:
-    return HttpResponse(status, msgspec.json.encode({"error": message}) + b"\n", JSON, headers)
+def _methods(targets: Targets) -> list[str]:
+    return [method for one in targets for method in ((one, "HEAD") if one == GET else (one,))]

@@ -4,10 +4,13 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from stream.error import BadSource
 
+SLICE: Final = 256  # records queued before others get their turn
+Queue = Callable[[bytes, bytes], Awaitable["asyncio.Future[tuple[int, int]]"]]
 Settled = Callable[[int, int, str], None]
 """Called with partition and offset of a record, and why it was refused (empty text when it was not)."""
 
@@ -47,6 +50,10 @@ class Delivery:
         Args:
             partition: Where it goes, -1 where its key decides.
         """
+        return await (await self.queue(key, payload, partition))
+
+    async def queue(self, key: bytes, payload: bytes, partition: int = -1) -> asyncio.Future[tuple[int, int]]:
+        """Queue a record; return what will be its partition and offset."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="delivery", daemon=True)
             self._thread.start()
@@ -74,7 +81,7 @@ class Delivery:
                         f"{self._where} cannot be written (the queue is full since {self._timeout_s:g} s); is the broker up?"
                     )
                 await asyncio.sleep(0.01)
-        return await future
+        return future
 
     def _settle(self) -> None:
         """Hand the outcomes so far to those who wait."""
@@ -103,3 +110,23 @@ class Delivery:
             late = time.monotonic() - self._timeout_s
             if self._moved < late and self._begun and self._begun[0] < late:
                 self._purge()
+
+
+async def deliver_all(
+    queue: Queue, records: Sequence[tuple[bytes, bytes]]
+) -> list[tuple[int, int] | BadSource]:
+    """Queue records, keys and payloads; return what became of each: its partition and offset, or why it was not written."""
+    futures, refusal = list[asyncio.Future[tuple[int, int]]](), list[tuple[int, int] | BadSource]()
+    try:
+        for key, payload in records:
+            futures.append(await queue(key, payload))
+            if len(futures) % SLICE == 0:
+                await asyncio.sleep(0)
+    except BadSource as exc:
+        refusal = [exc]
+    found = list[tuple[int, int] | BadSource]()
+    for one in await asyncio.gather(*futures, return_exceptions=True):
+        if isinstance(one, BaseException) and not isinstance(one, BadSource):
+            raise one
+        found.append(one)
+    return found + refusal * (len(records) - len(found))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from stream.error import BadSource
 from stream.event.message import AWAY, OTHER, SIZE, TIME, Done, Headers, Message, Refused
 from stream.kafka.backpressure import Backpressure
 from stream.kafka.broker import Extra, client_settings, connect
-from stream.kafka.delivery import Delivery, Settled
+from stream.kafka.delivery import Delivery, Settled, deliver_all
 from stream.kafka.partition import Partitions
 
 _WRITER: Final = {"enable.idempotence": True, "compression.type": "lz4", "linger.ms": 1}
@@ -112,6 +112,10 @@ class Sink:
         """Write a record and return its partition and offset, or raise BadSource."""
         partition = await asyncio.to_thread(self._partitions.of, partition_key) if partition_key else -1
         return await self._delivery.deliver(key, payload, partition)
+
+    async def publish_all(self, records: Sequence[tuple[bytes, bytes]]) -> list[tuple[int, int] | BadSource]:
+        """Write records, keys and payloads; return for each its partition and offset, or why it was not written."""
+        return await deliver_all(self._delivery.queue, records)
 
     def flush(self, timeout_s: float = 30.0) -> None:
         """Wait until the broker has everything, or raise BadSource."""

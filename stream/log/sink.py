@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +13,7 @@ from typing import Any, Final
 from stream.error import BadSource
 from stream.event.message import AWAY, Done, Headers, Message, Refused
 from stream.kafka.backpressure import Backpressure
+from stream.kafka.delivery import deliver_all
 from stream.log.group import Entry
 from stream.log.record import pack
 from stream.log.writer import Writer
@@ -95,6 +96,16 @@ class Sink:
 
     async def publish(self, key: bytes, payload: bytes, partition_key: bytes = b"") -> tuple[int, int]:
         """Write a record; return its partition and offset once it is on disk, or raise BadSource."""
+        return await (await self._queued(key, payload, partition_key))
+
+    async def publish_all(self, records: Sequence[tuple[bytes, bytes]]) -> list[tuple[int, int] | BadSource]:
+        """Write records, keys and payloads; return for each its partition and offset once it is on disk, or why it is not."""
+        return await deliver_all(self._queued, records)
+
+    async def _queued(
+        self, key: bytes, payload: bytes, partition_key: bytes = b""
+    ) -> asyncio.Future[tuple[int, int]]:
+        """Queue a record; return what will be its partition and offset."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[tuple[int, int]] = loop.create_future()
         now_ms = time.time_ns() // 1_000_000
@@ -106,7 +117,7 @@ class Sink:
                     f"{self._folder}: the queue is full since {self._timeout_s:g} s; is another process busy?"
                 )
             await asyncio.sleep(0.01)
-        return await future
+        return future
 
     def flush(self, timeout_s: float = 30.0) -> None:
         """Wait until everything is on disk, or raise BadSource."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import Final
 
@@ -36,6 +36,7 @@ class Access:
     Args:
         password: Of the users admin and default; empty for no passwords at all.
         reader, writer: Passwords of these users; empty for no such user.
+        tokens: Of roles, for HTTP alone; an empty one is none.
         clock: Seconds.
         guesses: Wrong passwords that an address may give within a minute.
     """
@@ -47,6 +48,7 @@ class Access:
         writer: str = "",
         clock: Callable[[], float] = time.monotonic,
         guesses: int = GUESSES,
+        tokens: Mapping[Role, str] | None = None,
     ) -> None:
         self.needed = bool(password)
         self._guesses = guesses
@@ -58,6 +60,7 @@ class Access:
             b"writer": (Role.WRITER, writer.encode()),
             b"reader": (Role.READER, reader.encode()),
         }
+        self._tokens = [(role, token.encode()) for role, token in (tokens or {}).items() if token]
         self._wrong: dict[str, tuple[float, int]] = {}  # address -> the end of its minute, guesses
 
     @property
@@ -69,11 +72,18 @@ class Access:
         """The role of a user who gives this password; STRANGER for a wrong one, and for any while `locked`."""
         role, wanted = self._users.get(user, (Role.STRANGER, b""))
         right = hmac.compare_digest(password, wanted) and bool(wanted)
-        if right and not self.locked(host):
-            return role
-        if not right:
+        return self._granted(role if right else Role.STRANGER, host)
+
+    def bearer(self, token: bytes, host: str) -> Role:
+        """The role of one who gives this token; STRANGER for a wrong one, and for any while `locked`."""
+        right = [role for role, wanted in self._tokens if hmac.compare_digest(token, wanted)]  # looks at all
+        return self._granted(max(right, default=Role.STRANGER), host)
+
+    def _granted(self, role: Role, host: str) -> Role:
+        """A role where the address may still guess; a wrong guess is counted."""
+        if role is Role.STRANGER:
             self._count(_network(host))
-        return Role.STRANGER
+        return Role.STRANGER if self.locked(host) else role
 
     def locked(self, host: str) -> bool:
         """Whether passwords from an address are not looked at, as too many were wrong."""

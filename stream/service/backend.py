@@ -1,14 +1,18 @@
-"""The interface that the transports call to answer requests."""
+"""The interface that the transports call to answer requests, and what they tell of the instance."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import msgspec
+
 from stream.answer.lookup.request import Busy, Found, Happened, History, Meta, Neighbourhood, Person
 from stream.answer.request import Answer, Rank, Recommend, Similar, Trending
+from stream.catalogue.describer import Description
 from stream.catalogue.record import Value
 from stream.catalogue.syntax import Filter
+from stream.error import BadSource
 from stream.event.event import Event
 
 
@@ -19,7 +23,7 @@ class Backend(Protocol):
     users by a text; `busiest` users and the `newest` events are those of the last minutes; `meta` is the moment an
     answer is as of, and `stamps` are numbers of which each changes with every event of its user.  `event_time` is the time of an event that says none, by the wall clock `now_ms`: stream time on a stream of the past.
     `describe` publishes an item's fields (None removes them), `hide` that it is hidden or not any more; both return the
-    record's offset.  `forget` publishes
+    record's offset.  `publish_all` and `describe_all` do so for many, and tell of each where it is or why it was not written.  `forget` publishes
     that a user is to be forgotten; once that is applied, `receipt` returns what was removed (see `receipt.RECEIPT`).
     """
 
@@ -43,9 +47,31 @@ class Backend(Protocol):
     def ready(self) -> tuple[bool, str]: ...
     def item(self, item: str) -> dict[str, Value] | None: ...
     async def describe(self, item: str, fields: dict[str, Value] | None) -> tuple[int, int]: ...
+    async def describe_all(self, items: Sequence[Description]) -> list[tuple[int, int] | BadSource]: ...
     async def hide(self, item: str, hidden: bool) -> tuple[int, int]: ...
     def event_time(self, now_ms: int) -> int: ...
     async def publish(self, event: Event) -> tuple[int, int]: ...
+    async def publish_all(self, events: Sequence[Event]) -> list[tuple[int, int] | BadSource]: ...
     async def forget(self, user: str, now_ms: int) -> tuple[int, int]: ...
     def receipt(self, partition: int, offset: int) -> dict[str, Any] | None: ...
     def tick(self) -> None: ...
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """A setting; a secret shows neither value.
+
+    Fields:
+        changed: Whether it differs from its default.
+    """
+
+    name: str
+    value: Any
+    default: Any
+    changed: bool
+
+
+class About(msgspec.Struct, frozen=True):
+    """Settings in the order of `deploy/riverwalk.toml`, and versions by the name of the program or package."""
+
+    settings: list[Setting] = []
+    versions: dict[str, str] = {}

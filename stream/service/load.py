@@ -36,6 +36,7 @@ class Field(IntEnum):
     ANSWERED = 11
     REFUSED = 12
     DROPPED = 13
+    HTTP_STREAMS = 14  # connections whose reply goes on
 
 
 COUNTS: Final = (Field.ACCEPTED, Field.ANSWERED, Field.REFUSED, Field.DROPPED)

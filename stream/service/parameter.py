@@ -231,7 +231,7 @@ TABLE: Final = (
     Command(
         "FIND",
         "Items and users whose id begins with a text, and items with its words in their title, whatever the case.",
-        (Parameter("text", "search", "cursor", "The beginning of an id, or words of a title.", "text", required=True), _N),
+        (Parameter("text", "search", "The beginning of an id, or words of a title.", "text", required=True), _N),
         path="/v1/find/{text}",
     ),
     Command(

@@ -4,16 +4,16 @@ import asyncio
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
 from stream.answer.request import Recommend
 from stream.error import BadRequest
 from stream.service.access import Access, Role
-from stream.service.backend import Backend
+from stream.service.backend import About, Backend
 from stream.service.load import Field, Load
-from stream.service.subscription import RATE, Subscriptions
+from stream.service.subscription import RATE, Mailbox, Subscriptions
 from stream.service.wait import Waiting
 
 STRANGERS = 8  # one place in so many is for clients of other machines without a password so far
@@ -43,18 +43,6 @@ class Client(Protocol):
     def abort(self) -> None: ...
 
 
-class Mailbox(Protocol):
-    """The channels that a client has subscribed to."""
-
-    @property
-    def channels(self) -> Mapping[str, object]: ...
-    def __len__(self) -> int: ...
-    def open(self, channel: str) -> None: ...
-    def leave(self, channel: str) -> None: ...
-    def close(self) -> None: ...
-    def flush(self) -> None: ...
-
-
 class Service:
     """What all clients of a server share.
 
@@ -66,6 +54,7 @@ class Service:
         clock: Wall clock in milliseconds, the time of an EVENT that names none.
         load: Of this reader and of those beside it; alone when left out.
         rate: Messages a second about one list that clients subscribed to, at most.
+        about: Settings in force and versions, for an operator.
     """
 
     def __init__(
@@ -78,11 +67,13 @@ class Service:
         clock: Callable[[], int] = wall_clock_ms,
         load: Load | None = None,
         rate: float = RATE,
+        about: About | None = None,
     ) -> None:
         self.load = load = load or Load()
         self.backend = backend
         self.access = access or Access()
         self.version = version
+        self.about = about or About()
         self.max_clients = max_clients
         self.clock = clock
         self.waiting = Waiting(backend.applied)

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
 
 from stream.answer.request import Answer, Recommend
 from stream.error import BadRequest
@@ -28,6 +28,18 @@ RENEW_S: Final = (
 )
 RATE: Final = 10.0  # messages a second about one list, at most
 MOST: Final = 10_000  # lists that are watched by one reader
+
+
+class Mailbox(Protocol):
+    """The channels that a client has subscribed to."""
+
+    @property
+    def channels(self) -> Mapping[str, object]: ...
+    def __len__(self) -> int: ...
+    def open(self, channel: str) -> None: ...
+    def leave(self, channel: str) -> None: ...
+    def close(self) -> None: ...
+    def flush(self) -> None: ...
 
 
 class Update:

@@ -41,7 +41,8 @@ TABLE = {
     "tgn/metric": Rule("", "", "numpy numba"),
     "tgn/baseline": Rule("", "", "torch torch_geometric numpy numba scipy pymetis msgspec"),
     "stream/error": Rule(),
-    "stream/metric": Rule("", "", "prometheus_client numpy"),
+    "stream/histogram": Rule("", "", "prometheus_client"),
+    "stream/metric": Rule("histogram", "", "prometheus_client numpy"),
     "stream/event": Rule("error", "", "numpy msgspec"),
     "stream/catalogue": Rule("event error", "", "numpy msgspec"),
     "stream/dead_letter": Rule("event metric error", "state/file", "msgspec structlog"),
@@ -59,9 +60,9 @@ TABLE = {
     "stream/answer": Rule(
         "lane health generation catalogue event metric error", "state tgn/inference", "numpy msgspec structlog"
     ),
-    "stream/service": Rule("answer catalogue event error", "", ""),
+    "stream/service": Rule("answer catalogue event error", "", "msgspec"),
     "stream/resp": Rule("service answer catalogue event metric error", "", "msgspec structlog"),
-    "stream/http": Rule("service answer catalogue event metric error", "", "h11 msgspec structlog"),
+    "stream/http": Rule("service answer catalogue event metric histogram error", "", "h11 msgspec structlog"),
     "stream/server": Rule("resp http service metric", "", "msgspec uvloop structlog"),
     "deploy/config": Rule("", "state/record stream/event stream/answer stream/generation stream/lane stream/broker tgn/inference", "msgspec"),
     "deploy/terminal": Rule("", "", "rich"),
@@ -94,7 +95,7 @@ TABLE = {
 }  # fmt: skip
 ONE_FILE = {  # a package that a room keeps behind a single file
     "rocksdict": {"state/storage/database.py"},
-    "prometheus_client": {"stream/metric.py"},
+    "prometheus_client": {"stream/metric.py", "stream/histogram.py"},
     "uvloop": {"stream/server.py"},
     "h11": {"stream/http/connection.py"},
     "pyarrow": {"stream/file/parquet.py"},

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from deploy.data import synthetic
+from stream.http.v1.operation import OPERATIONS
 from tests.fixture.documentation import TOP, Block, Instance, blocks, shape
 
 DOCS = TOP / "deploy/docs"
@@ -36,6 +37,7 @@ APART = {  # what does not run in this test, and why; it is looked at in the tes
     r"python3 -m venv ": "asks a package index",
     r"(\.venv/bin/)?python -m pytest": "runs these tests",
     r"(\.venv/bin/)?riverwalk (demo|serve)\b": "runs until Ctrl-C; it is what the other commands ask",
+    r"curl --no-buffer ": "listens until Ctrl-C",
     r"riverwalk (evaluate|bench) ": "measures for minutes to hours",
     r"RIVERWALK_PASSWORD=\S+ docker compose ": "needs Docker",
 }
@@ -138,6 +140,13 @@ def test_what_is_typed_to_riverwalk_exists() -> None:
             continue
         for flag in (word for word in words if word.startswith("--")):
             assert flag in help.stdout, f"{command}: {flag}"
+
+
+@pytest.mark.parametrize("command", commands(r"curl --no-buffer "))
+def test_the_streams_that_are_listened_to_exist(command: str) -> None:
+    path = command.partition("7879")[2].strip("'").partition("?")[0]
+
+    assert any(re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", one.path), path) for one in OPERATIONS)
 
 
 @pytest.mark.parametrize("command", commands(r"make "))

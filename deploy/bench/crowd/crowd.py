@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from deploy.bench.crowd.line import Line
+from deploy.bench.crowd.line import EventLine, Line
 from state.storage.table import Table
 from stream.broker import Sink, open_sink
 from stream.event.event import Event, encode
@@ -34,7 +34,7 @@ class Crowd(msgspec.Struct):
     """What the crowd does.
 
     Fields:
-        port: Of the socket.
+        port: Of the socket, or of HTTP.
         address, topic: Where events go.
         status: The table in which ingest tells what is applied.
         users: Who subscribes; without subscribing their events are on items that are drawn.
@@ -52,6 +52,7 @@ class Crowd(msgspec.Struct):
     rate: int
     seconds: float
     subscribe: bool = True
+    over_http: bool = False
 
 
 class Heard(msgspec.Struct):
@@ -132,10 +133,10 @@ class Meeting:
     async def run(self) -> Heard:
         """Subscribe, tell events at an even pace, and hear."""
         crowd, loop = self.crowd, asyncio.get_running_loop()
-        lines = []
+        lines, kind = [], EventLine if crowd.over_http else Line
         if crowd.subscribe:
             for member in self.members:
-                lines.append(await Line.open(crowd.port, member, self.message))
+                lines.append(await kind.open(crowd.port, member, self.message))
         sink = open_sink(crowd.address, crowd.topic, partition=0)
         watcher = threading.Thread(target=self.watch, daemon=True)
         watcher.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 K = 10
 
@@ -31,8 +31,11 @@ class Line(asyncio.Protocol):
         return made
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport: Any = transport
-        self._transport.write(f"SUBSCRIBE recommendations:{self._member.user}?k={K}\r\n".encode())
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(self._asked(str(self._member.user)))
+
+    def _asked(self, user: str) -> bytes:
+        return f"SUBSCRIBE recommendations:{user}?k={K}\r\n".encode()
 
     def data_received(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\r\n")
@@ -47,3 +50,23 @@ class Line(asyncio.Protocol):
     def close(self) -> None:
         """Hang up."""
         self._transport.close()
+
+
+class EventLine(Line):
+    """The same over HTTP, as server-sent events."""
+
+    def _asked(self, user: str) -> bytes:
+        return f"GET /v1/stream/recommendations/{user}?k={K} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+    def data_received(self, data: bytes) -> None:
+        """Find the messages among the chunks of a reply that does not end."""
+        *lines, self._rest = (self._rest + data).split(b"\r\n")
+        for line in lines:
+            at = line.find(b"data: ")
+            if at >= 0:
+                self._hear(self._member, line[at + 6 :])
+            elif line.startswith(b"HTTP/1.1 "):
+                if line.startswith(b"HTTP/1.1 200"):
+                    self._ready.set_result(None)
+                else:
+                    self._ready.set_exception(ConnectionError(line.decode()))

@@ -32,8 +32,12 @@ ASKS, LINES = 200, 4  # requests a second of who only asks, and their connection
 ROOM = 64  # clients beside the subscribers
 
 
-def subscribe(config: Config) -> harness.Figures:
-    """Measure change → message with a thousand subscribers, and RECOMMEND of others without and beside them, in turns."""
+def subscribe(config: Config, over_http: bool = False) -> harness.Figures:
+    """Measure change → message with a thousand subscribers, and RECOMMEND of others without and beside them, in turns.
+
+    Args:
+        over_http: They hear of lists as server-sent events.
+    """
     stream = harness.events(LEARNED, users=20_000, items=5_000)
     with folder_for("bench") as place:
         ready = harness.prepared(config, place)
@@ -52,9 +56,9 @@ def subscribe(config: Config) -> harness.Figures:
             harness.wait_for(client, LEARNED)
             time.sleep(2.0)
             t = int(stream.t[-1]) + 1
-            alone, asked_alone, cpu_alone = _meet(service, client, t, False)
-            beside, asked_beside, cpu_beside = _meet(service, client, t + 60_000, True)
-            again, asked_again, cpu_again = _meet(service, client, t + 120_000, False)
+            alone, asked_alone, cpu_alone = _meet(service, client, t, False, over_http)
+            beside, asked_beside, cpu_beside = _meet(service, client, t + 60_000, True, over_http)
+            again, asked_again, cpu_again = _meet(service, client, t + 120_000, False, over_http)
     quiet = sorted([*asked_alone, *asked_again])
     return {
         "change_to_message_p99_ms": _at(beside.applied_ms, 0.99), "unit": "ms",
@@ -76,7 +80,9 @@ def _at(found: list[float], share: float) -> float:
     return round(found[min(len(found) - 1, int(len(found) * share))], 2) if found else 0.0
 
 
-def _meet(service: Supervisor, client: Client, t: int, hear: bool) -> tuple[Heard, list[float], float]:
+def _meet(
+    service: Supervisor, client: Client, t: int, hear: bool, over_http: bool
+) -> tuple[Heard, list[float], float]:
     """Have a crowd tell events, and hear of lists if it is to.
 
     Returns:
@@ -88,8 +94,8 @@ def _meet(service: Supervisor, client: Client, t: int, hear: bool) -> tuple[Hear
     live = Path(config.state.live) / TABLES
     status = live / str(current(live)) / "status.table"
     crowd = Crowd(
-        config.serve.port, config.kafka.address, config.kafka.topic, str(status), users, lists, t, RATE,
-        SECONDS, hear,
+        config.serve.http_port if over_http else config.serve.port, config.kafka.address, config.kafka.topic, str(status), users, lists, t, RATE,
+        SECONDS, hear, over_http,
     )  # fmt: skip
     readers = [
         child.pid for role, child in service.children.items() if reader_number(role) is not None and child.pid

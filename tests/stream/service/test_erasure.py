@@ -14,7 +14,7 @@ from stream.answer.reader import Reader
 from stream.event.batch import decode_batch
 from stream.event.event import FORGET, forget
 from stream.file.event import columns
-from stream.http.connection import serve as serve_http
+from stream.http.endpoint import serve as serve_http
 from stream.service.listener import open_tcp
 from tests.fixture.backend import ask, client, on_loop, serving
 from tests.fixture.events import (
