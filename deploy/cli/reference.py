@@ -24,6 +24,10 @@ shows both. A duration is a number and one of `s m h d w`, such as `90s`, `1.5h`
 Requests may be pipelined; replies come in order. Up to 1024 EVENTs in a row are published together; any other command begins
 once those before it have their replies. `MULTI`, `EXEC` and `DISCARD` queue requests and run them, as the default `pipeline()` of
 redis-py does: a request that is not known or not permitted makes `EXEC` run nothing, and other clients may be answered in between.
+
+`HISTORY` and `GRAPH` reply with a map for each entry, `USER` and `FIND` with one, and so do answers with `WITHMETA` or `CURSOR`: names
+and values, in RESP2 one after the other. [Clients](clients.md) has programs in several languages, and says how `SUBSCRIBE
+recommendations:<user>` tells of changes and how pages work. `HELP` lists every command, `HELP RECOMMEND` what one takes.
 """
 
 
@@ -46,7 +50,7 @@ def _section(command: Command) -> str:
 
 def _on_socket(command: Command, one: Parameter) -> str:
     if one in command.arguments and one.word:
-        return f"[{one.word}] {one.metavar}"
+        return f"{one.metavar}, or {one.word} {one.metavar}"
     return f"{one.word} {f'n {one.metavar} …' if one.many and one.word else one.metavar}".strip()
 
 

@@ -56,13 +56,12 @@ class Command(NamedTuple):
         """The command as the socket takes it: `SIMILAR item [k] [ALLTIME] …`."""
         inner = {option.within: f" [{_written(option)}]" for option in self.options if option.within}
         words = [self.name, *(_argument(one) for one in self.arguments)]
+        words += [f"[{_written(one)}]" for one in self.arguments if one.word]
         words += [f"[{_written(one)}{inner.get(one.field, '')}]" for one in self.options if not one.within]
         return " ".join(words)
 
 
 def _argument(one: Parameter) -> str:
-    if one.word:
-        return f"[[{one.word}] {one.metavar}]"
     if one.many:
         return f"{one.metavar} [{one.metavar} …]"
     return one.metavar if one.required else f"[{one.metavar}]"

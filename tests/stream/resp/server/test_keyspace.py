@@ -111,7 +111,7 @@ def test_what_is_said_of_an_event_twice_or_half_is_refused(said: bytes) -> None:
         async with serving(toy) as server:
             reply = (await ask(server.port, b"EVENT ann cup " + said + b"\r\n")).decode()
 
-            assert "is no option here; wanted EVENT user item [[TYPE] type]" in reply
+            assert "is no option here; wanted EVENT user item [type] [value] [t] [TYPE type]" in reply
             assert not toy.published
 
     on_loop(test)
