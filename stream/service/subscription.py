@@ -181,7 +181,10 @@ class Subscriptions:
             now = loop.time()
             if now - looked >= LOOK_S:
                 looked = now
-                self._look(now)
+                try:
+                    self._look(now)
+                except Exception as exc:  # whatever it is, the next look is to come
+                    self._report("who had an event could not be looked at", exc)
             watched = self._next(now)
             if watched is not None:
                 self._compute(watched, now)

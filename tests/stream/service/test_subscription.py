@@ -198,3 +198,29 @@ def test_while_the_state_is_being_loaded_it_is_tried_again() -> None:
         assert heard.lists == [["i1"]]
 
     on_loop(test)
+
+
+def test_a_look_or_a_computation_that_fails_is_told_and_the_next_one_comes() -> None:
+    class Broken(Toy):
+        broken = True
+
+        def stamps(self, users):  # type: ignore[no-untyped-def]
+            if self.broken and len(users) == 2:
+                raise ZeroDivisionError("a bug")
+            return super().stamps(users)
+
+    async def test() -> None:
+        toy, heard = Broken(), Heard()
+        hub, told = watch(toy), []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+        hub.subscribe("crash", Recommend("crash", 1), Heard())
+        hub.subscribe("bob", Recommend("bob", 1), heard)
+        await until(lambda: len(set(told)) == 2)
+        toy.broken = False
+        toy.change("bob", ["i6"])
+        await until(lambda: bool(heard.lists))
+        hub.close()
+
+        assert heard.lists == [["i6"]]
+
+    on_loop(test)
