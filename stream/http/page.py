@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -67,11 +68,7 @@ class Page:
     """
 
     def __init__(self, port: int, locked: bool = False, version: str = "") -> None:
-        found = {
-            path.relative_to(ASSETS).as_posix(): path.read_bytes()
-            for path in sorted(ASSETS.rglob("*"))
-            if path.suffix in KINDS
-        }
+        found = dict(_assets())
         document = found.pop("index.html").decode()
         self.digest = hashlib.sha256(
             b"\0".join((document.encode(), *map(str.encode, found), *found.values()))
@@ -115,10 +112,22 @@ def takes_gzip(encodings: str) -> bool:
     return False
 
 
+@cache
+def _assets() -> tuple[tuple[str, bytes], ...]:
+    """The files of the page by name."""
+    paths = [path for path in sorted(ASSETS.rglob("*")) if path.suffix in KINDS]
+    return tuple((path.relative_to(ASSETS).as_posix(), path.read_bytes()) for path in paths)
+
+
+@cache
+def _compressed(body: bytes) -> bytes:
+    return gzip.compress(body, 9, mtime=0)
+
+
 def _both(body: bytes, name: str, cache: str, policy: str = "") -> tuple[File, File]:
     """A file as it is and compressed."""
     kind = KINDS[Path(name).suffix]
-    small = gzip.compress(body, 9, mtime=0)
+    small = _compressed(body)
     return File(body, kind, False, cache, policy), File(small, kind, True, cache, policy)
 
 

@@ -168,7 +168,7 @@ def test_keys_alone_search_walk_the_graph_and_go_back(browser: Browser, open_sho
 def test_the_lines_of_the_playground_give_its_answer(browser: Browser, open_shop: Shop) -> None:
     with tab(browser, open_shop.base) as one:
         page = one.go("#/playground")
-        page.get_by_label("user").fill(open_shop.user)
+        page.get_by_role("textbox", name="user needed").fill(open_shop.user)
         page.get_by_label("k", exact=True).fill("4")
         page.get_by_label("FILTER").fill("price < 30 and category is known")
         page.get_by_label("DIVERSITY").fill("0.2")

@@ -81,7 +81,12 @@ export const api = {
   history: (user, n, signal) => listed(`v1/history/${id(user)}${query({ k: n })}`, signal),
   graph: (item, n, signal) => listed(`v1/graph/${id(item)}${query({ k: n })}`, signal),
   user: (user, signal) => ask(`v1/user/${id(user)}`, { signal }),
-  item: (item, signal) => ask(`v1/item/${id(item)}`, { signal }),
+  /** What the items topic says of an item; where it says nothing of any, it is not asked. */
+  async item(item, signal) {
+    const info = await ask("v1/info", { signal });
+    if (!Object.keys(info).some(name => name.startsWith("described_"))) throw new Failure("no item is described here", 404);
+    return ask(`v1/item/${id(item)}`, { signal });
+  },
   explain: (user, item, signal) => ask(`v1/explain/${id(user)}/${id(item)}`, { signal }),
   find: (text, n, signal) => listed(`v1/find/${id(text)}${query({ k: n })}`, signal),
   busiest: (n, signal) => ask(`v1/busiest${query({ k: n })}`, { signal }),

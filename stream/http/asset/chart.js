@@ -15,14 +15,14 @@ function library() {
 
 const colour = name => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const faded = (name, share) => `color-mix(in srgb, ${colour(name)} ${share}%, transparent)`;
-const HEIGHT = 132, DASH = { dashed: [6, 4], dotted: [2, 3] };
+const HEIGHT = 132, LEAST_S = 180, DASH = { dashed: [6, 4], dotted: [2, 3] };
 
 function options(width, lines, shown, least) {
   const axis = { stroke: colour("faint"), grid: { stroke: colour("grid"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
   return {
     width, height: HEIGHT, padding: [8, 4, 0, 0], legend: { show: false },
     cursor: { y: false, points: { size: 6 } },
-    scales: { x: { time: true }, y: { range: (plot, low, high) => [0, Math.max((high || 0) * 1.12, least)] } },
+    scales: { x: { time: true, range: (plot, low, high) => [Math.min(low, high - LEAST_S), high] }, y: { range: (plot, low, high) => [0, Math.max((high || 0) * 1.12, least)] } },
     axes: [
       { ...axis, space: 60, size: 24, incrs: [60, 120, 180, 300, 600, 900], values: (plot, ticks) => ticks.map(t => new Date(t * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })) },
       { ...axis, space: 32, size: 46, values: (plot, ticks) => ticks.map(shown) },

@@ -4,6 +4,7 @@ import { Card, Empty, html, Item, ms, Problem, setup, useEffect, useMemo, useSta
 
 const ASKED = ["RECOMMEND", "SESSION", "RANK", "SIMILAR", "TRENDING", "EXPLAIN"];
 const commands = new Map(setup.commands.map(command => [command.name, command]));
+const WIDE = 640; // px from which on all options are shown at once
 const ONE = { type: "text" };
 const INPUTS = {
   count: { type: "number", min: 1, max: 1000, step: 1 }, share: { type: "number", min: 0, max: 1, step: 0.05 }, timeout: { type: "number", min: 0, max: 60_000, step: 100 },
@@ -67,11 +68,11 @@ function Line({ name, text }) {
   return html`<div class="line"><span class="faint small">${name}</span><pre tabindex="0"><code>${text}</code></pre>${navigator.clipboard && html`<button type="button" class="quiet" onClick=${copy} aria-label=${`Copy the ${name} line`}>${copied ? "Copied" : "Copy"}</button>`}</div>`;
 }
 
-function Reply({ answer }) {
+function Reply({ answer, titled }) {
   const rows = answer.items;
   if (!Array.isArray(rows)) return html`<dl class="plain">${Object.entries(answer).map(([key, value]) => html`<div key=${key}><dt>${key}</dt><dd>${typeof value === "object" ? JSON.stringify(value) : String(value)}</dd></div>`)}</dl>`;
   return html`${!rows.length && html`<${Empty}>No item passes.</${Empty}>`}
-    <ol class="rows answer">${rows.map((row, place) => html`<li key=${row.item}><span class="place number">${place + 1}</span><span class="grow"><${Item} item=${row.item} title=${row.title} />${row.reason && html`<span class="reason">${row.reason}</span>`}</span>${row.score !== undefined && html`<span class="number faint">${Number(row.score).toPrecision(4)}</span>`}</li>`)}</ol>
+    <ol class="rows answer">${rows.map((row, place) => html`<li key=${row.item}><span class="place number">${place + 1}</span><span class="grow"><${Item} item=${row.item} title=${titled ? row.title || "" : row.title} />${row.reason && html`<span class="reason">${row.reason}</span>`}</span>${row.score !== undefined && html`<span class="number faint">${Number(row.score).toPrecision(4)}</span>`}</li>`)}</ol>
     ${answer.shortfall && html`<p class="faint small">Fewer than asked for: ${Object.entries(answer.shortfall).map(([why, n]) => `${why.replace(/_/g, " ")} ${n}`).join(", ")}.</p>`}
     <details><summary>The answer as JSON</summary><pre tabindex="0"><code>${JSON.stringify(answer, null, 1)}</code></pre></details>`;
 }
@@ -95,12 +96,14 @@ export function Playground() {
     if (!values.user) api.busiest(1).then(found => { if (found.users.length) keep(before => (before.user ? before : { ...before, user: found.users[0].user })); }, () => {});
   }, []);
   const controls = [...command.arguments, ...command.options], choices = controls.filter(one => one.kind === "switch"), rest = controls.filter(one => one.kind !== "switch");
+  const group = some => html`<div class="controls">${some.map(one => html`<${Control} key=${`${name} ${one.field}`} one=${one} value=${values[one.field]} put=${put} />`)}</div>`;
   const missing = command.arguments.filter(one => one.required && !given(one, values)).map(one => one.metavar || one.field);
   return html`<div class="playground"><h1>Playground</h1>
     <div class="split even"><${Card} name="Ask">
       <div class="control"><label for="command">Command</label><select id="command" value=${name} onChange=${event => { choose(event.target.value); say({}); }}>${ASKED.filter(one => commands.has(one)).map(one => html`<option key=${one} value=${one}>${one}</option>`)}</select><p class="faint small">${command.summary}</p></div>
-      <form onSubmit=${event => event.preventDefault()}>${[rest.slice(0, command.arguments.length), choices, rest.slice(command.arguments.length)].map((some, k) => html`<div class="controls" key=${k}>${some.map(one => html`<${Control} key=${`${name} ${one.field}`} one=${one} value=${values[one.field]} put=${put} />`)}</div>`)}</form></${Card}>
+      <form onSubmit=${event => event.preventDefault()}>${group(rest.slice(0, command.arguments.length))}${group(choices)}
+        ${rest.length > command.arguments.length && html`<details open=${innerWidth > WIDE}><summary>More options</summary>${group(rest.slice(command.arguments.length))}</details>`}</form></${Card}>
     <div class="stack"><${Card} name="The same in a shell" kind="lines">${path ? html`<${Line} name="redis-cli" text=${socketLine(command, values)} /><${Line} name="curl" text=${curlLine(path)} />` : html`<${Empty}>Fill in ${missing.join(" and ")}, and the lines stand here.</${Empty}>`}</${Card}>
     <${Card} name="Answer" more=${state.took !== undefined && html`<span class="faint small number">${ms(state.took)}</span>`}><${Problem} error=${state.error} />
-      ${state.answer ? html`<${Reply} answer=${state.answer} />` : !state.error && html`<${Empty}>The answer stands here, and changes with every option.</${Empty}>`}</${Card}></div></div></div>`;
+      ${state.answer ? html`<${Reply} answer=${state.answer} titled=${values.with_titles === true} />` : !state.error && html`<${Empty}>The answer stands here, and changes with every option.</${Empty}>`}</${Card}></div></div></div>`;
 }

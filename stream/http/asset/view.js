@@ -12,7 +12,7 @@ export const whole = value => WHOLE.format(value);
 export const short = value => (Math.abs(value) < 10_000 ? WHOLE.format(Math.round(value)) : SHORT.format(value));
 export const known = value => value !== undefined && value !== null && !Number.isNaN(value);
 export const or = (value, shown) => (known(value) ? shown(value) : "–");
-export const ms = value => (value < 1 ? "<1 ms" : value < 10_000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(0)} s`);
+export const ms = value => (value <= 0 ? "0" : value < 1 ? "<1 ms" : value < 1000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(value < 10_000 ? 1 : 0)} s`);
 export const bytes = value => (value < 1e6 ? `${Math.round(value / 1e3)} kB` : value < 1e9 ? `${(value / 1e6).toFixed(1)} MB` : `${(value / 1e9).toFixed(2)} GB`);
 
 /** What time it is for the stream: the wall clock, or that of a stream of the past. */

@@ -40,7 +40,7 @@ _TIME: Final[Schema] = {
     "description": "When it happened; left out, now (on a stream of the past, at its newest time).",
 }
 SCHEMAS: Final[dict[str, Schema]] = {  # of what a parameter of a kind may be
-    "switch": {"type": "boolean"},
+    "switch": {"anyOf": [{"type": "boolean"}, {"enum": ["", "1", "0", "yes", "no"]}]},
     "count": {"type": "integer", "minimum": 1, "maximum": MAX_K},
     "user": _ID,
     "item": _ID,

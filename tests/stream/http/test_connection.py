@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 
 import pytest
 
@@ -149,19 +148,6 @@ def test_metrics_are_told_in_the_format_of_prometheus() -> None:
 
             assert status == 200
             assert "Content-Type: text/plain; version=0.0.4" in head
-
-    on_loop(test)
-
-
-def test_the_page_loads_nothing_from_elsewhere_and_tells_the_port() -> None:
-    async def test() -> None:
-        async with site() as port:
-            status, head, body = await get(port, "/")
-
-            assert status == 200
-            assert "Content-Security-Policy: default-src 'none'" in head
-            assert "redis-cli -p 1234 RECOMMEND" in body
-            assert not re.search(r"""(src|href)=["'](https?:)?//""", body)
 
     on_loop(test)
 
