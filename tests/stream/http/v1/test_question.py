@@ -202,6 +202,8 @@ def test_the_document_has_every_operation_and_what_its_parameters_may_be() -> No
     assert {one.kind for item in OPERATIONS for one in item.command.options if one.http} <= set(SCHEMAS)
     assert told["security"] == [{"basic": []}, {"bearer": []}]
     recommend = told["paths"]["/v1/recommend/{user}"]["get"]
+    waits = next(one for one in recommend["parameters"] if one["name"] == "timeout")
+    assert "at most 5000." in waits["description"]
     assert {one["name"] for one in recommend["parameters"]} >= {"user", "k", "titles", "filter", "after"}
 
 
