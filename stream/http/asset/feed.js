@@ -16,7 +16,7 @@ const number = value => (typeof value === "number" && Number.isFinite(value) ? v
 /** A message as one point of every line. */
 function point(told) {
   const loaded = told.lag >= 0, fresh = told.freshness_ms || {}; // before that nothing is known
-  const mrr = (loaded && told.live_mrr) || {};
+  const judged = told.live_mrr || {}, mrr = loaded && RANKERS.some(name => judged[name] > 0) ? judged : {};
   const row = { t: told.t, rate: number(told.events_per_s), lag: loaded ? told.lag : null, p50: number(fresh.p50), p99: number(fresh.p99) };
   for (const name of RANKERS) row[name] = number(mrr[name]);
   return row;

@@ -21,9 +21,10 @@ function Partitions({ info }) {
   const lag = info && (info.lag >= 0 ? whole(info.lag) : "not known");
   return html`<${Card} name="Partitions" more=${html`<span class="small">events waiting: <b class="number">${lag || "–"}</b></span>`}>
     ${info && !names.length && html`<${Empty}>No event has been applied yet.</${Empty}>`}
-    ${names.length > 0 && html`<div class="scroll" tabindex="0" role="region" aria-label="Partitions"><table class="grid"><thead><tr><th>topic</th><th class="number">partition</th><th class="number">next offset</th><th class="number">saved up to</th><th class="number">not saved yet</th></tr></thead><tbody>
-      ${names.map(p => html`<tr key=${p}><td>events</td><td class="number">${p}</td><td class="number">${whole(info[`offset_${p}`])}</td><td class="number">${or(info[`saved_${p}`], whole)}</td><td class="number">${known(info[`saved_${p}`]) ? whole(Math.max(0, info[`offset_${p}`] - info[`saved_${p}`])) : "–"}</td></tr>`)}
-      ${items.map(name => html`<tr key=${name}><td>items</td><td class="number">${name.split("_")[1]}</td><td class="number">${whole(info[name])}</td><td></td><td></td></tr>`)}</tbody></table></div>`}</${Card}>`;
+    ${names.length > 0 && html`<div class="scroll" tabindex="0" role="region" aria-label="Partitions"><table class="grid"><thead><tr><th>topic</th><th class="number">partition</th><th class="number">next offset</th><th class="number">saved up to</th><th class="number">not saved yet</th><th class="number">waiting</th></tr></thead><tbody>
+      ${names.map(p => html`<tr key=${p}><td>events</td><td class="number">${p}</td><td class="number">${whole(info[`offset_${p}`])}</td><td class="number">${or(info[`saved_${p}`], whole)}</td><td class="number">${known(info[`saved_${p}`]) ? whole(Math.max(0, info[`offset_${p}`] - info[`saved_${p}`])) : "–"}</td><td class="number">${names.length === 1 ? lag : ""}</td></tr>`)}
+      ${names.length > 1 && html`<tr><td>events</td><td class="number">all</td><td></td><td></td><td></td><td class="number">${lag}</td></tr>`}
+      ${items.map(name => html`<tr key=${name}><td>items</td><td class="number">${name.split("_")[1]}</td><td class="number">${whole(info[name])}</td><td></td><td></td><td></td></tr>`)}</tbody></table></div>`}</${Card}>`;
 }
 
 const rows = (found, name) => (found && found[name]) || [];
@@ -78,6 +79,7 @@ export function Health() {
   useEvery(2000, () => { again(); againInfo(); againFigures(); });
   return html`<div class="health"><h1>Health</h1><${Problem} error=${wrong || wrongInfo} />
     <${Verdict} told=${told} info=${info} />
-    <div class="halves"><${Partitions} info=${info} /><${Processes} figures=${figures} info=${info} /><${Letters} figures=${figures} info=${info} /><${Facts} info=${info} figures=${figures} settings=${settings} /></div>
+    <div class="halves"><div class="stack"><${Partitions} info=${info} /><${Letters} figures=${figures} info=${info} /></div>
+      <div class="stack"><${Processes} figures=${figures} info=${info} /><${Facts} info=${info} figures=${figures} settings=${settings} /></div></div>
     <${Settings} settings=${settings} error=${wrongSettings} /></div>`;
 }

@@ -56,7 +56,7 @@ function Busiest() {
   const [answer, error, again] = useAnswer(signal => api.busiest(12, signal), []);
   useEvery(5000, again);
   const users = answer && (answer.users || answer.items) || [];
-  return html`<${Card} name="Busiest users" more=${html`<span class="faint small">events, lately</span>`}><${Problem} error=${error} />
+  return html`<${Card} name="Busiest users" more=${html`<span class="faint small">last 15 minutes</span>`}><${Problem} error=${error} />
     ${answer && !users.length && html`<${Empty}>Nobody yet.</${Empty}>`}
     <${Ranked} most=${Math.max(1, ...users.map(one => one.events))} rows=${users.map(one => ({ key: one.user, value: one.events, shown: short(one.events), link: html`<${User} user=${one.user} />` }))} />
   </${Card}>`;

@@ -195,11 +195,11 @@ def test_with_a_password_the_page_asks_for_it_itself(browser: Browser, tmp_path:
         base = f"http://127.0.0.1:{served.until(ADDRESS)[1]}"
         with tab(browser, base) as one:
             page = one.go("#/health")
-            page.get_by_label("Password").fill("wrong")
+            page.get_by_label("Password", exact=True).fill("wrong")
             page.get_by_role("button", name="Go on").click()
             expect(page.get_by_role("alert")).to_contain_text("do not fit")
 
-            page.get_by_label("Password").fill("open sesame")
+            page.get_by_label("Password", exact=True).fill("open sesame")
             page.get_by_role("button", name="Go on").click()
             expect(page.get_by_role("heading", name="Partitions")).to_be_visible()
             expect(page.locator("code", has_text="open sesame")).to_have_count(0)
