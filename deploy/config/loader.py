@@ -17,11 +17,13 @@ import msgspec
 from deploy.config import option
 from deploy.config.retired import RETIRED, refuse
 from deploy.config.schema import MAX_NAME, BadConfig, Config
+from stream.event.mapping import fault
 
 PREFIX = "RIVERWALK_"
 FILE = "riverwalk.toml"
 MASK = "•••"
-SECRETS = ("serve.password", "serve.writer_password", "serve.reader_password")
+SECRETS = ("serve.password", "serve.writer_password", "serve.reader_password", "event.registry_password")
+TABLES = ("decay.half_lives", "kafka.options", "event.kinds", "event.weights")  # JSON in the environment and in flags
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -65,6 +67,8 @@ def load(
     }
     config = Config(**sections)
     _agree(config)
+    if wrong := fault(config.event):
+        raise BadConfig(f"event.{wrong[0]}: got {wrong[1] or 'nothing'}; wanted {wrong[2]}")
     option.check(config.kafka.options)
     if config.serve.password_file:
         serve = msgspec.structs.replace(config.serve, password=_secret(config.serve.password_file))
@@ -161,7 +165,7 @@ def _value(name: str, value: Any, source: str, strict: bool) -> Any:
     kind = NAMES[name]
     shown = MASK if name in (*SECRETS, "kafka.options") else repr(value)
     try:
-        if isinstance(value, str) and name in ("decay.half_lives", "kafka.options"):
+        if isinstance(value, str) and name in TABLES:
             value = msgspec.json.decode(value)
         return msgspec.convert(value, type=kind, strict=strict)
     except msgspec.MsgspecError as exc:
