@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from deploy.bench.bench import NAMES
-from deploy.cli import backup, chaos, dlq, evaluate, query, train, warm
+from deploy.cli import backup, chaos, dlq, doctor, evaluate, query, train, warm
 from deploy.cli.configured import configured
 from deploy.cli.example import add_examples
 from deploy.cli.option import ColumnNames, File, Json, Set, duration, settings
@@ -142,16 +142,7 @@ app.command()(backup.backup)
 app.command()(backup.restore)
 app.command()(chaos.chaos)
 app.command()(warm.warm)
-
-
-@app.command()
-@configured("kafka.address", *SERVED[2:])
-def doctor(config: Config, json: Json = False) -> None:
-    """Check whether this machine and this configuration are fit to run; status 1 when something is broken."""
-    from deploy import doctor as body
-
-    if not body.report(body.examine(config), json):
-        raise typer.Exit(1)
+app.command()(doctor.doctor)
 
 
 @app.command()

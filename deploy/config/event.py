@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from deploy.config.schema import Config
 from stream.event.batch import Decode
 from stream.event.event import decode
-from stream.event.mapping import NATIVE
+from stream.event.mapping import NATIVE, Mapping
+
+if TYPE_CHECKING:
+    from stream.registry.framed import Framed
 
 
 def decoder(config: Config) -> Decode:
@@ -15,9 +20,14 @@ def decoder(config: Config) -> Decode:
         return decode
     from stream.event.mapped import Mapped
 
-    if not told.registry:
-        return Mapped(told)
+    return Mapped(told, framed(told))
+
+
+def framed(mapping: Mapping) -> Framed | None:
+    """Return what reads records that are framed with a schema; None where no registry is named."""
+    if not mapping.registry:
+        return None
     from stream.registry.client import Client
     from stream.registry.framed import Framed
 
-    return Mapped(told, Framed(Client(told.registry, told.registry_user, told.registry_password)))
+    return Framed(Client(mapping.registry, mapping.registry_user, mapping.registry_password))

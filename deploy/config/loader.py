@@ -23,7 +23,12 @@ PREFIX = "RIVERWALK_"
 FILE = "riverwalk.toml"
 MASK = "•••"
 SECRETS = ("serve.password", "serve.writer_password", "serve.reader_password", "event.registry_password")
-TABLES = ("decay.half_lives", "kafka.options", "event.kinds", "event.weights")  # JSON in the environment and in flags
+TABLES = (
+    "decay.half_lives",
+    "kafka.options",
+    "event.kinds",
+    "event.weights",
+)  # JSON in the environment and in flags
 
 
 class Loaded(msgspec.Struct, frozen=True):

@@ -79,6 +79,7 @@ TABLE = {
     ),
     "deploy/kafka": Rule("config", "stream/kafka"),
     "deploy/doctor": Rule("service machine config terminal", "state/storage state/error stream/broker stream/health", "msgspec"),
+    "deploy/proposal": Rule("config terminal", "stream/broker stream/event stream/file stream/error", "msgspec numpy"),
     "deploy/produce": Rule("client data config terminal", "stream/broker stream/event stream/error", "rich msgspec"),
     "deploy/train": Rule("machine service data config terminal", "stream state/storage", "torch msgspec rich"),
     "deploy/evaluate": Rule("machine service chart data config terminal", "stream state tgn", "torch numpy msgspec rich structlog matplotlib"),
