@@ -41,7 +41,10 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(config_app, name="config")
 app.add_typer(kafka_app, name="kafka")
 
-DATA = "A file, a folder, or a data set: online-retail (default), ml-100k, jodie-wikipedia, ciao, generated."
+DATA = (
+    "A FILE, a folder, or a data set: generated, online-retail (default), movielens or ml-100k, wikipedia or "
+    "jodie-wikipedia, ciao."
+)
 Data = Annotated[str | None, typer.Argument(help=DATA)]
 Described = Annotated[
     Path | None,
@@ -91,6 +94,7 @@ def demo(
     items: Described = None,
     columns: ColumnNames = None,
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines instead of the live screen.")] = False,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the page in a browser.")] = False,
 ) -> None:
     """Watch recommendations change as real events arrive."""
     seconds = duration(ends)
@@ -105,6 +109,7 @@ def demo(
         for_seconds=seconds,
         user=user,
         plain=plain,
+        browse=not no_open,
     )
 
 

@@ -97,6 +97,16 @@ def read(file: Path | None, name: str, reject: Refused) -> Iterator[Item]:
             reject(BadEvent(exc.reason, f"{file}:{row.line}: {exc}"))
 
 
+def moved(items: Iterable[Item], ms: int) -> Iterator[Item]:
+    """Yield items whose `created` is so much later, as the events about them are."""
+    for item, fields, record in items:
+        created = fields.get("created")
+        if isinstance(created, int | float) and not isinstance(created, bool):
+            fields = {**fields, "created": int(created) + ms}
+            record = listing.payload(item, fields)
+        yield item, fields, record
+
+
 def _retail(item: str, fields: Fields) -> Fields:
     told = {"price" if name == "unit_price" else name: value for name, value in fields.items()}
     return told | {"hidden": True} if item in CHARGES else told
