@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from deploy.bench.bench import NAMES
-from deploy.cli import backup, chaos, dlq, doctor, evaluate, query, train, warm
+from deploy.cli import backup, chaos, dlq, doctor, evaluate, query, top, train, warm
 from deploy.cli.configured import configured
 from deploy.cli.example import add_examples
 from deploy.cli.option import ColumnNames, File, Json, Set, duration, settings
@@ -148,6 +148,7 @@ app.command()(backup.restore)
 app.command()(chaos.chaos)
 app.command()(warm.warm)
 app.command()(doctor.doctor)
+app.command()(top.top)
 
 
 @app.command()

@@ -64,6 +64,14 @@ class Follow:
             last = self._last.get(self.user)
             return last[-1].item if last else ""
 
+    def add(self, users: Sequence[str]) -> None:
+        """Let more users be followed."""
+        for user in users:
+            if user not in self._last:
+                self._users.append(user)
+                self._last[user], self._seen[user] = deque(maxlen=3), 0
+        self.user = self.user or next(iter(self._users), "")
+
     def see(self, event: Event) -> None:
         """Record an event if it is of one of the users."""
         if event.user in self._last:

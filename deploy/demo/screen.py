@@ -89,12 +89,12 @@ def line(shot: Snapshot) -> str:
     reading = shot.reading
     parts = [
         f"[{shot.elapsed_s:4.0f} s]",
-        f"{shot.sent:,} of {shot.total:,} events,",
+        f"{shot.sent:,} of {shot.total:,} events," if shot.total else f"{shot.sent:,} events,",
         f"{reading.events_per_s:,.0f}/s, lag {reading.number('lag'):,},",
         f"freshness p50 {_ms(shot.fresh_p50)} p99 {_ms(shot.fresh_p99)},",
         f"{reading.number('users'):,} users {reading.number('items'):,} items {reading.number('edges'):,} edges;",
         "MRR " + " ".join(f"{name} {one.mrr:.3f}" for name, one in reading.quality.items()) + ";",
-        f"{shot.user}: {', '.join(one.title for one in shot.taken[:1]) or 'nothing yet'}",
+        f"{shot.user or 'trending'}: {', '.join(one.title for one in shot.taken[:1]) or 'nothing yet'}",
         f"-> {', '.join(one.title for one in shot.picks[:3]) or 'nothing yet'}",
     ]
     return " ".join(parts)
@@ -223,13 +223,14 @@ def _user(shot: Snapshot, width: int) -> RenderableType:
     grid.add_column(width=1)
     grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     grid.add_column(no_wrap=True, overflow="ellipsis", width=because, style=DIM)
-    grid.add_row("", Text("recommended now", style=DIM), "because")
+    what = ("recommended now", "because") if shot.listed else ("taken most lately", "")
+    grid.add_row("", Text(what[0], style=DIM), what[1])
     for pick in shot.picks:
         title = Text(pick.title, style="" if pick.moved is not None else GOOD)
         grid.add_row(_arrow(pick.moved), title, fitted(pick.reason, because))
     for _ in range(5 - len(shot.picks)):
         grid.add_row("", "–", "")
-    return Group(took if shot.listed else Text(""), grid)
+    return Group(took, grid) if shot.listed else grid
 
 
 def fitted(reason: tuple[str, str, str], width: int) -> str:
@@ -244,7 +245,8 @@ def _legend(shot: Snapshot, keys: bool) -> Text:
     if shot.note:
         return Text(f"  {shot.note}", style=ACCENT, no_wrap=True, overflow="ellipsis")
     line = Text("  ", no_wrap=True, overflow="ellipsis")
-    for mark, style, meaning in (("▲", GOOD, "rose"), ("▼", "red", "fell"), ("●", GOOD, "new on the list")):
+    marks = (("▲", GOOD, "rose"), ("▼", "red", "fell"), ("●", GOOD, "new on the list"))
+    for mark, style, meaning in marks if shot.listed else ():
         line.append(mark, style=style)
         line.append(f" {meaning}  ", style=DIM)
     for key, meaning in shot.keys if keys else ():
@@ -260,7 +262,15 @@ def _arrow(moved: int | None) -> Text:
 
 
 def _ms(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f} ms" if value < 10 else f"{value:,.0f} ms"
+    return (
+        "–"
+        if value is None
+        else f"{value:.1f} ms"
+        if value < 10
+        else f"{value:,.0f} ms"
+        if value < 1000
+        else f"{value / 1000:.1f} s"
+    )
 
 
 def _fresh_style(value: float | None) -> str:
