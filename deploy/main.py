@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from deploy.bench.bench import NAMES
-from deploy.cli import backup, chaos, dlq, doctor, evaluate, query, top, train, warm
+from deploy.cli import backup, chaos, dlq, evaluate, machine, query, train
 from deploy.cli.configured import configured
 from deploy.cli.example import add_examples
 from deploy.cli.option import ColumnNames, File, Json, Set, duration, settings
@@ -51,6 +51,8 @@ Described = Annotated[
     typer.Option("--items", help="What items are, csv or JSON lines. Default: what lies beside the events."),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Stop after so many events.")]
+Ends = Annotated[str | None, typer.Option("--for", help="End by itself after, for example, 60s.")]
+Plain = Annotated[bool, typer.Option("--plain", help="Plain lines instead of the live screen.")]
 Place = Annotated[Path, typer.Option("--folder", help="The folder of the broker.")]
 KAFKA_FOLDER = Path(".kafka")
 SPEEDS = "5000/s, 60s (all in that time), 100x (of their own time), or max."
@@ -89,11 +91,11 @@ def demo(
     config: Config,
     data: Annotated[str | None, typer.Option("--data", help=DATA)] = None,
     speed: Annotated[str | None, typer.Option(help=f"{SPEEDS} Default: 60s.")] = None,
-    ends: Annotated[str | None, typer.Option("--for", help="End by itself after, for example, 60s.")] = None,
+    ends: Ends = None,
     user: Annotated[str | None, typer.Option("--user", help="The user to follow.")] = None,
     items: Described = None,
     columns: ColumnNames = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Plain lines instead of the live screen.")] = False,
+    plain: Plain = False,
     no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the page in a browser.")] = False,
 ) -> None:
     """Watch recommendations change as real events arrive."""
@@ -111,6 +113,24 @@ def demo(
         plain=plain,
         browse=not no_open,
     )
+
+
+@app.command()
+@configured("serve.host", *SERVED[3:])
+def top(
+    config: Config,
+    users: Annotated[
+        list[str] | None,
+        typer.Argument(help="Whom to look at. Default: the busiest users."),
+    ] = None,
+    ends: Ends = None,
+    plain: Plain = False,
+) -> None:
+    """Watch a running instance: events, freshness, live quality, one user's recommendations. It only asks."""
+    seconds = duration(ends)
+    from deploy.demo import top as body
+
+    body.run(config, users or (), for_seconds=seconds, plain=plain)
 
 
 @app.command()
@@ -146,9 +166,8 @@ app.command()(evaluate.evaluate)
 app.command()(backup.backup)
 app.command()(backup.restore)
 app.command()(chaos.chaos)
-app.command()(warm.warm)
-app.command()(doctor.doctor)
-app.command()(top.top)
+app.command()(machine.warm)
+app.command()(machine.doctor)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`riverwalk doctor`: check this machine and configuration, or look at the records of a topic."""
+"""`riverwalk doctor` and `riverwalk warm`: what is to be known and done before the first start."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +8,7 @@ import typer
 from deploy.cli.configured import configured
 from deploy.cli.option import Json
 from deploy.config.schema import Config
+from deploy.terminal.output import complain, show
 
 Count = Annotated[
     int | None,
@@ -39,3 +40,20 @@ def doctor(config: Config, sample: Count = None, source: Source = None, json: Js
         well = report.report(proposal.propose(config, taken), json)
     if not well:
         raise typer.Exit(1)
+
+
+def warm(json: Json = False) -> None:
+    """Compile every kernel now, so that the first start takes no longer than others; does nothing where that is done."""
+    from deploy.start import ahead
+
+    try:
+        told = ahead.compile_all()
+    except ahead.BadKernel as exc:
+        complain(exc)
+        raise typer.Exit(1) from exc
+    if json:
+        show(told, True)
+    elif told["compiled"]:
+        print(f"compiled {told['compiled']} kernels in {told['seconds']} s, kept in {told['folder']}")
+    else:
+        print(f"all {told['kernels']} kernels are compiled, in {told['folder']}")
