@@ -260,6 +260,8 @@ def test_events_and_what_is_created_can_be_moved_together(tmp_path: Path) -> Non
     moved = msgspec.structs.replace(found, moved_ms=5_000)
 
     assert [event.t for event in moved.events()] == [6_000, 7_000]
-    assert [record for _, _, record in found.described()] == [b'{"title":"Cup","created":3000}']
+    assert [record for _, _, record in found.described()] == [
+        b'{"title":"Cup","created":"1970-01-01T00:00:03Z"}'
+    ]
     assert [fields["created"] for _, fields, _ in moved.described()] == [8_000]
     assert [record for _, _, record in moved.described()] == [b'{"title":"Cup","created":8000}']
