@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from deploy.bench.bench import NAMES
-from deploy.cli import backup, chaos, dlq, evaluate, query, train, warm
+from deploy.cli import backup, chaos, dlq, evaluate, machine, query, train
 from deploy.cli.configured import configured
 from deploy.cli.example import add_examples
 from deploy.cli.option import ColumnNames, File, Json, Set, duration, settings
@@ -41,13 +41,18 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(config_app, name="config")
 app.add_typer(kafka_app, name="kafka")
 
-DATA = "A file, a folder, or a data set: online-retail (default), ml-100k, jodie-wikipedia, ciao, generated."
+DATA = (
+    "A FILE, a folder, or a data set: generated, online-retail (default), movielens or ml-100k, wikipedia or "
+    "jodie-wikipedia, ciao."
+)
 Data = Annotated[str | None, typer.Argument(help=DATA)]
 Described = Annotated[
     Path | None,
     typer.Option("--items", help="What items are, csv or JSON lines. Default: what lies beside the events."),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Stop after so many events.")]
+Ends = Annotated[str | None, typer.Option("--for", help="End by itself after, for example, 60s.")]
+Plain = Annotated[bool, typer.Option("--plain", help="Plain lines instead of the live screen.")]
 Place = Annotated[Path, typer.Option("--folder", help="The folder of the broker.")]
 KAFKA_FOLDER = Path(".kafka")
 SPEEDS = "5000/s, 60s (all in that time), 100x (of their own time), or max."
@@ -86,11 +91,12 @@ def demo(
     config: Config,
     data: Annotated[str | None, typer.Option("--data", help=DATA)] = None,
     speed: Annotated[str | None, typer.Option(help=f"{SPEEDS} Default: 60s.")] = None,
-    ends: Annotated[str | None, typer.Option("--for", help="End by itself after, for example, 60s.")] = None,
+    ends: Ends = None,
     user: Annotated[str | None, typer.Option("--user", help="The user to follow.")] = None,
     items: Described = None,
     columns: ColumnNames = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Plain lines instead of the live screen.")] = False,
+    plain: Plain = False,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the page in a browser.")] = False,
 ) -> None:
     """Watch recommendations change as real events arrive."""
     seconds = duration(ends)
@@ -105,7 +111,26 @@ def demo(
         for_seconds=seconds,
         user=user,
         plain=plain,
+        browse=not no_open,
     )
+
+
+@app.command()
+@configured("serve.host", *SERVED[3:])
+def top(
+    config: Config,
+    users: Annotated[
+        list[str] | None,
+        typer.Argument(help="Whom to look at. Default: the busiest users."),
+    ] = None,
+    ends: Ends = None,
+    plain: Plain = False,
+) -> None:
+    """Watch a running instance: events, freshness, live quality, one user's recommendations. It only asks."""
+    seconds = duration(ends)
+    from deploy.demo import top as body
+
+    body.run(config, users or (), for_seconds=seconds, plain=plain)
 
 
 @app.command()
@@ -141,17 +166,8 @@ app.command()(evaluate.evaluate)
 app.command()(backup.backup)
 app.command()(backup.restore)
 app.command()(chaos.chaos)
-app.command()(warm.warm)
-
-
-@app.command()
-@configured("kafka.address", *SERVED[2:])
-def doctor(config: Config, json: Json = False) -> None:
-    """Check whether this machine and this configuration are fit to run; status 1 when something is broken."""
-    from deploy import doctor as body
-
-    if not body.report(body.examine(config), json):
-        raise typer.Exit(1)
+app.command()(machine.warm)
+app.command()(machine.doctor)
 
 
 @app.command()

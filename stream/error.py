@@ -9,6 +9,13 @@ class BadEvent(Exception):
         self.reason = reason
 
 
+class Ignored(BadEvent):
+    """A record that is no event and need not be one, such as a deleted row: count it, go on."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ignored", message)
+
+
 class BadRequest(Exception):
     """A request that cannot be answered: tell the client why, keep the line."""
 
@@ -27,3 +34,7 @@ class BadFrame(Exception):
 
 class BadSource(Exception):
     """The topic cannot be read or written as promised: stop the stream rather than lose or repeat an event."""
+
+
+class Away(BadSource):
+    """Something that records are read with does not answer now: keep them, say so, try again."""

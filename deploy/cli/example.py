@@ -16,6 +16,7 @@ EXAMPLES: Final = {  # by the words of the command
         "riverwalk demo --data ml-100k --speed 2000/s",
         "riverwalk demo --data generated --for 60s --plain",
     ),
+    "top": ("riverwalk top", "riverwalk top ann ben --port 7878 --for 60s"),
     "produce": (
         "riverwalk produce events.csv",
         "riverwalk produce online-retail --kafka host:9092 --speed 60s",
@@ -42,7 +43,11 @@ EXAMPLES: Final = {  # by the words of the command
         "riverwalk chaos --kills 1000 --instances 40 --broker kafka --partitions 4",
     ),
     "warm": ("riverwalk warm", "riverwalk warm --json"),
-    "doctor": ("riverwalk doctor", "riverwalk doctor --kafka host:9092 --json"),
+    "doctor": (
+        "riverwalk doctor",
+        "riverwalk doctor --sample 100 --kafka host:9092 --topic clicks",
+        "riverwalk doctor --kafka host:9092 --json",
+    ),
     "bench": (
         "riverwalk bench ingest",
         "riverwalk bench all --report bench-report",

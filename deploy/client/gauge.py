@@ -3,12 +3,13 @@
 import math
 import re
 import time
-import urllib.request
 from collections import deque
 
 import msgspec
 
+from deploy.client import web
 from deploy.client.client import BadAnswer, Client
+from deploy.client.freshness import Freshness
 from deploy.config.schema import Serve
 
 RATE_S = 3.0  # what events/s looks back on
@@ -81,6 +82,7 @@ class Gauge:
         self._passed: deque[tuple[float, int]] = deque()
         self._table_bytes = 0.0
         self._looked = 0.0
+        self.freshness = Freshness()
 
     def read(self) -> Reading | None:
         """A reading, or None while the instance does not answer."""
@@ -118,12 +120,10 @@ class Gauge:
         return max(0.0, (after - before) / (ended - began)) if ended > began else 0.0
 
     def _scrape(self) -> float:
-        try:
-            url = f"http://{self._serve.host}:{self._serve.http_port}/metrics"
-            with urllib.request.urlopen(url, timeout=2.0) as reply:
-                page = reply.read().decode("utf-8")
-        except OSError:
+        page = (web.get(self._serve, "/metrics") or b"").decode(errors="replace")
+        if not page:
             return self._table_bytes
+        self.freshness.see(page, time.monotonic())
         return sum(float(one[1]) for one in _BYTES.finditer(page))
 
 

@@ -17,25 +17,31 @@ import msgspec
 from deploy.config import option
 from deploy.config.retired import RETIRED, refuse
 from deploy.config.schema import MAX_NAME, BadConfig, Config
+from stream.event.mapping import fault
 
 PREFIX = "RIVERWALK_"
 FILE = "riverwalk.toml"
 MASK = "•••"
-SECRETS = tuple(
-    f"serve.{name}"
-    for name in (
-        "password",
-        "writer_password",
-        "reader_password",
-        "admin_token",
-        "writer_token",
-        "reader_token",
-    )
+SECRETS = (
+    *(
+        f"serve.{name}"
+        for name in (
+            "password",
+            "writer_password",
+            "reader_password",
+            "admin_token",
+            "writer_token",
+            "reader_token",
+        )
+    ),
+    "event.registry_password",
 )
-LISTS = (
+JSON = (
     "decay.half_lives",
     "kafka.options",
     "serve.cors_origins",
+    "event.kinds",
+    "event.weights",
 )  # which the environment and flags have as JSON
 
 
@@ -80,6 +86,8 @@ def load(
     }
     config = Config(**sections)
     _agree(config)
+    if wrong := fault(config.event):
+        raise BadConfig(f"event.{wrong[0]}: got {wrong[1] or 'nothing'}; wanted {wrong[2]}")
     option.check(config.kafka.options)
     if config.serve.password_file:
         serve = msgspec.structs.replace(config.serve, password=_secret(config.serve.password_file))
@@ -184,7 +192,7 @@ def _value(name: str, value: Any, source: str, strict: bool) -> Any:
     try:
         if isinstance(value, str) and name == "serve.cors_origins" and not value.lstrip().startswith("["):
             value = [one.strip() for one in value.split(",") if one.strip()]
-        elif isinstance(value, str) and name in LISTS:
+        elif isinstance(value, str) and name in JSON:
             value = msgspec.json.decode(value)
         return msgspec.convert(value, type=kind, strict=strict)
     except msgspec.MsgspecError as exc:

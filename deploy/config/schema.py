@@ -11,6 +11,7 @@ import msgspec
 from state.record.setting import Decay, Graph
 from stream.answer.setting import AnswerSettings
 from stream.event import duration
+from stream.event.mapping import Mapping
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -145,6 +146,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set, in sections."""
 
     kafka: Kafka = Kafka()
+    event: Mapping = Mapping()
     state: State = State()
     batch: Batch = Batch()
     learn: Learn = Learn()

@@ -96,11 +96,17 @@ class Dataset(msgspec.Struct, frozen=True):
     note: str = ""  # how it was found, in one line for the screen
     type: str = "view"
     chosen: Selection = ANY  # which columns of `path` hold what
+    moved_ms: int = 0  # by which all times are later than they were
 
     def events(
         self, on_bad: Callable[[BadEvent], None] | None = None, *, sort: bool = True
     ) -> Iterator[Event]:
         """The events in the order of their times, of the file without `sort`; `on_bad` gets each line that is none."""
+        if self.moved_ms:
+            still = msgspec.structs.replace(self, moved_ms=0)
+            for event in still.events(on_bad, sort=sort):
+                yield msgspec.structs.replace(event, t=event.t + self.moved_ms)
+            return
         if self.path is None:
             yield from synthetic.events()
             return
@@ -117,7 +123,8 @@ class Dataset(msgspec.Struct, frozen=True):
     def described(self, refused: item.Refused | None = None) -> Iterator[item.Item]:
         """What is known of the items; `refused` is given each row that describes none, and remarks."""
         if self.items is not None or self.path is None:
-            yield from item.read(self.items, self.name, item.Refused() if refused is None else refused)
+            found = item.read(self.items, self.name, item.Refused() if refused is None else refused)
+            yield from item.moved(found, self.moved_ms) if self.moved_ms else found
 
 
 def _silent(_: str) -> Step:

@@ -21,6 +21,7 @@ from deploy.config.schema import Kafka
 from deploy.data import synthetic
 from stream.broker import ensure_topic, open_sink
 from stream.catalogue import hiding
+from stream.catalogue.record import decode
 from stream.catalogue.syntax import Term
 from stream.error import BadEvent, BadSource
 from stream.file import item as listing
@@ -95,6 +96,16 @@ def read(file: Path | None, name: str, reject: Refused) -> Iterator[Item]:
             yield row.item, fields, listing.payload(row.item, fields)
         except BadEvent as exc:
             reject(BadEvent(exc.reason, f"{file}:{row.line}: {exc}"))
+
+
+def moved(items: Iterable[Item], ms: int) -> Iterator[Item]:
+    """Yield items whose `created` is so much later, as the events about them are."""
+    for item, fields, record in items:
+        told = decode(record) if "created" in fields else None
+        if told is not None:
+            fields = {**fields, "created": int(float(str(told["created"]))) + ms}
+            record = listing.payload(item, fields)
+        yield item, fields, record
 
 
 def _retail(item: str, fields: Fields) -> Fields:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from itertools import islice
 
@@ -11,14 +12,17 @@ from deploy.data.dataset import Dataset
 from stream.error import BadEvent, BadSource
 
 SLICES = 60  # parts of the stream a lively user is seen in
+LIVELY = 40  # how many users are kept
 
 
 class Survey(msgspec.Struct, frozen=True):
-    """Summary of a data set: how many events, and which user is worth following."""
+    """Summary of a data set: how many events, and which users are worth following, the best first."""
 
     count: int
     user: str
     bad: str = ""  # in a line, what was left out because it is no event
+    users: tuple[str, ...] = ()
+    latest: int = 0  # the newest time, milliseconds
 
 
 def survey(found: Dataset, limit: int | None = None) -> Survey:
@@ -28,7 +32,10 @@ def survey(found: Dataset, limit: int | None = None) -> Survey:
         BadSource: It holds no event.
     """
     bad = _Bad()
-    users = [event.user for event in islice(found.events(bad), limit)]
+    users, latest = list[str](), 0
+    for event in islice(found.events(bad), limit):
+        users.append(event.user)
+        latest = max(latest, event.t)
     if not users:
         raise BadSource(_nothing(found, bad))
     wide = max(1, len(users) // SLICES)
@@ -36,9 +43,9 @@ def survey(found: Dataset, limit: int | None = None) -> Survey:
     for start in range(0, len(users), wide):
         parts.update(set(users[start : start + wide]))
     # ties go to the name, not to the order of a set
-    best = max(parts.items(), key=lambda one: (one[1], one[0]), default=("", 0))
+    best = [user for user, _ in heapq.nlargest(LIVELY, parts.items(), key=lambda one: (one[1], one[0]))]
     left_out = f"{bad.count:,} lines are no events and left out; the first: {bad.first}" if bad.count else ""
-    return Survey(len(users), best[0], left_out)
+    return Survey(len(users), best[0], left_out, tuple(best), latest)
 
 
 class _Bad:

@@ -8,44 +8,35 @@ What is shown is read as any user could read it: INFO and RECOMMEND over the soc
 import signal
 import sys
 import tempfile
-import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
-from operator import attrgetter
 from pathlib import Path
 from types import FrameType
 
 import msgspec
 from rich.console import Console
-from rich.live import Live
 
-from deploy.client.gauge import Gauge, Reading
 from deploy.config.schema import Config
 from deploy.data import dataset, item
 from deploy.data.dataset import Dataset
 from deploy.data.survey import Survey, survey
 from deploy.demo import screen
-from deploy.demo.canary import Canary
 from deploy.demo.follow import Follow
+from deploy.demo.live import watch
+from deploy.demo.show import Show
 from deploy.demo.tip import tips
-from deploy.produce.producer import (
-    AHEAD,
-    PATIENCE_S,
-    Consumed,
-    Producer,
-    Stopped,
-)
-from deploy.produce.speed import Speed, parse
+from deploy.produce.producer import AHEAD
+from deploy.produce.speed import parse
 from deploy.service.supervisor import BadService, Supervisor
+from deploy.terminal import browser
 from deploy.terminal.progress import Bars, lively
-from stream.broker import ensure_topic, open_sink
+from stream.broker import ensure_topic
 
 FRAME_S = 0.25
-ASK_S = 0.5
 LINE_S = 3.0
+RECENT_MS = 86_400_000  # data that end longer ago are moved
 FOREVER_S = 10 * 365 * 86_400.0
 LOG = "processes.log"
 
@@ -61,6 +52,7 @@ def run(
     user: str | None = None,
     plain: bool = False,
     svg: str | None = None,
+    browse: bool = True,
 ) -> None:
     """`riverwalk demo`.
 
@@ -75,6 +67,7 @@ def run(
         user: The user to follow; the most steadily active one when left out.
         plain: Lines instead of a screen; lines are also what a file or a pipe gets.
         svg: Where to write the last picture, for a page.
+        browse: Open the page of the instance, where a person sits at a terminal with a screen.
     """
     console = Console()
     with Bars() as bars:
@@ -83,19 +76,28 @@ def run(
     with tempfile.TemporaryDirectory(prefix="riverwalk-demo-") as folder:
         try:
             with _signals(), ExitStack() as stack:
-                looked, shown = _surveyed(found, console)
+                found, looked, shown = _surveyed(found, console)
                 service = _started(_own_state(config, Path(folder)), Path(folder), stack, console)
                 ahead = 0 if config.kafka.address else AHEAD
-                follow = Follow(user or looked.user, shown.titles)
+                follow = Follow([*([user] if user else []), *looked.users], shown.titles)
                 show = Show(service.config, found, looked.count, follow, parse(speed), ahead)
                 stack.callback(show.close)
                 until = time.monotonic() + (for_seconds if for_seconds is not None else FOREVER_S)
-                (_screen if lively(console) and not plain else _lines)(show, service, console, until)
-                if svg is not None:
-                    Path(svg).write_text(screen.svg(show.snapshot()), encoding="utf-8")
-                if time.monotonic() < until:
+                drawn = lively(console) and not plain
+                _page(service.config, console, browse and drawn)
+
+                def finish() -> None:
                     hints = tips(service.config, follow.user, follow.item, shown.words)
                     console.print(hints, highlight=False, soft_wrap=True)
+
+                if drawn:
+                    quits = watch(show, console, until, service.wait, finish)
+                else:
+                    quits = _lines(show, service, console, until)
+                if svg is not None:
+                    Path(svg).write_text(screen.svg(show.snapshot()), encoding="utf-8")
+                if not quits and time.monotonic() < until:
+                    finish()
                     service.wait(until - time.monotonic())
         except KeyboardInterrupt:
             pass
@@ -106,119 +108,31 @@ def run(
     console.print("ended" if kept else "ended, nothing is left behind", style="dim")
 
 
-def _surveyed(found: Dataset, console: Console) -> tuple[Survey, item.Look]:
-    """Look through a dataset's events and items; what is bad in them is printed."""
+def _surveyed(found: Dataset, console: Console) -> tuple[Dataset, Survey, item.Look]:
+    """Look through a dataset's events and items, and move old times so that they end now; what is bad is printed."""
     looked, refused = survey(found), item.Refused()
+    old_ms = time.time_ns() // 1_000_000 - looked.latest
+    if old_ms > RECENT_MS:
+        found = msgspec.structs.replace(found, moved_ms=old_ms)
+        days = f"{old_ms / 86_400_000:,.0f} days"
+        console.print(f"all times are {days} later than they were, so that it ends now", highlight=False)
     shown = item.look(found.described(refused))
     for bad in filter(None, (*found.remarks, looked.bad, *refused.lines)):
         console.print(bad, highlight=False, soft_wrap=True)
-    return looked, shown
+    return found, looked, shown
 
 
-class Show:
-    """Everything that runs beside the instance while it is shown: producer, canary, gauge, the followed user.
-
-    Args:
-        config: Of the running instance.
-        total: How many events it has.
-        follow: The followed user.
-        speed: Of production.
-        ahead: How many events production may be ahead of consumption; 0 does not wait.
-    """
-
-    def __init__(
-        self, config: Config, found: Dataset, total: int, follow: Follow, speed: Speed, ahead: int
-    ) -> None:
-        self.found, self.total, self.follow = found, total, follow
-        self.gauge = Gauge(config.serve)
-        self.canary = Canary(config.serve)
-        self.failure: Exception | None = None
-        self._rates: deque[float] = deque(maxlen=240)
-        self._reading = Reading({})
-        self._began = time.monotonic()
-        self._asked = 0.0
-        stop = threading.Event()
-        self._consumed = Consumed(config.serve, stop)
-        self._described = Consumed(config.serve, stop, PATIENCE_S, attrgetter("described"))
-        self._kafka = kafka = config.kafka
-        applied = self._consumed if ahead else None
-        self._sink = open_sink(
-            kafka.address,
-            kafka.topic,
-            ahead=ahead,
-            applied=applied,
-            partition=0
-            if ahead
-            else -1,  # one partition keeps the order of all events, not of each user's alone
-            extra=kafka.options,
-        )
-        self.producer = Producer(self._sink, speed, total=total, on_event=self.follow.see, stopping=stop)
-        self._thread = threading.Thread(target=self._produce, name="producer", daemon=True)
-        self._thread.start()
-        self.canary.start()
-
-    def snapshot(self) -> screen.Snapshot:
-        """Return what is shown now, read from the instance."""
-        reading = self.gauge.read()
-        if reading is not None:
-            self._reading = reading
-            self._rates.append(reading.events_per_s)
-            self.canary.t = reading.number("stream_time_ms")
-        now = time.monotonic()
-        if now - self._asked > ASK_S:
-            self._asked = now
-            self.follow.refresh(self.gauge)
-        return screen.Snapshot(
-            source=self.found.note,
-            elapsed_s=now - self._began,
-            sent=self.producer.sent,
-            total=self.total,
-            reading=self._reading,
-            rates=tuple(self._rates),
-            fresh_p50=self.canary.percentile_ms(0.5),
-            fresh_p99=self.canary.percentile_ms(0.99),
-            user=self.follow.user,
-            taken=tuple(self.follow.taken()),
-            picks=tuple(self.follow.picks),
-            changes=self.follow.changes,
-        )
-
-    def over(self) -> bool:
-        """Whether everything was produced and is in the answers; raises what went wrong while producing."""
-        if self.failure is not None:
-            raise self.failure
-        return not self._thread.is_alive() and self._reading.number("lag") == 0
-
-    def close(self) -> None:
-        """End what runs beside the instance."""
-        self.producer.stopping.set()
-        self.canary.close()
-        self._thread.join()
-        self._sink.close()
-        self._consumed.close()
-        self._described.close()
-        self.gauge.close()
-
-    def _produce(self) -> None:
-        try:
-            item.publish(self.found.described(), self._kafka, self._described)
-            self.producer.run(self.found.events())
-        except Stopped:
-            pass
-        except Exception as exc:  # shown by the thread that watches
-            self.failure = exc
+def _page(config: Config, console: Console, browse: bool) -> None:
+    """Say where the page of the instance is, and open it where that can be seen."""
+    address = f"http://{config.serve.host}:{config.serve.http_port}/"
+    opens = browse and browser.seen()
+    if opens:
+        browser.open_page(address)
+    how = "opened in your browser" if opens else "open it in a browser"
+    console.print(f"the page: {address} ({how})", highlight=False)
 
 
-def _screen(show: Show, service: Supervisor, console: Console, until: float) -> None:
-    """Draw until everything is produced and applied, or until the time is up; the last picture stays."""
-    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
-        over = False
-        while not over and time.monotonic() < until and not service.wait(FRAME_S):
-            over = show.over()
-            live.update(screen.picture(show.snapshot(), console.width), refresh=True)
-
-
-def _lines(show: Show, service: Supervisor, console: Console, until: float) -> None:
+def _lines(show: Show, service: Supervisor, console: Console, until: float) -> bool:
     """A line every few seconds, and one at the end."""
     said, over = 0.0, False
     while not over and time.monotonic() < until and not service.wait(FRAME_S):
@@ -227,6 +141,7 @@ def _lines(show: Show, service: Supervisor, console: Console, until: float) -> N
         if over or time.monotonic() - said > LINE_S:
             said = time.monotonic()
             print(screen.line(shot), flush=True)
+    return False
 
 
 def _own_state(config: Config, folder: Path) -> Config:

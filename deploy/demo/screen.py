@@ -43,10 +43,23 @@ class Snapshot(msgspec.Struct, frozen=True):
     taken: tuple[Taken, ...] = ()
     picks: tuple[Pick, ...] = ()
     changes: int = 0
+    note: str = ""  # what the last key did
+    paused: bool = False
+    listed: str = "user"  # whose list it is; empty for everybody's
+    keys: tuple[tuple[str, str], ...] = (("n", "next user"), ("p", "pause"), ("e", "an event"), ("q", "quit"))
+
+    @property
+    def known(self) -> bool:
+        """Whether any event was applied yet."""
+        return self.reading.number("applied_events") > 0
 
 
-def picture(shot: Snapshot, width: int) -> RenderableType:
-    """The whole screen, for this many columns."""
+def picture(shot: Snapshot, width: int, keys: bool = False) -> RenderableType:
+    """The whole screen, for this many columns.
+
+    Args:
+        keys: Whether there is a keyboard.
+    """
     width = min(width, 120)
     half = width // 2
     middle = Table.grid(padding=0)
@@ -59,10 +72,16 @@ def picture(shot: Snapshot, width: int) -> RenderableType:
     return Group(
         _panel(_progress(shot, width - 4), "riverwalk", width),
         middle,
-        _panel(
-            _user(shot, width - 4), f"user {shot.user}, recommendations changed {shot.changes:,} times", width
-        ),
+        _panel(_user(shot, width - 4), _whose(shot), width),
+        _legend(shot, keys),
     )
+
+
+def _whose(shot: Snapshot) -> str:
+    if not shot.listed:
+        return "trending"
+    times = "once" if shot.changes == 1 else f"{shot.changes:,} times"
+    return f"user {shot.user}, recommendations changed {times}"
 
 
 def line(shot: Snapshot) -> str:
@@ -70,12 +89,12 @@ def line(shot: Snapshot) -> str:
     reading = shot.reading
     parts = [
         f"[{shot.elapsed_s:4.0f} s]",
-        f"{shot.sent:,} of {shot.total:,} events,",
+        f"{shot.sent:,} of {shot.total:,} events," if shot.total else f"{shot.sent:,} events,",
         f"{reading.events_per_s:,.0f}/s, lag {reading.number('lag'):,},",
         f"freshness p50 {_ms(shot.fresh_p50)} p99 {_ms(shot.fresh_p99)},",
         f"{reading.number('users'):,} users {reading.number('items'):,} items {reading.number('edges'):,} edges;",
         "MRR " + " ".join(f"{name} {one.mrr:.3f}" for name, one in reading.quality.items()) + ";",
-        f"{shot.user}: {', '.join(one.title for one in shot.taken[:1]) or 'nothing yet'}",
+        f"{shot.user or 'trending'}: {', '.join(one.title for one in shot.taken[:1]) or 'nothing yet'}",
         f"-> {', '.join(one.title for one in shot.picks[:3]) or 'nothing yet'}",
     ]
     return " ".join(parts)
@@ -128,9 +147,10 @@ def _progress(shot: Snapshot, width: int) -> RenderableType:
     bar = ProgressBar(
         total=max(shot.total, 1), completed=shot.sent, complete_style=ACCENT, finished_style=GOOD, style=DIM
     )
+    told = f"{shot.sent:,} of {shot.total:,} events" if shot.total else f"{shot.sent:,} events"
     foot.add_row(
-        bar,
-        f"{shot.sent:,} of {shot.total:,} events",
+        bar if shot.total else Text("running", style=GOOD),
+        Text.assemble(told, ("  paused" * shot.paused, "yellow")),
         Text(_clock(shot.reading.number("stream_time_ms")), style=DIM),
     )
     return Group(head, foot)
@@ -141,7 +161,7 @@ def _stream(shot: Snapshot, width: int) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(style=DIM, width=10)
     grid.add_column(no_wrap=True, overflow="ellipsis")
-    rate = Text(f"{reading.events_per_s:,.0f} ", style="bold")
+    rate = Text(f"{reading.events_per_s:,.0f} " if shot.known else "– ", style="bold")
     rate.append(sparkline(shot.rates, width - 13 - len(f"{reading.events_per_s:,.0f}")), style=ACCENT)
     fresh = Text.assemble(
         "p50 ",
@@ -150,11 +170,13 @@ def _stream(shot: Snapshot, width: int) -> RenderableType:
         (_ms(shot.fresh_p99), f"bold {_fresh_style(shot.fresh_p99)}"),
     )
     grid.add_row("events/s", rate)
-    grid.add_row("lag", f"{reading.number('lag'):,} events")
+    lag = reading.number("lag")
+    grid.add_row("lag", f"{lag:,} events" if "lag" in reading.info and lag >= 0 else "–")
     grid.add_row("freshness", fresh)
-    grid.add_row("users", f"{reading.number('users'):,}")
-    grid.add_row("items", f"{reading.number('items'):,}, {reading.number('edges'):,} edges")
-    grid.add_row("tables", f"{reading.table_bytes / 2**20:,.0f} MiB")
+    counts = [f"{reading.number(name):,}" if shot.known else "–" for name in ("users", "items", "edges")]
+    grid.add_row("users", counts[0])
+    grid.add_row("items", f"{counts[1]}, {counts[2]} edges" if shot.known else "–")
+    grid.add_row("tables", f"{reading.table_bytes / 2**20:,.0f} MiB" if reading.table_bytes else "–")
     return grid
 
 
@@ -189,30 +211,48 @@ def _quality(shot: Snapshot, width: int) -> RenderableType:
 
 
 def _user(shot: Snapshot, width: int) -> RenderableType:
-    left, right = Table.grid(padding=(0, 1)), Table.grid(padding=(0, 1), expand=True)
-    narrow = max(20, width // 3)
-    left.add_column(no_wrap=True, overflow="ellipsis", width=narrow)
-    left.add_row(Text("took last", style=DIM))
-    for one in shot.taken:
-        left.add_row(one.title)
-    if shot.taken:
-        left.add_row("")
-        left.add_row(Text(_clock(shot.taken[0].t), style=DIM))
-    right.add_column(width=2)
-    right.add_column(no_wrap=True, overflow="ellipsis", ratio=7)
-    right.add_column(no_wrap=True, overflow="ellipsis", ratio=5, style=DIM)
-    right.add_row("", Text("recommended now", style=DIM), "because")
+    """What the user took last, in a line, and below it what is recommended now, each with its reason."""
+    took = Text("took last  ", style=DIM, no_wrap=True, overflow="ellipsis")
+    for k, one in enumerate(shot.taken):
+        took.append("  ·  " * (k > 0), style=DIM)
+        took.append(one.title, style="default")
+    if not shot.taken:
+        took.append("–")
+    grid = Table.grid(padding=(0, 1), expand=True)
+    because = max(24, (width - 3) // 2)
+    grid.add_column(width=1)
+    grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    grid.add_column(no_wrap=True, overflow="ellipsis", width=because, style=DIM)
+    what = ("recommended now", "because") if shot.listed else ("taken most lately", "")
+    grid.add_row("", Text(what[0], style=DIM), what[1])
     for pick in shot.picks:
-        right.add_row(
-            _arrow(pick.moved), Text(pick.title, style="" if pick.moved is not None else GOOD), pick.reason
-        )
+        title = Text(pick.title, style="" if pick.moved is not None else GOOD)
+        grid.add_row(_arrow(pick.moved), title, fitted(pick.reason, because))
     for _ in range(5 - len(shot.picks)):
-        right.add_row("", "", "")
-    both = Table.grid(padding=(0, 2), expand=True)
-    both.add_column(width=narrow)
-    both.add_column(ratio=1)
-    both.add_row(left, right)
-    return both
+        grid.add_row("", "–", "")
+    return Group(took, grid) if shot.listed else grid
+
+
+def fitted(reason: tuple[str, str, str], width: int) -> str:
+    """A reason in so many columns: what is cut is the title in it, not when it was."""
+    before, title, after = reason
+    room = max(4, width - len(before) - len(after))
+    return before + (title if len(title) <= room else title[: room - 1].rstrip() + "…") + after
+
+
+def _legend(shot: Snapshot, keys: bool) -> Text:
+    """What the marks mean and which keys do something, or what the last one did."""
+    if shot.note:
+        return Text(f"  {shot.note}", style=ACCENT, no_wrap=True, overflow="ellipsis")
+    line = Text("  ", no_wrap=True, overflow="ellipsis")
+    marks = (("▲", GOOD, "rose"), ("▼", "red", "fell"), ("●", GOOD, "new on the list"))
+    for mark, style, meaning in marks if shot.listed else ():
+        line.append(mark, style=style)
+        line.append(f" {meaning}  ", style=DIM)
+    for key, meaning in shot.keys if keys else ():
+        line.append(f" {key}", style="bold")
+        line.append(f" {meaning} ", style=DIM)
+    return line
 
 
 def _arrow(moved: int | None) -> Text:
@@ -222,7 +262,15 @@ def _arrow(moved: int | None) -> Text:
 
 
 def _ms(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f} ms" if value < 10 else f"{value:,.0f} ms"
+    return (
+        "–"
+        if value is None
+        else f"{value:.1f} ms"
+        if value < 10
+        else f"{value:,.0f} ms"
+        if value < 1000
+        else f"{value / 1000:.1f} s"
+    )
 
 
 def _fresh_style(value: float | None) -> str:

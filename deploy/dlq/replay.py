@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from deploy.config.broker import spool_folder, with_address
+from deploy.config.event import decoder
 from deploy.config.schema import Config
 from deploy.dlq.archive import Archive, Found, Selection
 from deploy.dlq.mark import Marks
@@ -15,7 +16,7 @@ from stream.catalogue import hiding
 from stream.catalogue.record import decode as described
 from stream.dead_letter.letter import Letter
 from stream.error import BadEvent, BadRequest
-from stream.event.batch import Record, decode_batch
+from stream.event.batch import Decode, Record, decode_batch
 from stream.event.identifier import name
 from stream.event.message import TIME, Message
 from stream.generation.metadata import MOST
@@ -70,6 +71,7 @@ class Replay:
         self, config: Config, selection: Selection, *, dry: bool = False, again: bool = False
     ) -> None:
         self._config, self._selection, self._dry, self._again = with_address(config), selection, dry, again
+        self._decode = decoder(config)
         self._archive, self._marks = Archive(config), Marks(spool_folder(config))
         self._report = Report()
         self._sinks: dict[str, Sink] = {}
@@ -128,7 +130,7 @@ class Replay:
     def _publish(self, group: list[Letter]) -> None:
         """Publish some letters and note them."""
         for letter in group:
-            if why := refusal(letter, self._config):
+            if why := refusal(letter, self._config, self._decode):
                 self._report.refuse(letter, why)
         if self._dry:
             self._report.sent += len(group)
@@ -178,14 +180,14 @@ class Replay:
         return self._sinks[topic]
 
 
-def refusal(letter: Letter, config: Config) -> str:
+def refusal(letter: Letter, config: Config, decode: Decode) -> str:
     """Return why a letter's record is rejected today, too, or nothing."""
     value, now_ms = letter.value or b"", time.time_ns() // 1_000_000
     if letter.topic == config.kafka.items:
         return _undescribed(letter.key or b"", value)
     ms = letter.timestamp if letter.timestamp > 0 and letter.reason != "future" else now_ms
     record = Record(0, 0, value, ms, letter.key or b"", letter.headers)
-    _, rejected = decode_batch([record], now_ms, round(config.kafka.future_minutes * 60_000))
+    _, rejected = decode_batch([record], now_ms, round(config.kafka.future_minutes * 60_000), decode)
     return f"{rejected[0].reason}: {rejected[0].message}" if rejected else ""
 
 

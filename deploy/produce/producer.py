@@ -104,6 +104,8 @@ class Producer:
         self.delivered = 0
         self.total = total
         self.stopping = stopping or threading.Event()
+        self.going = threading.Event()  # cleared to pause
+        self.going.set()
         self._sink, self._speed, self._on_event = sink, speed, on_event
 
     def run(self, events: Iterable[Event]) -> int:
@@ -117,6 +119,8 @@ class Producer:
         try:
             for event in events:
                 first_t = event.t if first_t is None else first_t
+                if not self.going.is_set():
+                    began += self._paused()
                 wait = began + self._speed.due(self.sent, event.t - first_t, self.total) - time.monotonic()
                 if (wait > EARLY_S and self.stopping.wait(wait)) or self.stopping.is_set():
                     break
@@ -128,6 +132,13 @@ class Producer:
             pass
         self._sink.flush()
         return self.sent
+
+    def _paused(self) -> float:
+        """Wait until it is to go on, or to end; return for how many seconds."""
+        since = time.monotonic()
+        while not self.going.wait(LOOK_S) and not self.stopping.is_set():
+            pass
+        return time.monotonic() - since
 
     def _done(self, partition: int, offset: int) -> None:
         self.delivered += 1

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deploy.config.event import decoder
 from deploy.config.room import graph_settings, lane_settings, limits, tgn_settings
 from deploy.config.schema import Config
 from deploy.machine import kernel, memory
@@ -203,6 +204,7 @@ def _loop(
             save_seconds=config.learn.save_seconds,
             save_ms=config.state.save_ms,
             future_ms=round(config.kafka.future_minutes * 60_000),
+            decode=decoder(config),
             sync_seconds=config.state.sync_seconds if config.state.sync == "interval" else None,
         ),
         items=ItemsTopic(writer, sources.items, sources.rejected_items, topics.items),

@@ -4,14 +4,14 @@ Bad records are reported one by one, apart from their neighbours; the offsets co
 read once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.error import BadEvent
+from stream.error import BadEvent, Ignored
 from stream.event.event import CODE, DAY_MS, DISLIKE, FORGET, IMPRESSION, Event, decode
 from stream.event.message import Headers
 
@@ -76,26 +76,34 @@ class Batch(NamedTuple):
         return len(self.user)
 
 
+Decode = Callable[[bytes, int, int, Headers], Event]
+"""Reads a record: its bytes, when it was written, how far its time may be ahead of that, its headers."""
+
+
 def decode_batch(
-    records: Sequence[Record], now_ms: int, future_ms: int = DAY_MS
+    records: Sequence[Record], now_ms: int, future_ms: int = DAY_MS, decode: Decode = decode
 ) -> tuple[Batch, list[Rejected]]:
-    """Decode records into a batch of events and the records that are none.
+    """Decode records into a batch of events and the records that are none; those that need not be one are left out.
 
     Args:
         now_ms: The wall clock, for records that bear no time of their own.
         future_ms: How far an event's time may be ahead of its record's.
+        decode: Reads a record.
     """
     events = []
     good: Sequence[Record] = records
     rejected: list[Rejected] = []
+    ignored = set[int]()
     for record in records:
         try:
             written = record[3] if record[3] > 0 else now_ms
             events.append(decode(record[2], written, future_ms, record[5]))
+        except Ignored:
+            ignored.add(id(record))
         except BadEvent as exc:
             rejected.append(Rejected(record, exc.reason, str(exc)))
-    if rejected:
-        bad = {id(item.record) for item in rejected}
+    if rejected or ignored:
+        bad = ignored.union(id(item.record) for item in rejected)
         good = [record for record in records if id(record) not in bad]
     return _columns(events, good, _ends(records)), rejected
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from stream.error import BadRequest
-from stream.event.event import MAX_ID_BYTES
+from stream.event.field import MAX_ID_BYTES
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 

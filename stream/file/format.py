@@ -152,8 +152,13 @@ def _narrow(names: tuple[str, ...], width: int, found: int) -> str:
     return f"expected {width} columns{told}, got {found}"
 
 
+def known_kind(word: str) -> str:
+    """Return the type of ours that a word is another name of; empty where it is none."""
+    return _KIND.get(word) or _KIND.get(re.sub(r"[\s-]+", "_", word.strip().lower())) or ""
+
+
 def _kind(word: str) -> str:
-    name = _KIND.get(word) or _KIND.get(re.sub(r"[\s-]+", "_", word.strip().lower()))
+    name = known_kind(word)
     if not name:
         raise BadEvent("type", f"type {word[:40]!r} is not known; {_nearest(word)}")
     return name

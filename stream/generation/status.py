@@ -25,6 +25,7 @@ STATUS = np.dtype(
             "i8",
         ),  # 1 on a stream of the past, whose newest event was over a day old when it was written
         ("seconds", "i8"),  # events whose times look like seconds
+        ("ignored", "i8"),  # records that need not be events, such as deleted rows, since the start
         ("partitions", "i8"),
         ("skipped", "i8"),  # samples that found no room on their way to the learner
         ("ranked_share", "f8"),  # of the events that are described for the ranker now

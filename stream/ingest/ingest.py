@@ -19,8 +19,8 @@ import structlog
 from state.error import BadStore
 from state.storage import crash
 from stream import metric
-from stream.event.batch import Batch
-from stream.event.event import DAY_MS, FORGET
+from stream.event.batch import Batch, Decode
+from stream.event.event import DAY_MS, FORGET, decode
 from stream.health.pulse import Pulse
 from stream.ingest import order, rejection
 from stream.ingest.edge import Edges
@@ -56,6 +56,7 @@ class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
         save_ms: How often what changed is saved; 0: after every batch, which waits for it.
         sync_seconds: How often the disk is waited for, None when every save does.
         future_ms: How far the time of an event may be ahead of its record's own.
+        decode: Reads records.
     """
 
     limit: int = 16_384
@@ -64,6 +65,7 @@ class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
     save_ms: int = 1_000
     sync_seconds: float | None = None
     future_ms: int = DAY_MS
+    decode: Decode = decode
 
 
 class Ingest:
@@ -98,7 +100,8 @@ class Ingest:
         self.limit, self.wait_s = settings.limit, settings.wait_s
         self.plan = Plan(writer.store, writer.topic)
         offsets = writer.store.offsets(writer.topic) if writer.store is not None else {}
-        self.order = order.Order(source, clock, settings.future_ms, self.plan.pending(offsets))
+        pending = self.plan.pending(offsets)
+        self.order = order.Order(source, clock, settings.future_ms, pending, decode=settings.decode)
         self.save_seconds = settings.save_seconds
         self.pulse = pulse or Pulse()
         self.jobs = Queue(self.pulse)
@@ -166,6 +169,10 @@ class Ingest:
         batch = taken.batch
         rejection.reject(self.letters, taken.rejected)
         self.writer.state.world[0]["rejected"] += len(taken.rejected)
+        ignored = self.order.ignored - int(self.status["ignored"])
+        if ignored:
+            self.status["ignored"] += ignored
+            metric.rejected("ignored", ignored)
         if FORGET in batch.kind:
             self.writer.budget.letters = rejection.erase(self.letters, batch)
         self._learn(batch, stop)
@@ -218,7 +225,7 @@ class Ingest:
         lag = self.source.lag()
         self.status["lag"] = lag
         self.pulse.lag(lag)
-        self.pulse.trouble("source", self.source.trouble() or self.source.held())
+        self.pulse.trouble("source", self.source.trouble() or self.order.trouble or self.source.held())
 
     def _teach(self, job: Job) -> None:
         """Hand over a job."""

@@ -15,7 +15,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from stream.event.batch import Batch, Record, Rejected, decode_batch, joined, latest, merged, span
+from stream.error import Away
+from stream.event.batch import Batch, Decode, Record, Rejected, decode_batch, joined, latest, merged, span
+from stream.event.event import decode
 
 PATIENCE_S = 2.0  # how long a partition whose records do not come is waited for
 AHEAD = 4  # batches that are read ahead of a partition at most, while others are waited for
@@ -67,6 +69,7 @@ class Order:
         clock: The wall clock in milliseconds, for records that bear no time.
         future_ms: How far the time of an event may be ahead of its record's own.
         pending: The batches to take first, as partition -> next offset after the batch: see `plan`.
+        decode: Reads records; where what it needs is away, they are kept and tried again.
     """
 
     def __init__(
@@ -75,8 +78,13 @@ class Order:
         clock: Callable[[], int],
         future_ms: int,
         pending: Iterable[Mapping[int, int]] = (),
+        *,
+        decode: Decode = decode,
     ) -> None:
-        self._source, self._clock, self._future_ms = source, clock, future_ms
+        self._source, self._clock, self._future_ms, self._decode = source, clock, future_ms, decode
+        self._unread: list[Record] = []  # polled, and not decoded yet
+        self.trouble = ""  # why that is so
+        self.ignored = 0  # records that need not be events
         self._pending = [dict(ends) for ends in pending]
         self._parts: dict[int, _Part] = {}
         self._missed: dict[int, float] = {}  # partition -> since when it is waited for
@@ -88,12 +96,21 @@ class Order:
 
         A batch that is pending is returned whole.
         """
-        records = self._source.poll(limit, 0.001 if self.held else wait_s)
+        records = self._unread or self._source.poll(limit, 0.001 if self.held else wait_s)
         waiting = self._source.waiting()
         self.several = len(waiting) > 1
-        if not (self.several or self._parts or self._pending):
-            return Taken(*decode_batch(records, self._clock(), self._future_ms)) if records else None
-        self._sort(records)
+        alone = not (self.several or self._parts or self._pending)
+        self._unread = records
+        try:
+            read = self._decoded([records] if alone and records else _parted(records))
+        except Away as exc:
+            self.trouble = str(exc)
+            time.sleep(wait_s)
+            return None
+        self._unread, self.trouble = [], ""
+        if alone:
+            return Taken(read[0].batch, read[0].rejected) if read else None
+        self._sort(read)
         if self._pending:
             return self._repeat(waiting)
         missing = self._missing(waiting)
@@ -106,18 +123,24 @@ class Order:
         """How many events were read and not taken yet."""
         return sum(part.batch.size for part in self._parts.values())
 
-    def _sort(self, records: list[Record]) -> None:
+    def _decoded(self, parts: Iterable[list[Record]]) -> list[_Part]:
+        """Return what was read, decoded."""
+        found, ignored = list[_Part](), 0
+        for records in parts:
+            batch, rejected = decode_batch(records, self._clock(), self._future_ms, self._decode)
+            ignored += len(records) - batch.size - len(rejected)
+            found.append(_Part(batch, rejected, records[-1].offset + 1))
+        self.ignored += ignored
+        return found
+
+    def _sort(self, read: list[_Part]) -> None:
         """Put what was read to its partition."""
-        by_partition: dict[int, list[Record]] = {}
-        for record in records:
-            by_partition.setdefault(record.partition, []).append(record)
-        for partition, found in by_partition.items():
-            batch, rejected = decode_batch(found, self._clock(), self._future_ms)
-            end = found[-1].offset + 1
+        for part in read:
+            partition = next(iter(part.batch.ends))
             if partition in self._parts:
-                self._parts[partition].add(batch, rejected, end)
+                self._parts[partition].add(part.batch, part.rejected, part.end)
             else:
-                self._parts[partition] = _Part(batch, rejected, end)
+                self._parts[partition] = part
 
     def _repeat(self, waiting: Mapping[int, int]) -> Taken | None:
         """Take what a life before this one took, once all of it is read; what the topic no longer holds is not waited for."""
@@ -199,3 +222,11 @@ class Order:
             if not part.batch.size:
                 del self._parts[partition]
         return Taken(merged(batches), rejected) if batches else None
+
+
+def _parted(records: list[Record]) -> Iterable[list[Record]]:
+    """Return records by partition."""
+    found: dict[int, list[Record]] = {}
+    for record in records:
+        found.setdefault(record.partition, []).append(record)
+    return found.values()

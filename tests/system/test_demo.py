@@ -143,3 +143,34 @@ def test_what_items_are_is_in_force_when_a_demo_or_a_replay_has_sent_its_events(
     assert out.out.startswith("20 events in ")
     assert f"the first: {tmp_path}/more.jsonl:3: no JSON object" in out.err
     assert "2 items described on topic events.items" in out.err
+
+
+@pytest.mark.slow
+def test_data_of_long_ago_end_now_and_top_shows_the_instance(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "events.csv").write_text("user,item,timestamp\n" + "".join(map(sold, range(20))))
+    demo = start("--data", str(tmp_path / "events.csv"), "--speed", "max", "--plain", "--no-open")
+    assert demo.stdout is not None
+    said = ""
+    while "Ctrl-C ends it" not in said:
+        said += demo.stdout.readline()
+    port = re.search(r"redis-cli -p (\d+)", said)
+    page = re.search(r"the page: http://127.0.0.1:(\d+)/ \(open it", said)
+    assert port
+    assert page
+
+    with Client(Serve(port=int(port[1]))) as client:
+        told = str(client.ask("INFO"))
+        place = client.ask("EVENT", "u1", "i3")
+        reasons = client.ask("RECOMMEND", "u1", 5, "WITHREASONS", "AFTER", str(place))
+    words = ["top", "u1", "--port", port[1], "--http-port", page[1], "--plain", "--for", "1s"]
+    top = subprocess.run([sys.executable, "-m", "deploy.main", *words], capture_output=True, text=True)
+    demo.send_signal(signal.SIGINT)
+    demo.communicate(timeout=60)
+
+    late_ms = time.time() * 1000 - int(re.search(r"stream_time_ms:(\d+)", told)[1])  # type: ignore[index]
+    assert 0 <= late_ms < 300_000
+    assert "event_clock:wall" in told
+    assert "years ago" not in str(reasons)
+    assert "month" not in str(reasons)
+    assert re.search(r"all times are [\d,]+ days later than they were", said)
+    assert re.match(r"\[ *\d+ s\] 201 events, .*; u1: .* -> ", top.stdout), top.stdout + top.stderr

@@ -22,6 +22,7 @@ def counted(recommender: Recommender, offsets: Mapping[int, int]) -> dict[str, s
     told: dict[str, str | int | float] = {
         "applied_events": int(world["events"] + world["impressions"]),
         "rejected_events": int(world["rejected"]),
+        "ignored_events": int(status["ignored"]),
         "late_events": int(world["late"]),
         "repeated_events": int(generation.world.once.array["b"][0]),
         "event_clock": "stream" if status["past"] else "wall",

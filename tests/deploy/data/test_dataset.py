@@ -250,3 +250,18 @@ def test_the_generated_data_set_is_had_by_name() -> None:
     found = dataset.find("generated", env={})
 
     assert [item for item, _, _ in found.described()] == [item for item, _ in synthetic.catalogue()]
+
+
+def test_events_and_what_is_created_can_be_moved_together(tmp_path: Path) -> None:
+    (tmp_path / "events.csv").write_text("user,item,t\na,x,1000\nb,y,2000\n")
+    (tmp_path / "items.csv").write_text("item,title,created\nx,Cup,1970-01-01T00:00:03Z\n")
+    found = dataset.find(str(tmp_path), env={})
+
+    moved = msgspec.structs.replace(found, moved_ms=5_000)
+
+    assert [event.t for event in moved.events()] == [6_000, 7_000]
+    assert [record for _, _, record in found.described()] == [
+        b'{"title":"Cup","created":"1970-01-01T00:00:03Z"}'
+    ]
+    assert [fields["created"] for _, fields, _ in moved.described()] == [8_000]
+    assert [record for _, _, record in moved.described()] == [b'{"title":"Cup","created":8000}']

@@ -1,6 +1,7 @@
 """What the demo shows: the picture from a snapshot, the followed user, what is read from an instance."""
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -49,10 +50,16 @@ def shot() -> screen.Snapshot:
         user="17841",
         taken=(Taken("White hanging heart t-light holder", 1_313_157_900_000), Taken("Party bunting", 1)),
         picks=(
-            Pick("Jumbo bag red retrospot", "taken 3 times", 2),
-            Pick("Lunch bag suki design", "on the rise", None),
+            Pick("Jumbo bag red retrospot", ("bought ", "Six ribbons rustic charm", " yesterday"), 2),
+            Pick("Lunch bag suki design", ("rising now", "", ""), None),
             Pick(
-                "A very long title of an item that no screen of any usual width can ever hold", "popular", -1
+                "A very long title of an item that no screen of any usual width can ever hold",
+                (
+                    "bought ",
+                    "Another very long title that has no room beside it in any way at all",
+                    " 13 days ago",
+                ),
+                -1,
             ),
         ),
         changes=41,
@@ -73,7 +80,7 @@ def test_the_picture_fits_its_terminal_and_shows_every_figure(width: int) -> Non
     text = "\n".join(lines)
 
     assert len(lines) <= 23
-    assert {len(line.rstrip()) for line in lines} == {min(width, 120)}
+    assert {len(line.rstrip()) for line in lines[:-1]} == {min(width, 120)}
     for figure in (
         "245,100 of 397,924",
         "6,632",
@@ -108,6 +115,33 @@ def test_the_picture_marks_what_rose_what_fell_and_what_is_new() -> None:
 
     for mark, title in (("▲", "Jumbo bag"), ("●", "Lunch bag"), ("▼", "A very long")):
         assert any(mark in line and title in line for line in lines)
+
+
+def test_a_reason_keeps_what_was_done_and_when_on_80_columns() -> None:
+    lines = drawn(shot(), 80)
+
+    assert any("bought Six ribbons rustic charm yesterday" in line or "… yesterday" in line for line in lines)
+    assert any("bought Another" in line and "… 13 days ago" in line for line in lines)
+
+
+def test_figures_nobody_knows_yet_are_dashes() -> None:
+    empty = screen.Snapshot(
+        source="x", elapsed_s=0.0, sent=0, total=9, reading=Reading(fields("users:0\r\nlag:-1\r\n"))
+    )
+    text = "\n".join(drawn(empty, 80))
+
+    for name in ("events/s", "lag", "users", "items", "tables"):
+        assert re.search(rf"{name} +– ", text), name
+
+
+def test_the_legend_tells_the_marks_and_the_keys_where_there_is_a_keyboard() -> None:
+    assert drawn(shot(), 80)[-1].split() == ["▲", "rose", "▼", "fell", "●", "new", "on", "the", "list"]
+    console = Console(file=io.StringIO(), width=80, color_system=None, legacy_windows=False)
+    console.print(screen.picture(shot(), 80, keys=True))
+    last = console.file.getvalue().splitlines()[-1]  # type: ignore[attr-defined]
+
+    for words in ("n next user", "p pause", "e an event", "q quit"):
+        assert words in last
 
 
 def test_the_plain_line_is_one_line_with_the_same_figures() -> None:
@@ -155,7 +189,7 @@ def test_the_user_who_is_there_from_beginning_to_end_is_followed(tmp_path: Path)
 
 
 def test_a_followed_user_keeps_three_items_and_sees_what_moved_since_the_last_event() -> None:
-    follow = Follow("ann", {"a": "RED HAT", "b": "BLUE HAT"})
+    follow = Follow(["ann", "bob"], {"a": "RED HAT", "b": "BLUE HAT"})
     follow.note(["a", "b"], ["popular", "because you had a 3 hours ago: often taken together"])
     before = list(follow.picks)
     for n, item in enumerate("xyabz"):
@@ -163,7 +197,10 @@ def test_a_followed_user_keeps_three_items_and_sees_what_moved_since_the_last_ev
 
     follow.note(["b", "c", "a"], ["popular", "new", "popular"])
 
-    assert before == [Pick("Red hat", "popular", 0), Pick("Blue hat", "Red hat", 0)]
+    assert before == [
+        Pick("Red hat", ("popular", "", ""), 0, "a"),
+        Pick("Blue hat", ("had ", "Red hat", " 3 hours ago"), 0, "b"),
+    ]
     assert [one.title for one in follow.taken()] == ["Blue hat", "Red hat", "y"]
     assert [(pick.title, pick.moved) for pick in follow.picks] == [
         ("Blue hat", 1),
@@ -171,6 +208,10 @@ def test_a_followed_user_keeps_three_items_and_sees_what_moved_since_the_last_ev
         ("Red hat", -2),
     ]
     assert follow.changes == 1
+
+    follow.next()
+
+    assert (follow.user, follow.item, follow.changes) == ("bob", "z", 0)
 
 
 def test_what_to_try_names_the_ports_the_user_and_a_real_item() -> None:

@@ -216,3 +216,29 @@ def test_each_speed_says_when_an_event_is_due() -> None:
     assert parse("60s").due(500, 0, 1_000) == 30.0
     assert parse("10x").due(3, 20_000, 1_000) == 2.0
     assert parse("max").due(999, 999, 1_000) == 0.0
+
+
+def test_a_paused_producer_sends_nothing_and_goes_on_where_it_was(address: str) -> None:
+    events = some(200)
+    sink = open_sink(address, "events")
+    producer = Producer(sink, Speed("rate", 200.0), total=len(events))
+    thread = threading.Thread(target=producer.run, args=(events,))
+    thread.start()
+    while not producer.sent:
+        time.sleep(0.001)
+    producer.going.clear()
+    time.sleep(0.05)  # the one under way
+    held = producer.sent
+    time.sleep(0.2)
+    after = producer.sent
+    producer.going.set()
+    began = time.monotonic()
+    while producer.sent < held + 20:
+        time.sleep(0.001)
+    took = time.monotonic() - began
+    producer.stopping.set()
+    thread.join()
+    sink.close()
+
+    assert after == held
+    assert took > 0.05  # at its pace: what was missed is not caught up with
