@@ -1,0 +1,56 @@
+"""Losses over scores of pairs: squared, BPR, logistic with negatives, softmax over samples.
+
+All take scores of taken pairs, [b], and of negatives of the same users, [b, k], and return a mean.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tgn.baseline.fitting.pyg import BPRLoss
+
+_BPR = BPRLoss()
+
+
+def squared(taken: Tensor, others: Tensor, target: Tensor | float = 1.0) -> Tensor:
+    """Return the squared distance of taken pairs to `target`, 1 or a rating each, and of the others to 0."""
+    return (taken - target).square().mean() + others.square().mean()
+
+
+def bpr(taken: Tensor, others: Tensor) -> Tensor:
+    """Return how unsurely taken pairs stand above each of their negatives.
+
+    Source: Rendle et al., BPR: Bayesian Personalized Ranking from Implicit Feedback (2009), section 4.1; the
+    logarithm as PyTorch Geometric's `BPRLoss` has it.
+    """
+    loss: Tensor = _BPR(taken[:, None], others)
+    return loss
+
+
+def logistic(taken: Tensor, others: Tensor) -> Tensor:
+    """Return the cross-entropy of telling taken pairs from their negatives.
+
+    Source: Mikolov et al., Distributed Representations of Words and Phrases (2013), equation 4: noise-contrastive
+    estimation without the noise's density.
+    """
+    return -F.logsigmoid(taken).mean() - F.logsigmoid(-others).sum(dim=1).mean()
+
+
+def nce(taken: Tensor, others: Tensor, log_taken: Tensor, log_others: Tensor) -> Tensor:
+    """Return noise-contrastive estimation: logistic loss of scores less the log of k times their noise density.
+
+    Source: Gutmann and Hyvärinen, Noise-contrastive estimation (2010), equation 3.
+
+    Shapes:
+        - log_taken: float32 [b]; log_others: float32 [b, k], the log density of each item as a negative
+    """
+    k = torch.log(torch.tensor(float(others.shape[1])))
+    return logistic(taken - log_taken - k, others - log_others - k)
+
+
+def softmax(taken: Tensor, others: Tensor) -> Tensor:
+    """Return the cross-entropy of the taken item among itself and its negatives."""
+    scores = torch.cat([taken[:, None], others], dim=1)
+    return F.cross_entropy(scores, torch.zeros(scores.shape[0], dtype=torch.long))
