@@ -54,3 +54,12 @@ def softmax(taken: Tensor, others: Tensor) -> Tensor:
     """Return the cross-entropy of the taken item among itself and its negatives."""
     scores = torch.cat([taken[:, None], others], dim=1)
     return F.cross_entropy(scores, torch.zeros(scores.shape[0], dtype=torch.long))
+
+
+def cost(weight: Tensor, rows: Tensor) -> Tensor:
+    """Return the sum of squares of the rows, each as often as it is named, without gathering them: L2.
+
+    Shapes:
+        - weight: float32 [n, d]; rows: int64 [b]
+    """
+    return torch.bincount(rows, minlength=weight.shape[0]).to(weight.dtype) @ weight.square().sum(dim=1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numba import njit
 
 from tgn.baseline.contract import Training
 
@@ -32,6 +33,7 @@ class Negatives:
     ) -> None:
         self.kind, self.per_pair, self.n_items = kind, per_pair, training.n_items
         self.keys = np.unique(_key(training.users, training.items, training.n_items))
+        self.start = np.searchsorted(self.keys, np.arange(training.n_users + 1) * training.n_items)
         weight = np.bincount(training.items, minlength=training.n_items) ** POWER
         self.cumulative = np.cumsum(weight) / max(weight.sum(), 1e-12)
         zeros = np.unique(_key(training.shown_users, training.shown_items, training.n_items))
@@ -55,7 +57,7 @@ class Negatives:
         every = np.repeat(users.astype(np.int64), self.per_pair)
         items = self._items(every.shape[0], rng)
         for _ in range(TRIES):
-            wrong = np.flatnonzero(self._taken(every, items))
+            wrong = np.flatnonzero(_among(self.keys, self.start, every, items, self.n_items))
             if not wrong.shape[0]:
                 break
             items[wrong] = self._items(wrong.shape[0], rng)
@@ -68,15 +70,29 @@ class Negatives:
             return np.minimum(np.searchsorted(self.cumulative, rng.random(n), side="right"), self.n_items - 1)
         return rng.integers(0, self.n_items, n)
 
-    def _taken(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
-        key = users * self.n_items + items
-        at = np.minimum(np.searchsorted(self.keys, key), self.keys.shape[0] - 1)
-        return self.keys[at] == key
-
     def _put_shown(self, users: np.ndarray, items: np.ndarray, rng: np.random.Generator) -> None:
         low, n = self.shown_at[users], self.shown_at[users + 1] - self.shown_at[users]
         rows = np.flatnonzero((n > 0) & (rng.random(users.shape[0]) < self.shown))
         items[rows] = self.shown_items[low[rows] + rng.integers(0, n[rows])]
+
+
+@njit(nogil=True, cache=True)
+def _among(
+    keys: np.ndarray, start: np.ndarray, users: np.ndarray, items: np.ndarray, n_items: int
+) -> np.ndarray:
+    """Return whether each pair is among the keys, by bisection of the user's own: bool [n]."""
+    out = np.zeros(users.shape[0], np.bool_)
+    for i in range(users.shape[0]):
+        key = users[i] * n_items + items[i]
+        low, high = start[users[i]], start[users[i] + 1]
+        while low < high:
+            middle = (low + high) // 2
+            if keys[middle] < key:
+                low = middle + 1
+            else:
+                high = middle
+        out[i] = low < start[users[i] + 1] and keys[low] == key
+    return out
 
 
 def _key(users: np.ndarray, items: np.ndarray, n_items: int) -> np.ndarray:

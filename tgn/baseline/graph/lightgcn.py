@@ -17,10 +17,12 @@ import msgspec
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from tgn.baseline.contract import Fitted, Progress, Training
 from tgn.baseline.fitting import loss, trainer
 from tgn.baseline.fitting.graph import adjacency
+from tgn.baseline.fitting.loss import cost
 from tgn.baseline.fitting.negative import Kind, Negatives
 from tgn.baseline.fitting.network import Batch, Network
 from tgn.baseline.fitting.trainer import Schedule
@@ -77,10 +79,13 @@ class LightGcnNetwork(Network):
     def loss(self, batch: Batch) -> Tensor:
         """Return BPR with the L2 cost of the rows it touches."""
         taken, others = batch.items + self.n_users, batch.others[:, 0] + self.n_users
-        nodes = torch.cat([batch.users, taken, others])
-        user, yes, no = self.spread()[nodes].view(3, -1, self.settings.dim)
-        ranking = loss.bpr((user * yes).sum(1), (user * no).sum(1)[:, None])
-        return ranking + self.settings.l2 * self.embedding(nodes).square().sum() / batch.users.shape[0]
+        out = self.spread()
+        user, yes, no = (F.embedding(nodes, out) for nodes in (batch.users, taken, others))
+        above = (user * (yes - no)).sum(1)
+        ranking = loss.bpr(above, torch.zeros_like(above)[:, None])
+        return ranking + self.settings.l2 * cost(
+            self.embedding.weight, torch.cat([batch.users, taken, others])
+        ) / len(taken)
 
     def vectors(self) -> Vectors:
         """Return the mean over layers."""
