@@ -63,3 +63,15 @@ def cost(weight: Tensor, rows: Tensor) -> Tensor:
         - weight: float32 [n, d]; rows: int64 [b]
     """
     return torch.bincount(rows, minlength=weight.shape[0]).to(weight.dtype) @ weight.square().sum(dim=1)
+
+
+def margin(vectors: Tensor, nodes: Tensor, above: Tensor | float = 0.0) -> Tensor:
+    """Return BPR of products of vectors, one negative a pair.
+
+    Shapes:
+        - vectors: float32 [n, d]; nodes: int64 [3 b], users, then items they took, then items they did not
+        - above: float32 [b], how far the taken item stands above the other beside the products
+    """
+    user, yes, no = (F.embedding(one, vectors) for one in nodes.chunk(3))  # [b, d]
+    score = (user * (yes - no)).sum(dim=1) + above
+    return bpr(score, torch.zeros_like(score)[:, None])

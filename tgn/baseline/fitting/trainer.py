@@ -154,6 +154,19 @@ def fit(
     return last._replace(curve=found.curve)
 
 
+def memory(nodes: int, floats: int, n_events: int, batch: int, dim: int) -> int:
+    """Return an upper estimate of the bytes of a fit.
+
+    Args:
+        nodes: Users and items.
+        floats: Of a node: weights four times (gradient and two moments beside them), once more as the best, twice as
+            scored; each layer and its gradient.
+        n_events: Of training: pairs sorted, the graph both ways, negatives.
+        batch, dim: Pairs a step, and the width of their vectors: some eight of each pair are held.
+    """
+    return 4 * nodes * floats + 160 * n_events + 4 * 8 * 3 * min(batch, n_events) * dim + 4 * 4 * AT_ONCE
+
+
 def fitted(
     name: str,
     done: Run,

@@ -17,12 +17,11 @@ import msgspec
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from tgn.baseline.contract import Fitted, Progress, Training
-from tgn.baseline.fitting import loss, trainer
+from tgn.baseline.fitting import trainer
 from tgn.baseline.fitting.graph import adjacency
-from tgn.baseline.fitting.loss import cost
+from tgn.baseline.fitting.loss import cost, margin
 from tgn.baseline.fitting.negative import Kind, Negatives
 from tgn.baseline.fitting.network import Batch, Network
 from tgn.baseline.fitting.trainer import Schedule
@@ -76,16 +75,12 @@ class LightGcnNetwork(Network):
         out: Tensor = _Mean.apply(self.matrix, self.embedding.weight, self.settings.layers)  # type: ignore[no-untyped-call]
         return out
 
-    def loss(self, batch: Batch) -> Tensor:
+    def loss(self, batch: Any) -> Tensor:
         """Return BPR with the L2 cost of the rows it touches."""
-        taken, others = batch.items + self.n_users, batch.others[:, 0] + self.n_users
-        out = self.spread()
-        user, yes, no = (F.embedding(nodes, out) for nodes in (batch.users, taken, others))
-        above = (user * (yes - no)).sum(1)
-        ranking = loss.bpr(above, torch.zeros_like(above)[:, None])
-        return ranking + self.settings.l2 * cost(
-            self.embedding.weight, torch.cat([batch.users, taken, others])
-        ) / len(taken)
+        some: Batch = batch
+        nodes = torch.cat([some.users, some.items + self.n_users, some.others[:, 0] + self.n_users])
+        ranking = margin(self.spread(), nodes)
+        return ranking + self.settings.l2 * cost(self.embedding.weight, nodes) / some.users.shape[0]
 
     def vectors(self) -> Vectors:
         """Return the mean over layers."""
@@ -115,8 +110,9 @@ class LightGcn:
 
     def memory(self, n_users: int, n_items: int, n_events: int) -> int:
         """Return the bytes of weights, gradients, moments, layers and the graph."""
-        rows = n_users + n_items
-        return 4 * rows * self.settings.dim * 12 + n_events * 2 * (8 + 4) * 4
+        return trainer.memory(
+            n_users + n_items, 12 * self.settings.dim, n_events, self.settings.batch, self.settings.dim
+        )
 
     def fit(self, training: Training, seed: int, progress: Progress, seconds: float) -> Fitted:
         """Fit by BPR until recall on held events rises no more."""
