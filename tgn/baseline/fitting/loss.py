@@ -65,13 +65,31 @@ def cost(weight: Tensor, rows: Tensor) -> Tensor:
     return torch.bincount(rows, minlength=weight.shape[0]).to(weight.dtype) @ weight.square().sum(dim=1)
 
 
-def margin(vectors: Tensor, nodes: Tensor, above: Tensor | float = 0.0) -> Tensor:
-    """Return BPR of products of vectors, one negative a pair.
+def margin(
+    vectors: Tensor, users: Tensor, items: Tensor, others: Tensor, bias: Tensor | None = None
+) -> Tensor:
+    """Return BPR of products of vectors, against the negative of each pair that scores highest.
 
     Shapes:
-        - vectors: float32 [n, d]; nodes: int64 [3 b], users, then items they took, then items they did not
-        - above: float32 [b], how far the taken item stands above the other beside the products
+        - vectors: float32 [n, d]; users, items: int64 [b], rows of them; others: int64 [b, k]
+        - bias: float32 [n], added to the scores
     """
-    user, yes, no = (F.embedding(one, vectors) for one in nodes.chunk(3))  # [b, d]
-    score = (user * (yes - no)).sum(dim=1) + above
-    return bpr(score, torch.zeros_like(score)[:, None])
+    user = F.embedding(users, vectors)  # [b, d]
+    other = others[:, 0] if others.shape[1] == 1 else hardest(vectors, user, others, bias)
+    above = (user * (F.embedding(items, vectors) - F.embedding(other, vectors))).sum(dim=1)
+    if bias is not None:
+        above = above + bias[items] - bias[other]
+    return bpr(above, torch.zeros_like(above)[:, None])
+
+
+def hardest(vectors: Tensor, user: Tensor, others: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return the negative of each pair that scores highest, int64 [b].
+
+    Shapes:
+        - vectors: float32 [n, d]; user: float32 [b, d]; others: int64 [b, k]; bias: float32 [n]
+    """
+    with torch.no_grad():
+        score = torch.stack([(user * F.embedding(one, vectors)).sum(dim=1) for one in others.T], dim=1)
+        if bias is not None:
+            score += bias[others]
+        return others.gather(1, score.argmax(dim=1, keepdim=True))[:, 0]

@@ -23,8 +23,8 @@ class Negatives:
 
     Args:
         training: Whose pairs are never negatives, but by bad luck of `TRIES` draws for a user who took nearly all.
-        kind: `hard` draws uniformly here; the network picks among `per_pair` draws by its own scores.
-        per_pair: Negatives of each taken pair, k.
+        kind: `hard` draws uniformly here; the loss picks among the draws of a pair by the network's own scores.
+        per_pair: Draws for each taken pair, k.
         shown: The share of the negatives of a user with impressions that are taken from those.
     """
 

@@ -7,7 +7,8 @@ stops, and then a new one on all of training for as many epochs as were best.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import msgspec
@@ -35,6 +36,8 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
         patience: Looks without a better recall before it stops.
         held: Of training, drawn to stop early by where no later events are held.
         refit: Fit again on all of training when a part of it was drawn.
+        average: Weights are judged and kept as an exponential mean over steps, which keeps this share of itself a
+            step; 0 keeps them as they are.
     """
 
     epochs: int = 200
@@ -43,6 +46,39 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     lr: float = 0.01
     held: float = 0.1
     refit: bool = True
+    average: float = 0.98
+
+
+class Average:
+    """An exponential mean of a network's weights over its steps, which stands in for them while they are judged.
+
+    The first steps weigh less, so that where it began is soon forgotten.
+
+    Source: Polyak and Juditsky, Acceleration of Stochastic Approximation by Averaging (1992).
+    """
+
+    def __init__(self, network: Network, keep: float) -> None:
+        self.weights, self.keep, self.steps = list(network.parameters()), keep, 0
+        self.mean = [one.detach().clone() for one in self.weights] if keep else []
+
+    def add(self) -> None:
+        """Take in the weights after a step."""
+        self.steps += 1
+        share = max(1 - self.keep, 9 / (9 + self.steps))
+        with torch.no_grad():
+            for mean, weight in zip(self.mean, self.weights, strict=False):
+                mean.lerp_(weight, share)
+
+    @contextmanager
+    def stands_in(self) -> Iterator[None]:
+        """Put the mean in the place of the weights, for as long as it is asked about."""
+        self._exchange()
+        yield
+        self._exchange()
+
+    def _exchange(self) -> None:
+        for mean, weight in zip(self.mean, self.weights, strict=False):
+            mean.data, weight.data = weight.data, mean.data
 
 
 class Run(NamedTuple):
@@ -99,36 +135,32 @@ def recall(vectors: Vectors, training: Training, k: int = K, seed: int = 0) -> f
 def run(
     build: Build, training: Training, schedule: Schedule, seed: int, progress: Progress, clock: Clock
 ) -> Run:
-    """Fit one network; keep the weights of the epoch of the best recall, the last where nothing is held.
-
-    Args:
-        clock: It stops when less is left than the same epochs would take once more, where that is planned for.
-    """
+    """Fit one network; keep the weights of the epoch of the best recall, the last where nothing is held."""
     begin = clock.spent()
     network, rng = build(training), np.random.default_rng(seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=schedule.lr)
+    average = Average(network, schedule.average)
     curve: list[Point] = []
-    best, best_epoch, best_weights, late = -math.inf, 0, None, 0
+    best, best_epoch, weights, late = -math.inf, 0, None, 0
     watched = bool(training.held_users.shape[0])
-    epoch, epoch_s = 0, 0.0
-    while epoch < schedule.epochs and late < schedule.patience:
-        loss = _epoch(network, optimizer, rng, clock)
+    epoch, epoch_s, over = 0, 0.0, False
+    while epoch < schedule.epochs and late < schedule.patience and not over:
+        loss = _epoch(network, optimizer, average, rng, clock)
         epoch += 1
         epoch_s = (clock.spent() - begin) / epoch
         over = clock.left() < 1.5 * epoch_s
         if epoch % schedule.every == 0 or over or epoch == schedule.epochs:
-            found = recall(_vectors(network), training) if watched else math.nan
-            curve.append(Point(epoch, clock.spent(), loss, found))
-            if found > best:
-                best, best_epoch, late = found, epoch, 0
-                best_weights = {name: one.clone() for name, one in network.state_dict().items()}
-            elif watched:
-                late += 1
+            with average.stands_in():
+                found = recall(_vectors(network), training) if watched else math.nan
+                curve.append(Point(epoch, clock.spent(), loss, found))
+                if found > best or not watched:
+                    best, best_epoch, late = found, epoch, 0
+                    weights = {name: one.clone() for name, one in network.state_dict().items()}
+                else:
+                    late += 1
         progress(epoch / schedule.epochs)
-        if over:
-            break
-    if best_weights is not None:
-        network.load_state_dict(best_weights)
+    if weights is not None:
+        network.load_state_dict(weights)
     return Run(network, best_epoch or epoch, curve, epoch_s)
 
 
@@ -191,7 +223,11 @@ def fitted(
 
 
 def _epoch(
-    network: Network, optimizer: torch.optim.Optimizer, rng: np.random.Generator, clock: Clock
+    network: Network,
+    optimizer: torch.optim.Optimizer,
+    average: Average,
+    rng: np.random.Generator,
+    clock: Clock,
 ) -> float:
     """Learn from each batch once, from fewer when time is over; return the mean loss."""
     network.train()
@@ -201,6 +237,7 @@ def _epoch(
         loss = network.loss(batch)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        average.add()
         total, steps = total + float(loss.detach()), steps + 1
         if clock.left() < 0:
             break

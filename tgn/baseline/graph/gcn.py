@@ -43,7 +43,8 @@ class GcnSettings(msgspec.Struct, frozen=True, kw_only=True):
     dropout: float = 0.1
     batch: int = 16_384
     l2: float = 1e-4
-    negatives: Kind = "uniform"
+    negatives: Kind = "hard"
+    per_pair: int = 4
     schedule: Schedule = Schedule(lr=0.01)
 
 
@@ -79,7 +80,7 @@ class GcnNetwork(Network):
     """A latent stream, and one of features where there are any."""
 
     def __init__(self, training: Training, settings: GcnSettings) -> None:
-        super().__init__(training, Negatives(training, settings.negatives), settings.batch)
+        super().__init__(training, Negatives(training, settings.negatives, settings.per_pair), settings.batch)
         self.settings = settings
         self.matrix = adjacency(self.users, self.items, self.n_users, self.n_items, loops=True)
         self.embedding = nn.Embedding(self.n_users + self.n_items, settings.dim)
@@ -111,10 +112,11 @@ class GcnNetwork(Network):
     def loss(self, batch: Any) -> Tensor:
         """Return BPR with the L2 cost of the rows it touches."""
         some: Batch = batch
-        others = some.others[:, 0]
-        nodes = torch.cat([some.users, some.items + self.n_users, others + self.n_users])
-        ranking = margin(self()[-1], nodes, self.bias[some.items] - self.bias[others])
-        return ranking + self.settings.l2 * cost(self.embedding.weight, nodes) / some.users.shape[0]
+        items, others = some.items + self.n_users, some.others + self.n_users
+        ranking = margin(self()[-1], some.users, items, others, F.pad(self.bias, (self.n_users, 0)))
+        return ranking + self.settings.l2 * cost(
+            self.embedding.weight, torch.cat([some.users, items, others[:, 0]])
+        ) / len(items)
 
     def vectors(self) -> Vectors:
         """Return the last layer."""

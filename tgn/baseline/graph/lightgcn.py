@@ -34,9 +34,10 @@ class LightGcnSettings(msgspec.Struct, frozen=True, kw_only=True):
     dim: int = 64
     layers: int = 3
     batch: int = 16_384
-    l2: float = 1e-4
-    negatives: Kind = "uniform"
-    schedule: Schedule = Schedule(lr=0.01)
+    l2: float = 1e-3
+    negatives: Kind = "hard"
+    per_pair: int = 4
+    schedule: Schedule = Schedule(lr=0.05, every=5)
 
 
 class _Mean(torch.autograd.Function):
@@ -64,7 +65,7 @@ class LightGcnNetwork(Network):
     """Vectors before any layer, and the matrix that spreads them."""
 
     def __init__(self, training: Training, settings: LightGcnSettings) -> None:
-        super().__init__(training, Negatives(training, settings.negatives), settings.batch)
+        super().__init__(training, Negatives(training, settings.negatives, settings.per_pair), settings.batch)
         self.settings = settings
         self.matrix = adjacency(self.users, self.items, self.n_users, self.n_items)
         self.embedding = nn.Embedding(self.n_users + self.n_items, settings.dim)
@@ -78,9 +79,11 @@ class LightGcnNetwork(Network):
     def loss(self, batch: Any) -> Tensor:
         """Return BPR with the L2 cost of the rows it touches."""
         some: Batch = batch
-        nodes = torch.cat([some.users, some.items + self.n_users, some.others[:, 0] + self.n_users])
-        ranking = margin(self.spread(), nodes)
-        return ranking + self.settings.l2 * cost(self.embedding.weight, nodes) / some.users.shape[0]
+        items, others = some.items + self.n_users, some.others + self.n_users
+        ranking = margin(self.spread(), some.users, items, others)
+        return ranking + self.settings.l2 * cost(
+            self.embedding.weight, torch.cat([some.users, items, others[:, 0]])
+        ) / len(items)
 
     def vectors(self) -> Vectors:
         """Return the mean over layers."""

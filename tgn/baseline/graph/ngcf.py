@@ -37,7 +37,8 @@ class NgcfSettings(msgspec.Struct, frozen=True, kw_only=True):
     dropout: float = 0.1
     batch: int = 16_384
     l2: float = 1e-4
-    negatives: Kind = "uniform"
+    negatives: Kind = "hard"
+    per_pair: int = 4
     schedule: Schedule = Schedule(lr=0.01)
 
 
@@ -65,7 +66,7 @@ class NgcfNetwork(Network):
     """Vectors before any layer, and layers."""
 
     def __init__(self, training: Training, settings: NgcfSettings) -> None:
-        super().__init__(training, Negatives(training, settings.negatives), settings.batch)
+        super().__init__(training, Negatives(training, settings.negatives, settings.per_pair), settings.batch)
         self.settings = settings
         self.matrix = adjacency(self.users, self.items, self.n_users, self.n_items)
         self.embedding = nn.Embedding(self.n_users + self.n_items, settings.dim)
@@ -84,9 +85,11 @@ class NgcfNetwork(Network):
     def loss(self, batch: Any) -> Tensor:
         """Return BPR with the L2 cost of the rows it touches."""
         some: Batch = batch
-        nodes = torch.cat([some.users, some.items + self.n_users, some.others[:, 0] + self.n_users])
-        ranking = margin(torch.cat(self(), dim=1), nodes)
-        return ranking + self.settings.l2 * cost(self.embedding.weight, nodes) / some.users.shape[0]
+        items, others = some.items + self.n_users, some.others + self.n_users
+        ranking = margin(torch.cat(self(), dim=1), some.users, items, others)
+        return ranking + self.settings.l2 * cost(
+            self.embedding.weight, torch.cat([some.users, items, others[:, 0]])
+        ) / len(items)
 
     def vectors(self) -> Vectors:
         """Return all layers, joined."""
