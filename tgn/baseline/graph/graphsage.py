@@ -25,8 +25,8 @@ from tgn.baseline.contract import Fitted, Progress, Training
 from tgn.baseline.fitting import loss, trainer
 from tgn.baseline.fitting.negative import Kind, Negatives
 from tgn.baseline.fitting.network import Network
-from tgn.baseline.fitting.trainer import Run, Schedule
 from tgn.baseline.fitting.smoothness import smoothness
+from tgn.baseline.fitting.trainer import Run, Schedule
 from tgn.baseline.fitting.vectors import Vectors
 from tgn.baseline.graph.inductive import InductiveFitted, Step
 from tgn.baseline.graph.mean import MeanConv, Weights, weights

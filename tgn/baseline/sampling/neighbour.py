@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numba import njit
 from torch import Tensor
+
 from tgn.baseline.sampling.adjacency import Adjacency
 
 with warnings.catch_warnings():
