@@ -2,9 +2,9 @@
 
     h(l+1)[v] = relu(W1 mean(h(l)[u] for neighbours u of v) + W2 h(l)[v])      score(u, i) = h(L)[u] . h(L)[i]
 
-without relu in the last layer.  h(0) is a learned vector a node plus W x of its columns where a file has them.  In
+without relu in the last layer.  h(0) is a learned vector a node plus what its columns and kinds say where they are known.  In
 training a share of the learned vectors is left out, a common one standing in, so that the layers learn to do without:
-users and items unseen in training are scored by their columns and the mean of their neighbours.
+users and items unseen in training are scored by what is known of them and the mean of their neighbours.
 
 Source: Hamilton, Ying and Leskovec, Inductive Representation Learning on Large Graphs (2017), algorithm 1 with the mean
 aggregator of section 3.3 (PyTorch Geometric's SAGEConv), neighbour samples of section 3.1.  Not taken: vectors of
@@ -23,12 +23,13 @@ from torch.nn import functional as F
 
 from tgn.baseline.contract import Fitted, Progress, Training
 from tgn.baseline.fitting import loss, trainer
+from tgn.baseline.fitting.feature import Features, of_items, of_users
 from tgn.baseline.fitting.negative import Kind, Negatives
 from tgn.baseline.fitting.network import Network
 from tgn.baseline.fitting.smoothness import smoothness
 from tgn.baseline.fitting.trainer import Run, Schedule
 from tgn.baseline.fitting.vectors import Vectors
-from tgn.baseline.graph.inductive import InductiveFitted, Step
+from tgn.baseline.graph.inductive import InductiveFitted
 from tgn.baseline.graph.mean import MeanConv, Weights, weights
 from tgn.baseline.sampling.adjacency import bipartite
 from tgn.baseline.sampling.layer import Layer
@@ -71,11 +72,8 @@ class GraphSageNetwork(Network):
         self.side = (torch.arange(n) >= self.n_users).long()  # 0 for users, 1 for items
         self.embedding = nn.Embedding(n + 2, settings.dim)
         nn.init.normal_(self.embedding.weight, std=0.1)
-        self.columns, self.read = nn.ParameterDict(), nn.ModuleDict()
-        for side, columns in (("users", training.user_columns), ("items", training.item_columns)):
-            if columns is not None:
-                self.columns[side] = nn.Parameter(torch.from_numpy(columns), requires_grad=False)
-                self.read[side] = nn.Linear(columns.shape[1], settings.dim, bias=False)
+        self.of_users = Features(training.user_columns, training.user_kinds, self.n_users, settings.dim)
+        self.of_items = Features(training.item_columns, training.item_kinds, self.n_items, settings.dim)
         self.convs = nn.ModuleList(
             MeanConv((settings.dim, settings.dim), settings.dim) for _ in range(settings.layers)
         )
@@ -91,11 +89,7 @@ class GraphSageNetwork(Network):
         if self.training:
             kept = kept & (torch.rand(node.shape[0]) >= self.settings.hidden)
         h: Tensor = self.embedding(torch.where(kept, node, n + self.side[node]))
-        for side, first in (("users", 0), ("items", self.n_users)):
-            if side in self.columns:
-                rows = torch.nonzero(self.side[node] == int(side == "items"))[:, 0]
-                h = h.index_add(0, rows, self.read[side](self.columns[side][node[rows] - first]))
-        return h
+        return h + torch.cat([self.of_users(), self.of_items()])[node]
 
     def spread(self, h: Tensor, layers: list[Weights]) -> list[Tensor]:
         """Return h(0) .. h(L), each of the nodes its layer has.
@@ -151,8 +145,9 @@ class GraphSage:
 
     def memory(self, n_users: int, n_items: int, n_events: int) -> int:
         """Return the bytes of weights, gradients, moments, layers and the graph."""
-        rows, width = n_users + n_items, 4 * self.settings.dim
-        return rows * width * (5 + 6 * self.settings.layers) + n_events * 2 * (8 + 4) * 8
+        floats = self.settings.dim * (8 + 8 * self.settings.layers)
+        batch = self.settings.reading.batch * (1 + self.settings.per_pair)
+        return trainer.memory(n_users + n_items, floats, 2 * n_events, batch, self.settings.dim)
 
     def fit(self, training: Training, seed: int, progress: Progress, seconds: float) -> Fitted:
         """Fit by the ranking loss until recall on held events rises no more."""
@@ -173,10 +168,7 @@ def _fitted(name: str, done: Run, training: Training) -> InductiveFitted:
     with torch.no_grad():
         network.eval()
         layers, vectors = network.layers(), network.vectors()
-        steps = [
-            Step(conv.lin_l.weight.T.numpy(), conv.lin_r.weight.T.numpy(), conv.lin_l.bias.numpy())
-            for conv in network.convs
-        ]
+        steps = [conv.step() for conv in network.convs]  # type: ignore[operator]
     return InductiveFitted(
         name,
         training,
@@ -185,6 +177,6 @@ def _fitted(name: str, done: Run, training: Training) -> InductiveFitted:
         steps=steps,
         curve=done.curve,
         smoothness=[smoothness(one) for one in layers],
-        cold_users="neighbours" if training.user_columns is None else "features",
-        cold_items="neighbours" if training.item_columns is None else "features",
+        cold_users="neighbours" if of_users(training, 1) is None else "features",
+        cold_items="neighbours" if of_items(training, 1) is None else "features",
     )

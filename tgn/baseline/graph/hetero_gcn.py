@@ -64,9 +64,9 @@ class HeteroGcnNetwork(Network):
         first = np.unique(key, return_index=True)[1]  # in the order of the pairs
         self.when = {name: numbers(name, training.t[first]) for name in contexts(training.t)}
         self.relations, sizes = _relations(training, (self.users, self.items), self.when)
-        self.embeddings = nn.ModuleDict({name: nn.Embedding(n, settings.dim) for name, n in sizes.items()})
-        for embedding in self.embeddings.values():
-            nn.init.normal_(embedding.weight, std=0.1)
+        self.embedding = nn.ParameterDict(
+            {name: 0.1 * torch.randn(n, settings.dim) for name, n in sizes.items()}
+        )
         width = (settings.dim, settings.dim)
         roots = {("user", "took", "item"), ("item", "of", "user")}
         self.convs = nn.ModuleList(
@@ -88,7 +88,7 @@ class HeteroGcnNetwork(Network):
 
     def spread(self) -> list[dict[str, Tensor]]:
         """Return h(0) .. h(L) of all nodes by their kind."""
-        h = {name: one.weight for name, one in self.embeddings.items()}
+        h = dict(self.embedding.items())
         out = [h]
         for depth, conv in enumerate(self.convs):
             kept = {

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tgn.baseline.fitting.graph import sparse
 from tgn.baseline.fitting.pyg import nn
+from tgn.baseline.graph.inductive import Step
 from tgn.baseline.sampling.layer import Layer
 
 
@@ -52,7 +53,7 @@ def read(weights: Weights, x: Tensor) -> Tensor:
     return out
 
 
-class MeanConv(nn.SAGEConv):
+class MeanConv(nn.SAGEConv):  # type: ignore[misc]
     """A SAGE layer that reads neighbours by given weights.
 
     Shapes:
@@ -64,3 +65,8 @@ class MeanConv(nn.SAGEConv):
         source, target = x if isinstance(x, tuple) else (x, x[: edge_index.matrix.shape[0]])
         out: Tensor = self.lin_l(read(edge_index, source))
         return out + self.lin_r(target) if self.root_weight else out
+
+    def step(self) -> Step:
+        """Return the layer as arrays, for a node at a time."""
+        read, keep, bias = self.lin_l.weight.T, self.lin_r.weight.T, self.lin_l.bias
+        return Step(*(one.detach().numpy().copy() for one in (read, keep, bias)))

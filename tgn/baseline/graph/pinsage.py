@@ -25,6 +25,7 @@ from torch.nn import functional as F
 
 from tgn.baseline.contract import Fitted, Progress, Training
 from tgn.baseline.fitting import trainer
+from tgn.baseline.fitting.feature import Features, of_items
 from tgn.baseline.fitting.negative import Negatives
 from tgn.baseline.fitting.network import Batch, Network
 from tgn.baseline.fitting.smoothness import smoothness
@@ -99,9 +100,7 @@ class PinSageNetwork(Network):
         self.own = weights(layer._replace(rows=self.n_users, cols=self.n_items))
         self.embedding = nn.Embedding(self.n_items, settings.dim)
         nn.init.normal_(self.embedding.weight, std=0.1)
-        self.columns = None if training.item_columns is None else from_numpy(training.item_columns)
-        if self.columns is not None:
-            self.features = nn.Linear(self.columns.shape[1], settings.dim, bias=False)
+        self.of_items = Features(training.item_columns, training.item_kinds, self.n_items, settings.dim)
         self.pools = nn.ModuleList(
             Pooling(settings.dim, depth + 1 == settings.layers) for depth in range(settings.layers)
         )
@@ -124,18 +123,12 @@ class PinSageNetwork(Network):
         low, high = self.first[user], self.first[user + 1]
         mine = self.items[low + (rng.random(user.shape[0]) * (high - low)).astype(np.int64)]
         drawn = self.far[mine, rng.integers(0, self.far.shape[1], user.shape[0])]
-        taken = self._taken(user, drawn)
+        taken = self.negatives.taken(user, drawn)
         return from_numpy(np.where((drawn >= 0) & ~taken, drawn, easy))[:, None]
-
-    def _taken(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
-        key, keys = user * self.n_items + item, self.negatives.keys
-        return keys[np.minimum(np.searchsorted(keys, key), keys.shape[0] - 1)] == key
 
     def spread(self) -> list[Tensor]:
         """Return h(0) .. h(L) of all items, the skip from h(0) in the last."""
-        h = self.embedding.weight
-        if self.columns is not None:
-            h = h + self.features(self.columns)
+        h = self.embedding.weight + self.of_items()
         out = [h]
         for pool in self.pools:
             out.append(pool(out[-1], self.shares))
@@ -187,9 +180,9 @@ class PinSage:
 
     def memory(self, n_users: int, n_items: int, n_events: int) -> int:
         """Return the bytes of items' weights, gradients, moments, layers and visits, and of users' means."""
-        width = 4 * self.settings.dim
-        items = n_items * (width * (6 + 8 * self.settings.layers) + self.settings.visited * 40)
-        return items + n_users * width * 4 + n_events * 2 * (8 + 4) * 6
+        floats = self.settings.dim * (8 + 10 * self.settings.layers) + 12 * self.settings.visited
+        batch = self.settings.batch * (1 + self.settings.hard)
+        return trainer.memory(n_users // 4 + n_items, floats, 2 * n_events, batch, self.settings.dim)
 
     def fit(self, training: Training, seed: int, progress: Progress, seconds: float) -> Fitted:
         """Fit by the max-margin loss until recall on held events rises no more."""
@@ -220,5 +213,5 @@ def _fitted(name: str, done: Run, training: Training) -> InductiveFitted:
         items_follow=False,
         curve=done.curve,
         smoothness=[smoothness(one) for one in layers],
-        cold_items="features" if training.item_columns is not None else "cannot",
+        cold_items="cannot" if of_items(training, 1) is None else "features",
     )

@@ -42,7 +42,7 @@ class _Timed:
     def score(self, user: int, t: int) -> np.ndarray:
         out = self.plain.score(user, t)
         for name, added in self.timely.items():
-            out = out + added[int(numbers(name, np.int64(t)))]
+            out = out + added[int(numbers(name, np.array([t]))[0])]
         return out
 
     def learn(self, user: int, item: int, t: int) -> None:

@@ -157,11 +157,11 @@ class Reader:
             users, items = user[both], item[both]
             if not users.shape[0]:
                 continue
-            shape = (users.shape[0], self.negatives.per_pair)
-            drawn = rng.integers(0, own.shape[0], shape)
-            key = node[users][:, None] * self.negatives.n_items + own[drawn] - self.n_users
-            drawn = np.where(np.isin(key, self.negatives.keys), rng.integers(0, own.shape[0], shape), drawn)
-            others = np.searchsorted(node, own[drawn])
+            every = np.repeat(node[users], self.negatives.per_pair)
+            drawn = own[rng.integers(0, own.shape[0], every.shape[0])] - self.n_users
+            again = self.negatives.taken(every, drawn)  # once: a cluster may hold little that was not taken
+            drawn[again] = own[rng.integers(0, own.shape[0], int(again.sum()))] - self.n_users
+            others = np.searchsorted(node, drawn + self.n_users).reshape(users.shape[0], -1)
             layer = mean(*inside(self.graph, node), node.shape[0])
             yield _sample(node, [layer] * self.layers, users, items, others)
 

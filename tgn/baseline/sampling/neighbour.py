@@ -107,7 +107,7 @@ def _sample(
     return nodes[:n], row[:m], col[:m], number[:m], hops
 
 
-class NeighbourSampler(BaseSampler):
+class NeighbourSampler(BaseSampler):  # type: ignore[misc]
     """Draws neighbours for PyTorch Geometric's loaders, compiled, without pyg-lib or torch-sparse.
 
     Edges of a sample go from a neighbour to the node it was drawn for, seeds are the first nodes, and `edge` numbers
