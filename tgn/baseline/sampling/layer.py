@@ -74,18 +74,19 @@ class LayerSampler:
             self.place[new] = np.arange(rows, node.shape[0])
             kept = chance[near] > 0
             row, near = row[kept], near[kept]
-            value = share[kept] / (chance[near] * drawn.shape[0])
+            value = share[kept] / chance[near]
             value /= np.bincount(row, value, rows)[row]
             layers.append(Layer(rows, node.shape[0], row, self.place[near], value.astype(np.float32)))
         self.place[node] = -1
         return LayerSample(node, layers)
 
     def _draw(self, weight: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return different nodes drawn in proportion to `weight`, and each node's chance, 0 for those not drawn."""
-        able = np.flatnonzero(weight > 0)
+        """Return different nodes drawn in proportion to `weight`, and each one's chance to be; 0 for the others."""
+        able, chance = np.flatnonzero(weight > 0), np.zeros(self.graph.nodes)
         if able.shape[0] > size:  # the smallest of exponential draws: a sample without replacement
             late = self.chance.exponential(size=able.shape[0]) / weight[able]
             able = np.sort(able[np.argpartition(late, size)[:size]])
-        chance = np.zeros(self.graph.nodes)
-        chance[able] = weight[able] / weight.sum()
+            chance[able] = np.minimum(1.0, size * weight[able] / weight.sum())
+        else:
+            chance[able] = 1.0
         return able, chance
