@@ -2,12 +2,14 @@
 
     h(l+1)[v] = relu(W1 mean(h(l)[u] for neighbours u of v) + W2 h(l)[v])      score(u, i) = h(L)[u] . h(L)[i]
 
-without relu in the last layer.  h(0) is a learned vector a node plus what its columns and kinds say where they are known.  In
-training a share of the learned vectors is left out, a common one standing in, so that the layers learn to do without:
-users and items unseen in training are scored by what is known of them and the mean of their neighbours.
+without relu in the last layer.  h(0) is a learned vector a node plus what its columns and kinds say where they are known.
+In training a share of the learned vectors is left out, a common one standing in, and of those some read no neighbours
+either, so that the layers learn to do without: users and items unseen in training are scored by what is known of them
+and the mean of their neighbours.
 
 Source: Hamilton, Ying and Leskovec, Inductive Representation Learning on Large Graphs (2017), algorithm 1 with the mean
-aggregator of section 3.3 (PyTorch Geometric's SAGEConv), neighbour samples of section 3.1.  Not taken: vectors of
+aggregator of section 3.3 (PyTorch Geometric's SAGEConv), neighbour samples of section 3.1; Volkovs, Yu and
+Poutanen, DropoutNet (2017), section 3.2, for what is left out in training.  Not taken: vectors of
 length 1, which would hide that some items are more popular; the loss over walks of section 3.2, for pairs are known.
 """
 
@@ -37,11 +39,16 @@ from tgn.baseline.sampling.mode import Reader, Reading, Sample
 
 
 class GraphSageSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Units: counts; `hidden` and `dropout` shares; `l2` a pair."""
+    """Units: counts; `dropout` a share; `l2` a pair.
+
+    Fields:
+        hidden, alone: Shares of the nodes that go without their own vector in a step, and without neighbours too.
+    """
 
     dim: int = 64
     layers: int = 2
     hidden: float = 0.2
+    alone: float = 0.1
     dropout: float = 0.1
     l2: float = 1e-4
     negatives: Kind = "uniform"
@@ -82,24 +89,27 @@ class GraphSageNetwork(Network):
         """Yield what the steps of an epoch read."""
         return self.reader.epoch(rng)
 
-    def start(self, node: Tensor) -> Tensor:
-        """Return h(0) of some nodes, float32 [m, d]."""
+    def start(self, node: Tensor, hidden: Tensor | None = None) -> Tensor:
+        """Return h(0) of some nodes, float32 [m, d].
+
+        Args:
+            hidden: Nodes to be treated as never seen, bool [m].
+        """
         n = self.n_users + self.n_items
-        kept = self.known[node]
-        if self.training:
-            kept = kept & (torch.rand(node.shape[0]) >= self.settings.hidden)
+        kept = self.known[node] if hidden is None else self.known[node] & ~hidden
         h: Tensor = self.embedding(torch.where(kept, node, n + self.side[node]))
         return h + torch.cat([self.of_users(), self.of_items()])[node]
 
-    def spread(self, h: Tensor, layers: list[Weights]) -> list[Tensor]:
+    def spread(self, h: Tensor, layers: list[Weights], alone: Tensor | None = None) -> list[Tensor]:
         """Return h(0) .. h(L), each of the nodes its layer has.
 
         Args:
             layers: The last layer first.
+            alone: Nodes that read no neighbours, bool [m].
         """
         out = [h]
         for depth, (conv, one) in enumerate(zip(self.convs, reversed(layers), strict=True)):
-            h = conv(F.dropout(h, self.settings.dropout, self.training), one)
+            h = conv(F.dropout(h, self.settings.dropout, self.training), one, alone)
             h = F.relu(h) if depth + 1 < len(self.convs) else h
             out.append(h)
         return out
@@ -107,7 +117,9 @@ class GraphSageNetwork(Network):
     def loss(self, batch: Sample) -> Tensor:
         """Return the ranking loss, with the L2 cost of the vectors it ranks."""
         layers = [self._weights(layer) for layer in batch.layers]
-        h = self.spread(self.start(batch.node), layers)[-1]
+        chance = torch.rand(batch.node.shape[0])
+        hidden, alone = chance < self.settings.hidden, chance < self.settings.alone
+        h = self.spread(self.start(batch.node, hidden), layers, alone)[-1]
         user, yes, no = h[batch.users], h[batch.items], h[batch.others]
         ranking = getattr(loss, self.settings.loss)((user * yes).sum(1), (user[:, None] * no).sum(2))
         size = user.square().sum() + yes.square().sum() + no.square().sum() / no.shape[1]

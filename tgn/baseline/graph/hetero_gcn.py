@@ -193,5 +193,11 @@ class HeteroGcn:
         assert isinstance(network, HeteroGcnNetwork)
         with torch.no_grad():
             timely = network.timely()
-        plain = trainer.fitted(self.name, done, training)
+        plain = trainer.fitted(
+            self.name,
+            done,
+            training,
+            cold_users="features" if training.user_kinds else "neighbours",
+            cold_items="features" if training.item_kinds else "neighbours",
+        )
         return TimedFitted(plain, timely)

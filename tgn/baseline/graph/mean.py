@@ -58,12 +58,18 @@ class MeanConv(nn.SAGEConv):  # type: ignore[misc]
 
     Shapes:
         - x: float32 [cols, d], the first `rows` of which are the nodes that read; or two, of `cols` and of `rows`
+        - alone: bool [cols], nodes that are not to read their neighbours
         - output: float32 [rows, out]
     """
 
-    def forward(self, x: Tensor | tuple[Tensor, Tensor], edge_index: Weights) -> Tensor:
+    def forward(
+        self, x: Tensor | tuple[Tensor, Tensor], edge_index: Weights, alone: Tensor | None = None
+    ) -> Tensor:
         source, target = x if isinstance(x, tuple) else (x, x[: edge_index.matrix.shape[0]])
-        out: Tensor = self.lin_l(read(edge_index, source))
+        near = read(edge_index, source)
+        if alone is not None:
+            near = near.masked_fill(alone[: near.shape[0], None], 0.0)
+        out: Tensor = self.lin_l(near)
         return out + self.lin_r(target) if self.root_weight else out
 
     def step(self) -> Step:
