@@ -3,7 +3,8 @@
     h(l+1)[v] = relu(W0 h(l)[v] + sum over relations r of Wr mean of h(l)[u] for neighbours u of v by r)
     score(u, i, t) = (h(L)[u] + sum of h(L)[c] for the contexts c of t) . h(L)[i]
 
-without relu in the last layer, and with a skip from h(0) there.  Nodes are users, items, each category, publisher or
+without relu in the last layer, and with a skip from h(0) there.  In training a share of the users and items goes without
+h(0) and without what they took part in, so that those never seen are scored by what they are.  Nodes are users, items, each category, publisher or
 other kind that is known of either, and contexts: the weekday of an event, and its season where the log spans a year.
 
 Source: Schlichtkrull et al., Modeling Relational Data with Graph Convolutional Networks (2018), section 2, equation 2,
@@ -36,13 +37,18 @@ Relation = tuple[str, str, str]  # a kind of node, what it is to the other, the 
 
 
 class HeteroGcnSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Units: counts; `dropout` a share; `l2` a pair."""
+    """Units: counts; `dropout` a share; `l2` a pair.
+
+    Fields:
+        hidden: Share of the users and items that go without their own vector and what they took part in, in a step.
+    """
 
     dim: int = 64
     layers: int = 2
     batch: int = 4_096
-    dropout: float = 0.1
-    l2: float = 1e-4
+    dropout: float = 0.3
+    hidden: float = 0.05
+    l2: float = 3e-3
     negatives: Kind = "uniform"
     schedule: Schedule = Schedule(lr=0.01)
 
@@ -67,6 +73,9 @@ class HeteroGcnNetwork(Network):
         self.embedding = nn.ParameterDict(
             {name: 0.1 * torch.randn(n, settings.dim) for name, n in sizes.items()}
         )
+        with torch.no_grad():  # who took nothing is nothing but what they are
+            for side, rows in (("user", self.users), ("item", self.items)):
+                self.embedding[side][np.bincount(rows, minlength=sizes[side]) == 0] = 0.0
         width = (settings.dim, settings.dim)
         roots = {("user", "took", "item"), ("item", "of", "user")}
         self.convs = nn.ModuleList(
@@ -89,12 +98,17 @@ class HeteroGcnNetwork(Network):
     def spread(self) -> list[dict[str, Tensor]]:
         """Return h(0) .. h(L) of all nodes by their kind."""
         h = dict(self.embedding.items())
+        alone: dict[Relation, Tensor] = {}
+        for side in ("user", "item") if self.training else ():
+            hidden = torch.rand(h[side].shape[0]) < self.settings.hidden
+            h[side] = h[side].masked_fill(hidden[:, None], 0.0)
+            alone |= {one: hidden for one in self.relations if one[2] == side and one[1] != "has"}
         out = [h]
         for depth, conv in enumerate(self.convs):
             kept = {
                 name: F.dropout(one, self.settings.dropout, self.training) for name, one in out[-1].items()
             }
-            found = conv(kept, self.relations)
+            found = conv(kept, self.relations, alone_dict=alone)
             last = depth + 1 == len(self.convs)
             out.append({name: one + h[name] if last else F.relu(one) for name, one in found.items()})
         return out

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tgn.baseline.contract import Fitted, Progress, Training
+from tgn.baseline.contract import Cold, Fitted, Progress, Training
 from tgn.baseline.fitting import loss, pyg, trainer
 from tgn.baseline.fitting.graph import adjacency, propagate
 from tgn.baseline.fitting.negative import Kind, Negatives
@@ -52,6 +52,9 @@ class SocialGcnNetwork(Network):
         self.matrix = adjacency(self.users, self.items, self.n_users, self.n_items)
         self.embedding = nn.Embedding(self.n_users + self.n_items, settings.dim)
         nn.init.normal_(self.embedding.weight, std=0.1)
+        self.known = torch.from_numpy(np.bincount(self.users, minlength=self.n_users) > 0)
+        with torch.no_grad():  # a user who took nothing is nothing but those they trust
+            self.embedding.weight[: self.n_users][~self.known] = 0.0
         self.trust = None
         if trust is not None and trust.shape[1]:
             self.trust = torch.from_numpy(
@@ -91,9 +94,14 @@ class SocialGcnNetwork(Network):
         return ranking + self.settings.l2 * self.embedding(nodes).square().sum() / batch.users.shape[0]
 
     def vectors(self) -> Vectors:
-        """Return the mean over layers."""
-        out = torch.stack(self.spread()).mean(0).numpy()
-        return Vectors(out[: self.n_users], out[self.n_users :])
+        """Return the mean over layers; the mean user for those who took nothing and trust nobody."""
+        out = torch.stack(self.spread()).mean(0)
+        users, items = out[: self.n_users], out[self.n_users :]
+        reached = self.known.clone()
+        if self.trust is not None:
+            reached[self.trust[1]] = True
+        users[~reached] = users[self.known].mean(0)
+        return Vectors(users.numpy(), items.numpy())
 
     def layers(self) -> list[np.ndarray]:
         """Return each layer's vectors, e' first."""
@@ -138,7 +146,8 @@ class SocialGcn:
             progress,
             seconds,
         )
-        return trainer.fitted(self.name, done, training)
+        cold: Cold = "features" if trust is not None else "neighbours"
+        return trainer.fitted(self.name, done, training, cold_users=cold)
 
 
 def without_trust() -> SocialGcn:

@@ -1,27 +1,16 @@
 """GraphSAGE, its ways to read the graph, and users and items it was not trained on."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
 
-from tests.fixture.block import EMPTY, GROUPS, blocks
+from tests.fixture.block import EMPTY, GROUPS, blocks, own, without
 from tgn.baseline.contract import Training
 from tgn.baseline.fitting.trainer import Schedule
 from tgn.baseline.graph.graphsage import GraphSage, GraphSageNetwork, GraphSageSettings
 from tgn.baseline.graph.inductive import InductiveFitted
 from tgn.baseline.graph.mean import weights
 from tgn.baseline.sampling.mode import Mode, Reading
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Nets this small are slower on more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def settings(mode: Mode = "full", epochs: int = 20) -> GraphSageSettings:
@@ -38,24 +27,9 @@ def fit(training: Training, mode: Mode = "full", epochs: int = 20) -> InductiveF
     return found
 
 
-def without(training: Training, users: list[int], items: list[int]) -> Training:
-    """The log as if some users and items had done nothing."""
-    kept = ~np.isin(training.users, users) & ~np.isin(training.items, items)
-    held = ~np.isin(training.held_users, users) & ~np.isin(training.held_items, items)
-    return training._replace(
-        **{name: getattr(training, name)[kept] for name in ("users", "items", "t", "value")},
-        **{name: getattr(training, name)[held] for name in ("held_users", "held_items")},
-    )
-
-
 def places(score: np.ndarray) -> np.ndarray:
     """The place of each item, from 0."""
     return np.argsort(np.argsort(-score, kind="stable"))
-
-
-def own(score: np.ndarray, group: int, share: int = 15) -> float:
-    """The share of a group's items among the first `share`."""
-    return float(np.mean(np.argsort(-score, kind="stable")[:share] % GROUPS == group))
 
 
 @pytest.mark.parametrize("mode", ["full", "neighbour", "layer", "cluster"])
