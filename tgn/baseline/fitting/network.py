@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor, from_numpy, nn
+from torch.optim import Optimizer
 
 from tgn.baseline.contract import Training
 from tgn.baseline.fitting.graph import pairs
@@ -49,6 +50,14 @@ class Network(nn.Module):
             users = self.users[rows]
             others = self.negatives.draw(users, rng)
             yield Batch(from_numpy(users), from_numpy(self.items[rows]), from_numpy(others))
+
+    def step(self, batch: Any, optimizer: Optimizer) -> float:
+        """Learn from a batch, by its gradient; return its loss."""
+        optimizer.zero_grad()
+        loss = self.loss(batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        return float(loss.detach())
 
     def loss(self, batch: Any) -> Tensor:
         """Return the loss of a batch, with what it costs to be large (L2) in it."""

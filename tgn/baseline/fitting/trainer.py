@@ -233,12 +233,8 @@ def _epoch(
     network.train()
     total, steps = 0.0, 0
     for batch in network.batches(rng):
-        optimizer.zero_grad()
-        loss = network.loss(batch)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        total, steps = total + network.step(batch, optimizer), steps + 1
         average.add()
-        total, steps = total + float(loss.detach()), steps + 1
         if clock.left() < 0:
             break
     return total / max(1, steps)
