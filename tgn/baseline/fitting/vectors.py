@@ -76,6 +76,10 @@ class VectorFitted:
             return np.zeros(self.vectors.user.shape[1], np.float32)
         return known.mean(axis=0)
 
+    def as_of(self, vector: np.ndarray, t: int) -> np.ndarray:
+        """Return a user's vector as it is at `t` (ms): the same, but for models of time."""
+        return vector
+
     def scored_items(self) -> np.ndarray:
         """Return which items have a vector as of the end of training, bool [n_items]; the others stand last."""
         return np.ones_like(self.known_items) if self.cold_items == "features" else self.known_items.copy()
@@ -101,13 +105,13 @@ def scores(vectors: np.ndarray, user: np.ndarray, bias: np.ndarray | None, score
 
 class _Frozen:
     def __init__(self, fitted: VectorFitted) -> None:
-        self.name = fitted.name
+        self.name, self.as_of = fitted.name, fitted.as_of
         self.users, self.stranger = fitted.user_vectors(), fitted.stranger()
         self.items, self.bias, self.scored = fitted.vectors.item, fitted.vectors.bias, fitted.scored_items()
 
     def score(self, user: int, t: int) -> np.ndarray:
         vector = self.users[user] if user < self.users.shape[0] else self.stranger
-        return scores(self.items, vector, self.bias, self.scored)
+        return scores(self.items, self.as_of(vector, t), self.bias, self.scored)
 
     def learn(self, user: int, item: int, t: int) -> None:
         """Change nothing."""
@@ -121,7 +125,7 @@ class _Live:
 
     def __init__(self, fitted: VectorFitted) -> None:
         training = fitted.training
-        self.name = f"{fitted.name}-live"
+        self.name, self.as_of = f"{fitted.name}-live", fitted.as_of
         self.fixed, self.stranger = fitted.user_vectors(), fitted.stranger()
         self.bias, self.scored = fitted.vectors.bias, fitted.scored_items()
         self.items = fitted.vectors.item.copy()
@@ -139,7 +143,7 @@ class _Live:
             self._take(user, item, t)
 
     def score(self, user: int, t: int) -> np.ndarray:
-        return scores(self.items, self._vector(user), self.bias, self.scored)
+        return scores(self.items, self.as_of(self._vector(user), t), self.bias, self.scored)
 
     def learn(self, user: int, item: int, t: int) -> None:
         """Put the item into the user's history; an item that was not fitted learns of its user."""
