@@ -57,13 +57,21 @@ class Negatives:
         every = np.repeat(users.astype(np.int64), self.per_pair)
         items = self._items(every.shape[0], rng)
         for _ in range(TRIES):
-            wrong = np.flatnonzero(_among(self.keys, self.start, every, items, self.n_items))
+            wrong = np.flatnonzero(self.taken(every, items))
             if not wrong.shape[0]:
                 break
             items[wrong] = self._items(wrong.shape[0], rng)
         if self.shown:
             self._put_shown(every, items, rng)
         return items.reshape(users.shape[0], self.per_pair)
+
+    def taken(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """Return whether the users have taken the items, bool [n].
+
+        Shapes:
+            - users, items: int64 [n]
+        """
+        return _among(self.keys, self.start, users, items, self.n_items)
 
     def _items(self, n: int, rng: np.random.Generator) -> np.ndarray:
         if self.kind == "popularity":

@@ -38,14 +38,14 @@ class GcnSettings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     dim: int = 64
-    layers: int = 2
+    layers: int = 1
     linear: bool = False
     dropout: float = 0.1
     batch: int = 16_384
-    l2: float = 1e-4
+    l2: float = 1e-3
     negatives: Kind = "hard"
     per_pair: int = 4
-    schedule: Schedule = Schedule(lr=0.01)
+    schedule: Schedule = Schedule(lr=0.03, epochs=120, every=3)
 
 
 class Stream(nn.Module):

@@ -38,8 +38,8 @@ class NgcfSettings(msgspec.Struct, frozen=True, kw_only=True):
     batch: int = 16_384
     l2: float = 1e-4
     negatives: Kind = "hard"
-    per_pair: int = 4
-    schedule: Schedule = Schedule(lr=0.01)
+    per_pair: int = 2
+    schedule: Schedule = Schedule(lr=0.01, epochs=60, every=3, patience=3)
 
 
 class NgcfLayer(nn.Module):
