@@ -34,7 +34,7 @@ class LightGcnSettings(msgspec.Struct, frozen=True, kw_only=True):
     dim: int = 64
     layers: int = 3
     batch: int = 16_384
-    l2: float = 1e-3
+    l2: float = 2e-3
     negatives: Kind = "hard"
     per_pair: int = 4
     schedule: Schedule = Schedule(lr=0.05, epochs=120, every=3)
