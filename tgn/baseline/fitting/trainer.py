@@ -87,7 +87,6 @@ class Run(NamedTuple):
     network: Network
     epochs: int  # of the best
     curve: list[Point]
-    epoch_s: float
 
 
 Build = Callable[[Training], Network]
@@ -136,19 +135,19 @@ def run(
     build: Build, training: Training, schedule: Schedule, seed: int, progress: Progress, clock: Clock
 ) -> Run:
     """Fit one network; keep the weights of the epoch of the best recall, the last where nothing is held."""
-    begin = clock.spent()
     network, rng = build(training), np.random.default_rng(seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=schedule.lr)
     average = Average(network, schedule.average)
     curve: list[Point] = []
     best, best_epoch, weights, late = -math.inf, 0, None, 0
     watched = bool(training.held_users.shape[0])
-    epoch, epoch_s, over = 0, 0.0, False
+    epoch, over = 0, False
     while epoch < schedule.epochs and late < schedule.patience and not over:
+        before = clock.spent()
         loss = _epoch(network, optimizer, average, rng, clock)
         epoch += 1
-        epoch_s = (clock.spent() - begin) / epoch
-        over = clock.left() < 1.5 * epoch_s
+        another = clock.spent() - before if epoch > 1 else 0.0  # the first one may have compiled
+        over = clock.left() < 1.5 * another
         if epoch % schedule.every == 0 or over or epoch == schedule.epochs:
             with average.stands_in():
                 found = recall(_vectors(network), training) if watched else math.nan
@@ -161,7 +160,7 @@ def run(
         progress(epoch / schedule.epochs)
     if weights is not None:
         network.load_state_dict(weights)
-    return Run(network, best_epoch or epoch, curve, epoch_s)
+    return Run(network, best_epoch or epoch, curve)
 
 
 def fit(
