@@ -12,6 +12,7 @@ TOP = Path(__file__).parents[2]
 ROOMS = ("state", "tgn", "stream", "deploy")
 LINES, FILES = 300, 12  # of a file, of a folder
 WORDS = ("utils", "helpers", "common", "manager", "base")
+CLOCK = "tgn/baseline/fitting/clock.py"  # a fit to compare with has a deadline, and its seconds are part of what is told
 WORLD = {"socket", "time", "subprocess", "urllib", "http", "requests", "pathlib", "os", "io", "datetime"}
 
 
@@ -184,7 +185,7 @@ def test_no_files_import_each_other_in_a_circle() -> None:
 
 def test_what_is_learned_knows_no_disk_no_network_and_no_clock() -> None:
     for path in files("tgn"):
-        over = set(map(top, imports(path))) & WORLD
+        over = set(map(top, imports(path))) & (WORLD - {"time"} if name(path) == CLOCK else WORLD)
 
         assert not over, f"{name(path)} imports {', '.join(sorted(over))}"
 

@@ -34,8 +34,8 @@ class Training(NamedTuple):
 
     Shapes:
         - users, items: int32 [n], in order of time; t: int64 [n], ms; value: float32 [n], ratings where the log has them
-        - held_users, held_items: int32 [m], later events to stop early by: validation, or a drawn part of training
-          that is then not among the first; empty for none
+        - held_users, held_items: int32 [m], later events to stop early by; empty where there is no validation part: a
+          model that stops early then draws some of training, and fits all of it again for the epochs that were best
         - shown_users, shown_items: int32 [s], shown and not taken
         - user_columns, item_columns: float32 [n_users, c], [n_items, c], scaled; None where no file was given
         - user_kinds, item_kinds: by name (such as `category`, `publisher`), int32 [n_users] or [n_items], -1 for none; None where there are none
@@ -69,7 +69,7 @@ class Point(NamedTuple):
 
 
 class Fitted(Protocol):
-    """A fitted model.
+    """A fitted model.  Its baselines begin at the end of training: `learn` is for what comes after.
 
     Fields:
         curve: Its learning curve, empty where it has none.

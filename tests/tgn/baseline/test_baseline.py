@@ -7,11 +7,13 @@ import pytest
 
 from tgn.baseline.contract import Baseline
 from tgn.baseline.counted.cooccurrence import Cooccurrence, Pairs
+from tgn.baseline.counted.cosine import Cosine
 from tgn.baseline.counted.decayed_popularity import Decayed
 from tgn.baseline.counted.ease import Ease, inverse, solve
 from tgn.baseline.counted.edgebank import EdgeBank
 from tgn.baseline.counted.own_recency import LocalGlobal, OwnRecency
 from tgn.baseline.counted.popularity import Popularity
+from tgn.baseline.counted.rp3beta import Rp3Beta
 from tgn.baseline.counted.transition import Transition
 from tgn.baseline.pyg_tgn import PygSettings, PygTgn
 
@@ -24,6 +26,8 @@ MAKERS: dict[str, Callable[[int], Baseline]] = {
     "edgebank-tw": lambda items: EdgeBank(items, 100),
     "co-occurrence": Cooccurrence,
     "transitions": Transition,
+    "cosine": Cosine,
+    "rp3beta": Rp3Beta,
     "ease": lambda items: Ease(items, first=3),
     "pyg-tgn": lambda items: PygTgn(10, items, PygSettings(dim=8, batch=2)),
 }
