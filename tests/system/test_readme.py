@@ -18,7 +18,17 @@ from tests.fixture.documentation import TOP, Block, Instance, blocks, shape
 
 DOCS = TOP / "deploy/docs"
 PAGES = [TOP / "README.md", TOP / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
-ORDER = ["quick-start", "events", "http", "commands", "answers", "configuration", "evaluation", "operation"]
+ORDER = [
+    "quick-start",
+    "events",
+    "http",
+    "commands",
+    "answers",
+    "configuration",
+    "evaluation",
+    "compare",
+    "operation",
+]
 RETAIL = "online-retail"
 APART = {  # what does not run in this test, and why; it is looked at in the tests below
     r"make ": "installs, downloads, or runs until Ctrl-C",
@@ -26,7 +36,7 @@ APART = {  # what does not run in this test, and why; it is looked at in the tes
     r"python3 -m venv ": "asks a package index",
     r"(\.venv/bin/)?python -m pytest": "runs these tests",
     r"(\.venv/bin/)?riverwalk (demo|serve)\b": "runs until Ctrl-C; it is what the other commands ask",
-    r"riverwalk (evaluate|bench) ": "measures for minutes to hours",
+    r"riverwalk (evaluate|compare|bench) ": "measures for minutes to hours",
     r"RIVERWALK_PASSWORD=\S+ docker compose ": "needs Docker",
 }
 
