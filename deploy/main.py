@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from deploy.bench.bench import NAMES
-from deploy.cli import backup, chaos, dlq, evaluate, machine, query, train
+from deploy.cli import backup, chaos, compare, dlq, evaluate, machine, query, train
 from deploy.cli.configured import configured
 from deploy.cli.example import add_examples
 from deploy.cli.option import ColumnNames, File, Json, Set, duration, settings
@@ -163,6 +163,7 @@ def replay(
 
 app.command("train")(train.command)
 app.command()(evaluate.evaluate)
+app.command()(compare.compare)
 app.command()(backup.backup)
 app.command()(backup.restore)
 app.command()(chaos.chaos)

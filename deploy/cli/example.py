@@ -29,9 +29,15 @@ EXAMPLES: Final = {  # by the words of the command
     ),
     "evaluate": (
         "riverwalk evaluate online-retail",
-        "riverwalk evaluate ml-100k --protocol stream --models riverwalk,edgebank,ease --plot quality.svg",
-        "riverwalk evaluate events.csv --protocol stream --new-only --seeds 3 --details",
+        "riverwalk evaluate ml-100k --models riverwalk,edgebank,ease --plot quality.svg",
+        "riverwalk evaluate events.csv --new-only --seeds 3 --details",
         "riverwalk evaluate events.csv --part validation --ablate --json",
+    ),
+    "compare": (
+        "riverwalk compare events.csv",
+        "riverwalk compare events.csv --quick",
+        "riverwalk compare ml-100k --protocol chronological --ladder short --report compare-report",
+        "riverwalk compare events.csv --items items.csv --models ease,mf-side,graphsage,riverwalk --seeds 3 --json",
     ),
     "backup": (
         "riverwalk backup /backup/monday",

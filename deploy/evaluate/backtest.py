@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from deploy.config.schema import Learn
+from deploy.evaluate.model.guard import Apart
 from state.ranking.sample import Sample, Sampling, empty, events, learn, look
 from state.record.setting import GraphSettings
 from stream.event.batch import hashed
@@ -166,7 +167,8 @@ class Backtest:
         self.alone: Alone | None = None
         if "counted" in settings.without and self.learning.learner is not None:
             self.alone = Alone(self.learning.learner, log.n_items, log.barred(), log.items)
-        self.pair = self._pairs() if log.same_stamp else {}
+        if log.same_stamp:
+            self.learning.guard = Apart(self.generation.quality, self._pairs())
 
     def _pairs(self) -> dict[tuple[int, int], list[int]]:
         """Return the items of one user at one stamp, where there are several."""
@@ -254,7 +256,6 @@ class Backtest:
         log, sample, n = self.log, self.sample, events[0].shape[0]
         if int(log.part[at]) > 0:
             sample.equal[:n][fresh] += log.n_items + 1 - top
-            self._drop_pairs(sample, n)
         alone = self.alone.ranks(sample, at, n) if self.alone and int(log.part[at]) > 0 else None
         job, ranked = self._job(at, events, top), None
         if self.settings.ranked < 1:
@@ -265,20 +266,3 @@ class Backtest:
                 column[at : at + n] = ranks
             if alone is not None:
                 out.riverwalk[at : at + n] = alone
-
-    def _drop_pairs(self, sample: Sample, n: int) -> None:
-        """Take the user's other true items of the same stamp out of the candidates."""
-        for s in range(n):
-            others = self.pair.get((int(sample.user[s]), int(sample.t[s])))
-            for row in others or ():
-                place = np.flatnonzero(sample.cand[s, : sample.found[s]] == row)
-                if row == sample.item[s] or not place.shape[0]:
-                    continue
-                c, last = int(place[0]), int(sample.found[s]) - 1
-                for column in (sample.cand, sample.x, sample.shown):
-                    column[s, [c, last]] = column[s, [last, c]]
-                if sample.label[s] == last:
-                    sample.label[s] = c
-                sample.found[s] = last
-                if sample.n[s] == last + 1:
-                    sample.n[s] = last

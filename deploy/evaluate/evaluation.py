@@ -5,27 +5,27 @@ Every model runs in a process of its own, Riverwalk's once a seed, and all are j
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from deploy.chart import figure
 from deploy.config.schema import BadConfig
 from deploy.data.dataset import find
-from deploy.evaluate import diversity, plot, recall
-from deploy.evaluate import list as answer
+from deploy.evaluate import plot
+from deploy.evaluate.detail import diversity, recall
+from deploy.evaluate.detail import list as answer
+from deploy.evaluate.model.engine import COLUMNS
+from deploy.evaluate.process import Process, ranks
 from deploy.evaluate.protocol import LEARNS, known, published, rule, split
 from deploy.evaluate.report import show
-from deploy.evaluate.runner import CANDIDATES, COLUMNS, Done
+from deploy.evaluate.runner import CANDIDATES, Done
 from deploy.evaluate.score import NUMBER, Run, compare, row
 from deploy.evaluate.setting import (
     ABLATIONS,
@@ -39,6 +39,10 @@ from deploy.evaluate.setting import (
     Job,
 )
 from deploy.evaluate.split import Split
+from deploy.evaluate.verdict.evidence import found
+from deploy.evaluate.verdict.legend import LIVE, entry, idle
+from deploy.evaluate.verdict.verdict import sentences
+from deploy.terminal.progress import Bars
 from stream.error import BadEvent, BadSource
 from stream.file.column import selection
 from stream.file.event import columns
@@ -59,17 +63,18 @@ def evaluate(asked: EvaluationSettings, *, quiet: bool = False) -> Report:
     Raises:
         BadConfig: An unknown model, protocol, rule or file.
     """
-    names = chosen(asked.models, asked.ablate)
     asked = checked(asked)
+    named = chosen(asked.models, asked.ablate)
+    names, left_out = applicable(named, asked)
     path, name = _log(asked)
     whole = _splits(path, asked)
     parts = tuple(NUMBER) if asked.part == "both" else (asked.part,)
     until = max(NUMBER[one] for one in parts)
     logs = [log.until(until) for log in whole]
     job = Job(asked, str(path), until=until, lists=asked.details and asked.protocol != "random")
-    with _bars(quiet) as bars:
+    with Bars(quiet=quiet) as bars:
         ran = _runs(_with_popular(names, asked.details), job, len(logs) > 1, bars)
-    runs = [run for run in ran if run.model in names]
+    runs = [run for run in ran if run.model in names or run.model.removesuffix(LIVE) in names]
     logs *= asked.seeds // len(logs)
     judged = [one for one in parts if _counts(logs, one)]
     if not judged:
@@ -85,9 +90,13 @@ def evaluate(asked: EvaluationSettings, *, quiet: bool = False) -> Report:
         "learning": asked.learning,
         "new_only": logs[0].exclude_seen,
         "seeds": asked.seeds,
-        "events": _counted(whole[0]),
+        "events": counted(whole[0]),
+        "times": times(whole[0]),
         "rows": rows,
         "compare": pairs,
+        "verdict": sentences(found(runs, logs, judged[-1])),
+        "legend": {run.model: entry(run.model).about for run in runs},
+        "left_out": left_out,
         **more,
     }
 
@@ -97,7 +106,37 @@ def _with_popular(names: list[str], details: bool) -> list[str]:
     return [*names, *(one for one in (CANDIDATES, *POPULAR) if details and one not in names)]
 
 
-def _counted(log: Split) -> dict[str, int]:
+def applicable(names: list[str], asked: EvaluationSettings) -> tuple[list[str], dict[str, str]]:
+    """Return the models that can say something under the protocol, and of the others why not.
+
+    Raises:
+        BadConfig: None of them can.
+    """
+    new_only = asked.new_only or asked.protocol in ("chronological", "random")
+    left_out = {name: why for name in names if (why := idle(name, asked.protocol, new_only))}
+    left = [name for name in names if name not in left_out]
+    if not left:
+        name, why = next(iter(left_out.items()))
+        raise BadConfig(f"--models {name}: {why}; name another model, or take another --protocol")
+    return left, left_out
+
+
+def times(log: Split) -> dict[str, list[str]]:
+    """Return when each part begins and ends, in UTC; of a random split, whose parts overlap, the whole."""
+    parts = {"all": np.ones(log.t.shape[0], bool)} if log.by_user else {
+        name: log.part == k for k, name in enumerate(("train", "validation", "test"))
+    }  # fmt: skip
+    return {
+        name: [
+            datetime.fromtimestamp(int(end) / 1000, UTC).isoformat(timespec="seconds")
+            for end in (log.t[rows].min(), log.t[rows].max())
+        ]
+        for name, rows in parts.items()
+        if rows.any()
+    }
+
+
+def counted(log: Split) -> dict[str, int]:
     """Return how many events each part has."""
     return {part: int((log.part == k).sum()) for k, part in enumerate(("train", "validation", "test"))}
 
@@ -208,35 +247,31 @@ def _names(path: Path, asked: EvaluationSettings) -> list[str]:
     return list(dict.fromkeys(columns(path, chosen=selection(asked.columns)).item))
 
 
-def _bars(quiet: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
-        console=Console(stderr=True), transient=True, disable=quiet,
-    )  # fmt: skip
-
-
-def _runs(names: list[str], job: Job, drawn: bool, bars: Progress) -> list[Run]:
-    """Return the runs of the named models, in that order."""
-    found: dict[str, tuple[list[np.ndarray], list[Done]]] = {name: ([], []) for name in names}
+def _runs(names: list[str], job: Job, drawn: bool, bars: Bars) -> list[Run]:
+    """Return the runs of the named models, in that order, and after each what its process gave beside it."""
+    found: dict[str, tuple[list[np.ndarray], list[Done]]] = {}
     lists: dict[str, np.ndarray] = {}
     seeds = job.asked.seeds
     ran = dict.fromkeys("riverwalk" if name == SERVED else name for name in names)
     with tempfile.TemporaryDirectory() as folder:
-        out = str(Path(folder, "ranks.npz"))
+        out = Path(folder, "ranks.npz")
         for model in ran:
             for seed in range(seeds if drawn or model in SEEDED else 1):
                 title = f"{model}, seed {seed}" if seeds > 1 else model
-                one = msgspec.structs.replace(job, model=model, out=out, seed=seed, drawn=seed * drawn)
-                done = _run(one, bars, title)
-                with np.load(out, allow_pickle=False) as ranks:
-                    _take(ranks, done, found, lists)
-    return [
-        Run(name, ranks * (seeds // len(ranks)), done, lists.get(name))
-        for name, (ranks, done) in found.items()
-    ]
+                one = msgspec.structs.replace(job, model=model, out=str(out), seed=seed, drawn=seed * drawn)
+                bar = bars.watch(title)
+                done = Process(one).run(bar)
+                bars.leave(bar)
+                take(ranks(out), done, found, lists)
+    runs = {
+        name: Run(name, own * (seeds // len(own)), done, lists.get(name))
+        for name, (own, done) in found.items()
+    }
+    order = dict.fromkeys(also for name in names for also in (name, name + LIVE) if also in runs)
+    return [runs[name] for name in order]
 
 
-def _take(
+def take(
     ranks: Mapping[str, np.ndarray],
     done: Done,
     found: dict[str, tuple[list[np.ndarray], list[Done]]],
@@ -246,36 +281,10 @@ def _take(
     for name in ranks:
         if name.endswith(".lists"):
             lists.setdefault(name.removesuffix(".lists"), ranks[name])
-        elif name in found:
-            found[name][0].append(ranks[name])
-            found[name][1].append(done)
-
-
-def _run(job: Job, bars: Progress, title: str) -> Done:
-    task = bars.add_task(title, total=None)
-    command = [sys.executable, "-P", "-m", "deploy.evaluate.runner"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
-        with contextlib.suppress(BrokenPipeError):  # it ended early, and its last words say why
-            process.stdin.write(msgspec.json.encode(job) + b"\n")
-            process.stdin.close()
-        said = ""
-        for line in process.stderr:
-            words = line.split()
-            if len(words) == 2 and words[0].isdigit() and words[1].isdigit():
-                bars.update(task, completed=int(words[0]), total=int(words[1]))
-            else:
-                said = line.decode(errors="replace").strip() or said
-        out = process.stdout.read()
-    bars.remove_task(task)
-    if process.returncode < 0:
-        said = f"ended by signal {-process.returncode}; was there enough memory?"
-    if process.returncode != 0:
-        raise BadConfig(f"{job.model} on {job.path}: {said or f'exit status {process.returncode}'}")
-    return msgspec.json.decode(out, type=Done)
+        else:
+            own = found.setdefault(name, ([], []))
+            own[0].append(ranks[name])
+            own[1].append(done)
 
 
 def run(asked: EvaluationSettings, *, picture: str | None = None, as_json: bool = False) -> None:

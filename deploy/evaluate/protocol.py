@@ -24,6 +24,8 @@ import difflib
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, NamedTuple
+from zlib import crc32
 
 import numpy as np
 
@@ -100,11 +102,11 @@ def published(path: Path) -> tuple[Path, Path] | None:
     return next(((base, test) for base, test in ends if base.is_file() and test.is_file()), None)
 
 
-def _random(path: Path, found: Columns, seed: int) -> tuple[Columns, np.ndarray]:
+def _random(path: Path, found: Columns, seed: int, share: float) -> tuple[Columns, np.ndarray]:
     """Return the log with all training events first, and its parts."""
     files = published(path)
     if files is not None:
-        base, test = (columns(one) for one in files)
+        base, test = (sampled(columns(one), share) for one in files)
         joined = Columns(
             base.user + test.user,
             base.item + test.item,
@@ -135,7 +137,20 @@ def _parts(path: Path, t: np.ndarray, protocol: str, last: float) -> np.ndarray:
     return part
 
 
-def split(
+class Named(NamedTuple):
+    """A log with its parts, and what its users and items are called, in the order of their numbers."""
+
+    log: Split
+    users: list[str]
+    items: list[str]
+
+
+def split(path: Path, protocol: str, visible: str | None, **how: Any) -> Split:
+    """Read a log and split it; see `read`."""
+    return read(path, protocol, visible, **how).log
+
+
+def read(
     path: Path,
     protocol: str,
     visible: str | None,
@@ -144,8 +159,9 @@ def split(
     seed: int = 0,
     new_only: bool = False,
     chosen: Selection = ANY,
-) -> Split:
-    """Read a log and split it.
+    share: float = 1.0,
+) -> Named:
+    """Read a log, split it, and name its users and items.
 
     Args:
         visible: `online`, `strict` or `lag=N`; None takes the protocol's usual rule.
@@ -153,20 +169,24 @@ def split(
         seed: Of a random split that is not published.
         new_only: Rank only what the user has not had; chronological and random do so by themselves.
         chosen: Which columns of the log hold what.
+        share: Of the users, with all their events; which ones, a hash of their names decides.
 
     Raises:
         BadConfig: No such protocol or rule, or a log too small to split.
         BadEvent: A line that is no event.
     """
     visible = rule(protocol, visible)
-    found = columns(path, chosen=chosen)
+    found = sampled(columns(path, chosen=chosen), share)
     n = len(found.user)
     if n < 10:
         raise BadConfig(f"{path}: {n} events are too few to split; wanted at least 10")
     random = protocol == "random"
-    found, part = _random(path, found, seed) if random else (found, _parts(path, found.t, protocol, last))
-    users, n_users = _numbered(found.user)
-    items, n_items = _numbered(found.item)
+    if random:
+        found, part = _random(path, found, seed, share)
+    else:
+        part = _parts(path, found.t, protocol, last)
+    users, user_names = _numbered(found.user)
+    items, item_names = _numbered(found.item)
     groups = _groups(found.t, part, visible)
     if random:  # a list is made once a user, so the whole test is one group
         test = int(np.searchsorted(part, 2))
@@ -183,11 +203,25 @@ def split(
         groups,
         exclude_seen=new_only or protocol in ("chronological", "random"),
         same_stamp=protocol == "tgb",
-        n_users=n_users,
-        n_items=n_items,
+        n_users=len(user_names),
+        n_items=len(item_names),
         by_user=random,
     )
-    return log._replace(judged=_new(log)) if log.exclude_seen else log
+    log = log._replace(judged=_new(log)) if log.exclude_seen else log
+    return Named(log, user_names, item_names)
+
+
+def sampled(found: Columns, share: float) -> Columns:
+    """Return the events of a share of the users, the same ones whenever a log holds them."""
+    if share >= 1:
+        return found
+    kept = {
+        user for user in dict.fromkeys(found.user) if crc32(user.encode("utf-8", "replace")) < share * 2**32
+    }
+    rows = [i for i, user in enumerate(found.user) if user in kept]
+    return Columns(
+        [found.user[i] for i in rows], [found.item[i] for i in rows], *(column[rows] for column in found[2:])
+    )
 
 
 def _new(log: Split) -> np.ndarray:
@@ -199,7 +233,7 @@ def _new(log: Split) -> np.ndarray:
     return judged
 
 
-def _numbered(names: list[str]) -> tuple[np.ndarray, int]:
+def _numbered(names: list[str]) -> tuple[np.ndarray, list[str]]:
     rows: dict[str, int] = {}
     out = np.fromiter((rows.setdefault(name, len(rows)) for name in names), np.int32, len(names))
-    return out, len(rows)
+    return out, list(rows)

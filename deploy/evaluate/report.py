@@ -35,8 +35,22 @@ def show(report: Report, details: bool) -> None:
     console.width = max(console.width, *(Console(width=1_000).measure(one).maximum for one in made))
     for one in made:
         console.print(one)
+    told(console, report)
     if len(made) == 1:
         console.print("kinds of event and intervals: --details, or a wider terminal", style="dim")
+
+
+def told(console: Console, report: Report) -> None:
+    """Print when the parts were, what the names mean, which models were left out, and the verdict."""
+    spans = " · ".join(f"{part} {begin} – {end}" for part, (begin, end) in report["times"].items())
+    console.print(spans, style="dim", highlight=False, soft_wrap=True, markup=False)
+    wide = max(map(len, report["legend"]), default=0)
+    for name, about in report["legend"].items():
+        console.print(f"{name:<{wide}}  {about}", style="dim", highlight=False, soft_wrap=True, markup=False)
+    for name, why in report["left_out"].items():
+        console.print(f"left out: {name}: {why}", style="dim", highlight=False, soft_wrap=True, markup=False)
+    for sentence in report["verdict"]:
+        console.print(f"• {sentence}", highlight=False, soft_wrap=True, markup=False)
 
 
 def table(report: Report) -> Table:
@@ -44,7 +58,7 @@ def table(report: Report) -> Table:
     events = report["events"]
     counts = " / ".join(f"{events.get(part, 0):,}" for part in ("train", "validation", "test"))
     made = Table(title=f"{heading(report)} · {counts} events")
-    random = any("precision" in row for row in report["rows"])
+    random = report["protocol"] == "random"
     heads = ("MRR", "R@10", "R@20", *(("P@20",) if random else ()), "NDCG@10", "NDCG@20")
     for name in ("model", "part"):
         made.add_column(name)

@@ -1,6 +1,6 @@
 """One model over one log, in a process of its own so that its memory is its own: `python -m deploy.evaluate.runner`.
 
-Reads a job from stdin, leaves the ranks in the job's file and prints one JSON line.  `evaluate` starts it.
+Reads a job from stdin, leaves the ranks in the job's file and prints one JSON line.  `deploy.evaluate.process` starts it.
 """
 
 from __future__ import annotations
@@ -15,72 +15,35 @@ import msgspec
 import numpy as np
 import structlog
 
-from deploy.evaluate import recall
-from deploy.evaluate.list import (
-    Lists,
-    asker,
-    best,
-    drawn,
-    table,
-)
-from deploy.evaluate.protocol import split
-from deploy.evaluate.setting import LISTED, PYG, SERVED, WITHOUT, Job
+from deploy.config.schema import BadConfig
+from deploy.evaluate.detail import recall
+from deploy.evaluate.detail.list import Lists, best, drawn, table
+from deploy.evaluate.model import counted, engine, fitted
+from deploy.evaluate.model.cost import Cost, held, query_ms
+from deploy.evaluate.protocol import Named, read
+from deploy.evaluate.setting import FITTED, LISTED, PYG, Job
 from deploy.evaluate.split import Split, taken
-from deploy.machine import compiler, memory
+from deploy.evaluate.verdict.legend import FROZEN
+from deploy.machine import compiler, memory, process
 from stream.file.column import selection
-from stream.file.event import columns
-from stream.file.feature import read
 from tgn.baseline.contract import Baseline
-from tgn.baseline.counted.cooccurrence import Cooccurrence
-from tgn.baseline.counted.decayed_popularity import Decayed
-from tgn.baseline.counted.ease import Ease
-from tgn.baseline.counted.edgebank import EdgeBank
-from tgn.baseline.counted.own_recency import LocalGlobal, OwnRecency
-from tgn.baseline.counted.popularity import Popularity
-from tgn.baseline.counted.transition import Transition
 from tgn.baseline.pyg_tgn import PygSettings, PygTgn
-from tgn.inference.layout import TgnSettings
 from tgn.metric import ranking
 
-COLUMNS = 16  # numbers that a row of explicit features becomes
-
 Progress = Callable[[int], object]
+MAKERS = counted.MAKERS
 EPOCHS = 20  # passes over the training part that PyG's recipe needs to converge
+CANDIDATES = "candidates"  # no model: the place of the true item among the candidates, in the order found
+TOLD_S = 0.3  # between two lines of progress
 
 
 class Done(msgspec.Struct):
-    """What one process reports when it has ended."""
+    """What one process reports when it has ended: of its model, and of the process, computing time; costs by name."""
 
     seconds: float
     peak_rss_mib: float
-
-
-def _pace_ms(log: Split) -> float:
-    """Return the mean time between two events of one item in the training part."""
-    train = log.part == 0
-    return max(
-        1.0, float(np.ptp(log.t[train])) * np.unique(log.items[train]).shape[0] / max(1, int(train.sum()))
-    )
-
-
-def _window_ms(log: Split) -> float:
-    """Return the length of the last 15 % of the training part: EdgeBank's window."""
-    t = log.t[log.part == 0]
-    return float(t.max() - np.quantile(t, 0.85))
-
-
-MAKERS: dict[str, Callable[[Split], Baseline]] = {
-    "popularity": lambda log: Popularity(log.n_items),
-    "decayed-popularity": lambda log: Decayed(log.n_items, 5 * _pace_ms(log)),
-    "own-recency": lambda log: OwnRecency(log.n_items),
-    "local-global": lambda log: LocalGlobal(log.n_items),
-    "edgebank": lambda log: EdgeBank(log.n_items),
-    "edgebank-tw": lambda log: EdgeBank(log.n_items, _window_ms(log)),
-    "co-occurrence": lambda log: Cooccurrence(log.n_items),
-    "transitions": lambda log: Transition(log.n_items),
-    "ease": lambda log: Ease(log.n_items),
-}
-CANDIDATES = "candidates"  # no model: the place of the true item among the candidates, in the order found
+    costs: dict[str, Cost] = {}
+    cpu_s: float = 0.0
 
 
 def baseline(
@@ -117,79 +80,92 @@ def baseline(
     return ranks
 
 
-def pyg(log: Split, seed: int, learning: str) -> PygTgn:
-    """Return PyG's recipe, trained on the training part."""
+def pyg(log: Split, seed: int, learning: str, progress: Progress = lambda n: None) -> PygTgn:
+    """Return PyG's recipe, trained on the training part; each epoch counts as one pass."""
     import torch
 
     torch.set_num_threads(1)
     model = PygTgn(log.n_users, log.n_items, PygSettings(seed=seed))
     train = (log.part == 0) & taken(log.kind)
-    model.fit(log.users[train], log.items[train], log.t[train], EPOCHS)
+    for _ in range(EPOCHS):  # weights and optimizer go on from one call to the next
+        model.fit(log.users[train], log.items[train], log.t[train], 1)
+        progress(log.users.shape[0])
     if learning == "frozen":
         model.freeze()
     return model
 
 
-def explicit(job: Job) -> tuple[np.ndarray, np.ndarray]:
-    """Return the explicit features of the log's items and users, float32 [n, COLUMNS] each."""
-    found = columns(Path(job.path), chosen=selection(job.asked.columns))
-    out = []
-    for path, names in ((job.asked.item_columns, found.item), (job.asked.user_columns, found.user)):
-        rows = read(Path(path), COLUMNS) if path else {}
-        none = np.zeros(COLUMNS, np.float32)
-        out.append(np.array([rows.get(name, none) for name in dict.fromkeys(names)], np.float32))
-    return out[0], out[1]
-
-
-def engine(log: Split, job: Job, progress: Progress, lists: Lists | None = None) -> dict[str, np.ndarray]:
-    """Return the ranks of Riverwalk itself: all of it, without some of its parts, or the fixed blend.
-
-    Args:
-        lists: Gets what would have been answered, where the whole of Riverwalk runs.
-    """
-    import torch
-
-    from deploy.evaluate.backtest import Backtest, BacktestSettings
-
-    torch.set_num_threads(1)
-    name, seed = job.model, job.seed
-    if name == "blend":
-        settings = BacktestSettings(without=("memory", "slow"), learn_until=-1, seed=seed)
-        return {"blend": Backtest(log, settings).run(progress).blend}
-    asked = job.asked
-    width = COLUMNS if asked.explicit else 0
-    tgn = TgnSettings(loss=asked.loss, negatives=asked.negatives, columns=width)  # type: ignore[arg-type]
-    until = 2 if asked.learning == "online" else 0
-    settings = BacktestSettings(tgn=tgn, without=WITHOUT[name], learn_until=until, seed=seed)
-    run = Backtest(log, settings, explicit(job) if asked.explicit else None)
-    judged = run.run(progress, asker(run, log, lists) if lists is not None else None)
-    return {name: judged.riverwalk} | ({SERVED: judged.served} if name == "riverwalk" else {})
-
-
-def ranked(log: Split, job: Job, progress: Progress) -> dict[str, np.ndarray]:
-    """Return the ranks of the job's model, and of what its run gives beside; of some also lists, int32 [m, K]."""
+def ranked(named: Named, job: Job, progress: Progress) -> tuple[dict[str, np.ndarray], dict[str, Cost]]:
+    """Return the ranks of the job's model, and of what its run gives beside, and costs; of some also lists, int32 [m, K]."""
+    log = named.log
     if job.model == CANDIDATES:
-        return {CANDIDATES: recall.places(log, progress=progress)}
+        return {CANDIDATES: recall.places(log, progress=progress)}, {}
+    if job.model in FITTED:
+        import torch
+
+        torch.set_num_threads(1)
+        return fitted.run(named, job, lambda log, model: baseline(log, model, progress), progress)
     lists = drawn(log) if job.lists and job.model in LISTED else None
-    found = _ranked(log, job, progress, lists)
-    return found | ({f"{job.model}.lists": table(lists)} if lists is not None else {})
+    found, costs = _ranked(log, job, progress, lists)
+    return found | ({f"{job.model}.lists": table(lists)} if lists is not None else {}), costs
 
 
-def _ranked(log: Split, job: Job, progress: Progress, lists: Lists | None) -> dict[str, np.ndarray]:
-    if job.model in MAKERS:
-        return {job.model: baseline(log, MAKERS[job.model](log), progress, lists)}
+def _ranked(
+    log: Split, job: Job, progress: Progress, lists: Lists | None
+) -> tuple[dict[str, np.ndarray], dict[str, Cost]]:
+    name = job.model.removesuffix(FROZEN) if job.model.removesuffix(FROZEN) in MAKERS else job.model
+    if name in MAKERS:
+        model = MAKERS[name](log)
+        if name != job.model:
+            model = counted.Frozen(model, int(((log.part == 0) & taken(log.kind)).sum()))
+        return _timed(log, model, job, progress, lists)
     if job.model == PYG:
-        return {PYG: baseline(log, pyg(log, job.seed, str(job.asked.learning)), progress)}
-    return engine(log, job, progress, lists)
+        begin = time.perf_counter()
+        recipe = pyg(log, job.seed, str(job.asked.learning), progress)
+        train_s = time.perf_counter() - begin
+        found, costs = _timed(log, recipe, job, progress, None)
+        costs[PYG].train_s += train_s
+        return found, costs
+    return engine.run(log, job, progress, lists)
 
 
-def main() -> int:
-    """Read a job from stdin; progress goes to stderr."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    compiler.install()
-    job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
+def _timed(
+    log: Split, model: Baseline, job: Job, progress: Progress, lists: Lists | None
+) -> tuple[dict[str, np.ndarray], dict[str, Cost]]:
+    """Return the ranks and the cost of a model that learns as the log goes on; training lasts until the first is judged."""
+    begin = time.perf_counter()
+    trained, passed, first = 0.0, 0, int(np.argmax(log.part > 0))
+
+    def note(n: int) -> None:
+        nonlocal trained, passed
+        passed += n
+        if not trained and passed >= first:
+            trained = time.perf_counter() - begin
+        progress(n)
+
+    ranks = baseline(log, model, note, lists)
+    cost = Cost(train_s=trained, bytes=held(model), cold_users="events", cold_items="events")
+    if job.costs:
+        cost.query_ms = query_ms(log, model.score)
+    return {job.model: ranks}, {job.model: cost}
+
+
+def fewer(log: Split, most: int) -> Split:
+    """Return the log with `most` judged events of a part at most, the same ones whenever they are drawn."""
+    judged = log.judged.copy()
+    for part in (1, 2):
+        rows = np.flatnonzero(judged & (log.part == part))
+        if rows.shape[0] > most > 0:
+            chosen = np.random.default_rng(part).choice(rows, most, replace=False)
+            judged[rows] = False
+            judged[chosen] = True
+    return log._replace(judged=judged)
+
+
+def opened(job: Job) -> Named:
+    """Return the log of a job, with its parts up to the last that is run."""
     asked = job.asked
-    whole = split(
+    whole = read(
         Path(job.path),
         asked.protocol,
         str(asked.visible),
@@ -197,26 +173,47 @@ def main() -> int:
         seed=job.drawn,
         new_only=asked.new_only,
         chosen=selection(asked.columns),
+        share=job.share,
     )
-    log = whole.until(job.until)
-    n = log.users.shape[0]
+    return whole._replace(log=fewer(whole.log.until(job.until), job.most))
+
+
+def _passes(log: Split, model: str) -> int:
+    return fitted.passes(log) if model in FITTED else EPOCHS + 1 if model == PYG else 1
+
+
+def main() -> int:
+    """Read a job from stdin; progress goes to stderr."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    process.die_with_parent()
+    compiler.install()
+    job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
+    named = opened(job)
+    log = named.log
+    n = log.users.shape[0] * _passes(log, job.model)
     done, told = 0, 0.0
 
     def progress(count: int) -> None:
         nonlocal done, told
         done += count
-        if time.monotonic() - told > 0.3:
+        if time.monotonic() - told > TOLD_S:
             told = time.monotonic()
             print(f"{done} {n}", file=sys.stderr, flush=True)
 
     begin = time.perf_counter()
-    ranks = ranked(log, job, progress)
+    try:
+        ranks, costs = ranked(named, job, progress)
+    except BadConfig as exc:
+        print(exc, file=sys.stderr)
+        return 2
     seconds = time.perf_counter() - begin
     for name, one in ranks.items():
         if not name.endswith(".lists"):
             one[~log.judged] = np.nan
     np.savez(job.out, **ranks)  # type: ignore[arg-type]
-    print(msgspec.json.encode(Done(seconds, memory.peak_mib())).decode(), flush=True)
+    print(
+        msgspec.json.encode(Done(seconds, memory.peak_mib(), costs, time.process_time())).decode(), flush=True
+    )
     return 0
 
 

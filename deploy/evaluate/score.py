@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from deploy.evaluate.runner import Done
-from deploy.evaluate.setting import ABLATIONS, BASELINES, PYG, SERVED
+from deploy.evaluate.setting import ABLATIONS, FROZEN, SERVED
 from deploy.evaluate.split import BANDS, Split
 from tgn.metric import ranking
 from tgn.metric.bootstrap import interval
@@ -27,8 +27,37 @@ class Run(NamedTuple):
     ranks: list[np.ndarray]  # float64 [n] a seed, NaN where nothing is judged
     done: list[Done]
     lists: np.ndarray | None = (
-        None  # int32 [m, 20], the first items of drawn requests, see `deploy.evaluate.list`
+        None  # int32 [m, 20], the first items of drawn requests, see `deploy.evaluate.detail.list`
     )
+
+
+def quality(log: Split, users: np.ndarray, ranks: np.ndarray) -> Row:
+    """Return MRR, recall, precision, NDCG and hit rate of some ranks as the protocol averages them.
+
+    Shapes:
+        - users, ranks: [n], one pair a judged event
+    """
+    if not log.by_user:
+        return {
+            "mrr": ranking.mrr(ranks),
+            **{
+                name: {str(k): measure(ranks, k) for k in TOP}
+                for name, measure in (
+                    ("recall", ranking.recall),
+                    ("precision", ranking.precision),
+                    ("ndcg", ranking.ndcg),
+                    ("hit", ranking.recall),
+                )
+            },
+        }
+    lists = {str(k): ranking.per_user(users, ranks, k) for k in TOP}
+    return {
+        "mrr": lists["10"].mrr,
+        **{
+            name: {k: getattr(one, name) for k, one in lists.items()}
+            for name in ("recall", "precision", "ndcg", "hit")
+        },
+    }
 
 
 def figures(log: Split, ranks: np.ndarray, part: str, kinds: dict[str, np.ndarray]) -> Row:
@@ -37,7 +66,6 @@ def figures(log: Split, ranks: np.ndarray, part: str, kinds: dict[str, np.ndarra
     Kinds that are `split.BANDS` stand under `newcomers`, the others under `by_kind`.
     """
     rows = log.judged & (log.part == NUMBER[part])
-    users, chosen = log.users[rows], ranks[rows]
     by_kind: Row = {}
     newcomers: Row = {}
     for name, kind in kinds.items():
@@ -47,24 +75,7 @@ def figures(log: Split, ranks: np.ndarray, part: str, kinds: dict[str, np.ndarra
             "mrr": ranking.mrr(of),
             **{f"r{k}": ranking.recall(of, k) for k in TOP},
         }
-    if log.by_user:
-        lists = {str(k): ranking.per_user(users, chosen, k) for k in TOP}
-        return {
-            "mrr": lists["10"].mrr,
-            **{
-                name: {k: getattr(one, name) for k, one in lists.items()}
-                for name in ("recall", "precision", "ndcg")
-            },
-            "by_kind": by_kind,
-            "newcomers": newcomers,
-        }
-    return {
-        "mrr": ranking.mrr(chosen),
-        "recall": {str(k): ranking.recall(chosen, k) for k in TOP},
-        "ndcg": {str(k): ranking.ndcg(chosen, k) for k in TOP},
-        "by_kind": by_kind,
-        "newcomers": newcomers,
-    }
+    return {**quality(log, log.users[rows], ranks[rows]), "by_kind": by_kind, "newcomers": newcomers}
 
 
 def row(run: Run, logs: list[Split], kinds: list[dict[str, np.ndarray]], part: str) -> Row:
@@ -111,7 +122,7 @@ def compare(runs: list[Run], logs: list[Split], part: str, rows: list[Row]) -> l
     pairs = _pairs({one["model"]: one["mrr"] for one in rows if one["part"] == part})
     if not pairs:
         return []
-    found = [_values(run, logs, part) for run in runs]
+    found = [values(run, logs, part) for run in runs]
     worth = {run.model: value for run, (_, value) in zip(runs, found, strict=True)}
     difference = np.stack([worth[model] - worth[other] for model, other in pairs], axis=1)
     sure = interval(found[0][0], difference)
@@ -131,12 +142,12 @@ def compare(runs: list[Run], logs: list[Split], part: str, rows: list[Row]) -> l
 
 def _pairs(mrr: dict[str, float]) -> list[tuple[str, str]]:
     """Return which model is compared with which, from the MRR of each."""
-    trivial = [name for name in mrr if name in BASELINES or name == PYG]
+    trivial = [name for name in mrr if not name.startswith("riverwalk") and name != "blend"]
     best = max(trivial, key=mrr.__getitem__, default="")
     against = [name for name in ("riverwalk-counted", best) if name in mrr]
     pairs = [(model, other) for other in against for model in mrr if model != other]
     if "riverwalk" in mrr:
-        pairs += [(model, "riverwalk") for model in mrr if model in (*ABLATIONS, SERVED)]
+        pairs += [(model, "riverwalk") for model in mrr if model in (*ABLATIONS, FROZEN, SERVED)]
     return pairs
 
 
@@ -144,14 +155,22 @@ def _bound(value: float) -> float | None:
     return None if np.isnan(value) else round(float(value), 5)
 
 
-def _values(run: Run, logs: list[Split], part: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return what is averaged into the MRR and whose it is, all seeds one after the other: int [n], float64 [n]."""
-    owners, values = [], []
-    for log, ranks in zip(logs, run.ranks, strict=True):
+def values(
+    run: Run, logs: list[Split], part: str, masks: list[np.ndarray] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what is averaged into the MRR and whose it is, all seeds one after the other: int [n], float64 [n].
+
+    Args:
+        masks: bool [n] a log, events that count.
+    """
+    owners, found = [], []
+    for k, (log, ranks) in enumerate(zip(logs, run.ranks, strict=True)):
         rows = log.judged & (log.part == NUMBER[part])
+        if masks is not None:
+            rows &= masks[k]
         owner, rank = log.owners[rows], ranks[rows]
         if log.by_user:
             owner, rank = ranking.best(owner, rank)
         owners.append(owner)
-        values.append(1.0 / rank)
-    return np.concatenate(owners), np.concatenate(values)
+        found.append(1.0 / rank)
+    return np.concatenate(owners), np.concatenate(found)

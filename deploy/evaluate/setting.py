@@ -6,17 +6,22 @@ from typing import Annotated
 
 import msgspec
 
+from tgn.baseline.fitting import registry
+
 PROTOCOLS = ("tgb", "stream", "chronological", "random")
+FITTED = registry.MODELS  # models that are fitted on the training part, by name
 LEARNINGS = ("frozen", "online")
 PARTS = ("validation", "test", "both")
 BASELINES = (
     "popularity", "decayed-popularity", "own-recency", "local-global", "edgebank", "edgebank-tw", "co-occurrence",
     "transitions", "ease",
 )  # fmt: skip
+SLOWER = ("cosine", "rp3beta")  # counted as well; they run when they are named
 PYG = "pyg-tgn"  # slow: it runs when it is named
 SERVED = "riverwalk-served"  # what the guard would have served, out of the run of `riverwalk`
 WITHOUT: dict[str, tuple[str, ...]] = {  # what each of Riverwalk's own models lacks
     "riverwalk": (),
+    "riverwalk-frozen": (),
     "riverwalk-counted": ("memory", "slow"),
     "riverwalk-minus-memory": ("memory",),
     "riverwalk-minus-cowatch": ("cowatch",),
@@ -25,11 +30,12 @@ WITHOUT: dict[str, tuple[str, ...]] = {  # what each of Riverwalk's own models l
     "riverwalk-minus-gru": ("gru",),
     "riverwalk-minus-slow": ("slow",),
 }
-ABLATIONS = tuple(name for name in WITHOUT if name not in ("riverwalk", "riverwalk-counted"))
-SEEDED = (*WITHOUT, SERVED, PYG)  # models that a seed changes
+FROZEN = "riverwalk-frozen"  # the weights of the end of training, whatever the rule of learning
+ABLATIONS = tuple(name for name in WITHOUT if name not in ("riverwalk", FROZEN, "riverwalk-counted"))
+SEEDED = (*WITHOUT, SERVED, PYG, *FITTED)  # models that a seed changes
 MODELS = ("riverwalk", SERVED, "riverwalk-counted", "blend", *BASELINES)  # when none are named
-LISTED = ("riverwalk", *BASELINES)  # models whose lists can be had
-KNOWN = (*MODELS, *ABLATIONS, PYG)
+LISTED = ("riverwalk", *BASELINES, *SLOWER)  # models whose lists can be had
+KNOWN = (*MODELS, *ABLATIONS, FROZEN, *SLOWER, *FITTED, PYG)
 
 Help = msgspec.Meta
 
@@ -45,7 +51,7 @@ class EvaluationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     ]
     protocol: Annotated[
         str, Help(description="How to split and rank: tgb, stream, chronological or random.")
-    ] = "tgb"
+    ] = "stream"
     visible: Annotated[
         str | None,
         Help(description="What a model has seen: online, lag=200, strict; else the protocol's rule."),
@@ -106,6 +112,11 @@ class Job(msgspec.Struct, frozen=True):
         drawn: Seed of the split.
         until: The last part that is run.
         lists: Whether lists are wanted of models that give them.
+        share: Of the users.
+        most: Events of a part that are judged, 0 for all.
+        items, users, trust: Files that say what items and users are, and who trusts whom; empty for none.
+        seconds: That a fit may take, 0 for any.
+        costs: Whether queries are timed.
     """
 
     asked: EvaluationSettings
@@ -116,3 +127,10 @@ class Job(msgspec.Struct, frozen=True):
     drawn: int = 0
     until: int = 2
     lists: bool = False
+    share: float = 1.0
+    most: int = 0
+    items: str = ""
+    users: str = ""
+    trust: str = ""
+    seconds: float = 0.0
+    costs: bool = False

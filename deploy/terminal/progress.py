@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
@@ -25,8 +26,9 @@ def lively(console: Console) -> bool:
 class Bars:
     """Bars while the `with` block runs; on no terminal one plain line a bar instead."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(file=sys.stderr)
+    def __init__(self, console: Console | None = None, *, quiet: bool = False) -> None:
+        self._console = console or Console(file=sys.stderr, quiet=quiet)
+        self._tasks: dict[Step, TaskID] = {}
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
@@ -46,7 +48,12 @@ class Bars:
         def step(done: int, total: int) -> None:
             self._bars.update(task, completed=done, total=total or None)
 
+        self._tasks[step] = task
         return step
+
+    def leave(self, step: Step) -> None:
+        """Take away the bar that this callback moves."""
+        self._bars.remove_task(self._tasks.pop(step))
 
     def say(self, line: str) -> None:
         """Print a line above the bars."""

@@ -34,6 +34,8 @@ NAMES = ("id", "item", "user", "item_id", "user_id")
 KINDS = ("category", "categories", "genre", "genres")  # fields that tell categories
 CUT = 3.0  # standard deviations
 WORD = re.compile(r"\w+")
+Fields = dict[str, object]
+Rows = dict[str, tuple[int, Fields]]
 
 
 class BadColumn(Exception):
@@ -49,6 +51,20 @@ def read(path: Path, width: int) -> dict[str, np.ndarray]:
     names, rows = _rows(path)
     if not rows:
         raise BadColumn(f"{path}: no rows; wanted a header and a line for each id, or a JSON object a line")
+    return encode(path, names, rows, width)
+
+
+def encode(path: Path, names: list[str], rows: Rows, width: int) -> dict[str, np.ndarray]:
+    """Return the explicit features of each id as `read` does, of fields that were read before.
+
+    Args:
+        path: Where they were read, for errors.
+        names: Of the fields.
+        rows: Each id's line and fields.
+
+    Raises:
+        BadColumn: Too small a width, or a value that is none.
+    """
     number = {name: column for name in names if (column := _numbers(path, name, rows)) is not None}
     words = [name for name in names if name not in number]
     room = width - len(number)
@@ -85,13 +101,10 @@ def categories(path: Path) -> dict[str, list[str]]:
     return out
 
 
-Fields = dict[str, object]
-
-
-def _rows(path: Path) -> tuple[list[str], dict[str, tuple[int, Fields]]]:
+def _rows(path: Path) -> tuple[list[str], Rows]:
     """Return the names of the columns beside the ids, and each id's line number and fields."""
     names: dict[str, None] = {}
-    rows: dict[str, tuple[int, Fields]] = {}
+    rows: Rows = {}
     key = ""
     for line, fields in _jsonl(path) if ".jsonl" in path.name or ".ndjson" in path.name else _csv(path):
         if not names:
@@ -156,7 +169,7 @@ def _jsonl(path: Path) -> Iterator[tuple[int, Fields]]:
             raise BadColumn(f"{path}:{line}: not a JSON object: {exc}") from exc
 
 
-def _numbers(path: Path, name: str, rows: dict[str, tuple[int, Fields]]) -> np.ndarray | None:
+def _numbers(path: Path, name: str, rows: Rows) -> np.ndarray | None:
     """Return a column of numbers float64 [n], NaN where empty; None if it holds anything else, or nothing."""
     out = np.full(len(rows), math.nan)
     for k, (line, fields) in enumerate(rows.values()):

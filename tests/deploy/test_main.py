@@ -55,6 +55,7 @@ def test_every_command_of_the_manual_is_there() -> None:
         "produce",
         "replay",
         "evaluate",
+        "compare",
         "train",
         "query",
         "doctor",
@@ -174,7 +175,7 @@ def test_help_names_the_data_sets(words: list[str]) -> None:
     assert GENERATED in shown
 
 
-@pytest.mark.parametrize("words", [["evaluate"], ["train"]])
+@pytest.mark.parametrize("words", [["evaluate"], ["compare"], ["train"]])
 def test_help_names_the_data_sets_a_command_reads(words: list[str]) -> None:
     shown = " ".join(riverwalk(*words, "--help").stdout.replace("│", " ").split())
 

@@ -85,6 +85,9 @@ TABLE = {
     "deploy/produce": Rule("client data config terminal", "stream/broker stream/event stream/error", "rich msgspec"),
     "deploy/train": Rule("machine service data config terminal", "stream state/storage", "torch msgspec rich"),
     "deploy/evaluate": Rule("machine service chart data config terminal", "stream state tgn", "torch numpy msgspec rich structlog matplotlib"),
+    "deploy/compare": Rule(
+        "evaluate chart data config terminal", "stream/event stream/file stream/error tgn/metric", "numpy msgspec rich matplotlib"
+    ),
     "deploy/demo": Rule("produce service client data config terminal", "stream/broker stream/event stream/answer", "rich msgspec"),
     "deploy/bench": Rule(
         "machine evaluate service data client chart config terminal kafka",

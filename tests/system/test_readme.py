@@ -28,6 +28,7 @@ ORDER = [
     "answers",
     "configuration",
     "evaluation",
+    "compare",
     "operation",
 ]
 RETAIL = "online-retail"
@@ -38,7 +39,7 @@ APART = {  # what does not run in this test, and why; it is looked at in the tes
     r"(\.venv/bin/)?python -m pytest": "runs these tests",
     r"(\.venv/bin/)?riverwalk (demo|serve)\b": "runs until Ctrl-C; it is what the other commands ask",
     r"curl --no-buffer ": "listens until Ctrl-C",
-    r"riverwalk (evaluate|bench) ": "measures for minutes to hours",
+    r"riverwalk (evaluate|compare|bench) ": "measures for minutes to hours",
     r"RIVERWALK_PASSWORD=\S+ docker compose ": "needs Docker",
 }
 

@@ -1,4 +1,4 @@
-"""Ranking metrics: rank of the true item with ties, MRR, recall and NDCG.
+"""Ranking metrics: rank of the true item with ties, MRR, recall, precision, hit rate and NDCG.
 
 Source: Huang et al., Temporal Graph Benchmark (2023), for the rank of a tie: half way between the best and the
 worst place it could take.
@@ -59,6 +59,11 @@ def recall(ranks: np.ndarray, k: int) -> float:
     return float(np.mean(_places(ranks) <= k)) if ranks.shape[0] else 0.0
 
 
+def precision(ranks: np.ndarray, k: int) -> float:
+    """Return the share of the first `k` that is true, a mean over events with one true item each."""
+    return recall(ranks, k) / k
+
+
 def ndcg(ranks: np.ndarray, k: int) -> float:
     """Return the mean of 1 / log2(1 + rank) for items in the first `k`, 0 for the others."""
     return float(np.mean(_gain(_places(ranks), k))) if ranks.shape[0] else 0.0
@@ -75,6 +80,7 @@ class PerUser(NamedTuple):
     recall: float  # share of the user's true items in the first k
     precision: float  # share of the first k that is true
     ndcg: float  # against the best possible list of that user
+    hit: float  # share of users with a true item in the first k
 
 
 def best(users: np.ndarray, ranks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -97,10 +103,10 @@ def per_user(users: np.ndarray, ranks: np.ndarray, k: int) -> PerUser:
         - users, ranks: [n], one pair a true item
     """
     if not ranks.shape[0]:
-        return PerUser(0.0, 0.0, 0.0, 0.0)
+        return PerUser(*(0.0 for _ in PerUser._fields))
     _, row, n = np.unique(users, return_inverse=True, return_counts=True)
     hits = np.bincount(row, _places(ranks) <= k)
     ideal = np.cumsum(1.0 / np.log2(np.arange(2, k + 2)))  # [k], the worth of 1 .. k true items at the top
     gain = np.bincount(row, _gain(ranks, k)) / ideal[np.minimum(n, k) - 1]
     first = 1.0 / best(users, ranks)[1]
-    return PerUser(*(float(np.mean(one)) for one in (first, hits / n, hits / k, gain)))
+    return PerUser(*(float(np.mean(one)) for one in (first, hits / n, hits / k, gain, hits > 0)))

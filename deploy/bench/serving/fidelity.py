@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from deploy.bench import harness
 from deploy.client.client import Client
 from deploy.config.schema import BadConfig, Config
-from deploy.evaluate import runner
+from deploy.evaluate.model import engine
 from deploy.evaluate.protocol import split
 from deploy.evaluate.setting import SERVED, EvaluationSettings, Job
 from deploy.evaluate.split import Split, taken
@@ -65,7 +65,7 @@ def run(config: Config, data: str = "", rate: int = RATE, events: int = 0) -> ha
             step(done, log.users.shape[0])
 
         asked = EvaluationSettings(data=str(path), protocol="stream", visible="strict", learning="online")
-        ranks = runner.engine(log, Job(asked, str(path), model="riverwalk"), progress)[SERVED]
+        ranks = engine.run(log, Job(asked, str(path), model="riverwalk"), progress)[0][SERVED]
     test = log.judged & (log.part == TEST)
     measured = np.where(ranks[test] <= K, ranks[test], np.inf)
     figures: harness.Figures = {

@@ -14,6 +14,7 @@ import pytest
 from deploy.config.schema import BadConfig
 from deploy.evaluate import evaluation, runner, setting
 from deploy.evaluate.backtest import Backtest, BacktestSettings
+from deploy.evaluate.model import engine
 from deploy.evaluate.protocol import split
 from deploy.evaluate.setting import EvaluationSettings, Job
 from state.ranking.column import USER_N
@@ -22,9 +23,21 @@ from stream.learning.guard import Judged
 from tests.fixture.ring import evaluate, ring, write
 from tgn.inference.layout import TgnSettings
 
-TOP = {"data", "protocol", "visible", "learning", "new_only", "seeds", "events", "rows", "compare"}
+TOP = {"data", "protocol", "visible", "learning", "new_only", "seeds", "events", "times", "rows", "compare"}
+TOP |= {"verdict", "legend", "left_out"}
 ROW = {
-    *("model", "part", "mrr", "recall", "ndcg", "seconds", "events_per_s", "peak_rss_mib"),
+    *(
+        "model",
+        "part",
+        "mrr",
+        "recall",
+        "precision",
+        "hit",
+        "ndcg",
+        "seconds",
+        "events_per_s",
+        "peak_rss_mib",
+    ),
     *("by_kind", "newcomers", "seeds", "mrr_std", "recall_std"),
 }
 
@@ -67,7 +80,7 @@ def test_the_same_seed_gives_the_same_ranks(chain: Path) -> None:
 
 def run(log, name, learning="online"):
     asked = EvaluationSettings(data="", protocol="stream", visible="strict", learning=learning)
-    return runner.engine(log, Job(asked, "", model=name), lambda n: None)
+    return engine.run(log, Job(asked, "", model=name), lambda n: None)[0]
 
 
 @pytest.mark.parametrize("name", setting.WITHOUT)

@@ -32,6 +32,10 @@ def found() -> dict[str, Any]:
         **{"data": "a&b", "protocol": "stream", "visible": "strict", "learning": "online", "new_only": False},
         **{"seeds": 3, "events": {"train": 700, "validation": 150, "test": 150}},
         "rows": [row("riverwalk", "test", 0.4, 3), row("<baseline>", "test", 0.2)],
+        "times": {"train": ["2026-01-01T00:00:00+00:00", "2026-02-01T00:00:00+00:00"]},
+        "legend": {"riverwalk": "all of it"},
+        "left_out": {"edgebank": "it ranks items the user had"},
+        "verdict": ["Riverwalk's MRR is .4000: 100 % [90, 110] above <baseline>."],
         "compare": [{**pair, "low": -0.25, "high": -0.15, "significant": True}],
     }
 
@@ -104,5 +108,8 @@ def test_a_narrow_terminal_shows_the_rest_when_asked(
     text = capsys.readouterr().out
 
     assert "0.4000 ±0.0100" in text
+    assert "100 % [90, 110] above <baseline>" in text
+    assert "left out: edgebank: it ranks items the user had" in text
+    assert "train 2026-01-01T00:00:00+00:00 – 2026-02-01" in text
     assert ("-0.2000 [-0.2500, -0.1500]" in text) == details
     assert ("new to the user" in text) == details

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.evaluate import recall
+from deploy.evaluate.detail import recall
 from deploy.evaluate.protocol import split
 from deploy.evaluate.split import Split
 from state.ranking.sample import replay

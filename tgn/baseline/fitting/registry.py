@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from tgn.baseline.contract import Model
+if TYPE_CHECKING:  # the command line lists names, and loads no numpy for that
+    from tgn.baseline.contract import Model
 
 PLACES = {  # module and what in it makes the model, called with no argument
     "mf": "factor.mf:Mf",

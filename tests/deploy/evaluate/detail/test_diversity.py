@@ -7,16 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.evaluate import (
-    diversity,
-    recall,
-    report,
-    runner,
-)
-from deploy.evaluate import (
-    list as answer,
-)
+from deploy.evaluate import report, runner
 from deploy.evaluate.backtest import Backtest, BacktestSettings, _chunks
+from deploy.evaluate.detail import diversity, recall
+from deploy.evaluate.detail import list as answer
 from deploy.evaluate.protocol import split
 from deploy.evaluate.split import BANDS, Split
 from tests.fixture.ring import evaluate
