@@ -9,7 +9,9 @@ from tgn.baseline.factor.fold_in import Side
 COST = Cost(zero=0.2, l2=0.05, power=0.5)
 
 
-def dense(own: np.ndarray, other: np.ndarray, y: np.ndarray, free: list[int], scale: np.ndarray) -> np.ndarray:
+def dense(
+    own: np.ndarray, other: np.ndarray, y: np.ndarray, free: list[int], scale: np.ndarray
+) -> np.ndarray:
     """Each row's free coordinates by a ridge regression over all cells, written out."""
     out, fixed = own.copy(), [k for k in range(own.shape[1]) if k not in free]
     for row in range(own.shape[0]):
@@ -50,7 +52,14 @@ def test_rows_without_cells_stay_as_they_are() -> None:
     none = np.zeros(0, int)
     with torch.no_grad():
         x = torch.from_numpy(own).float()
-        found = sweep(x, torch.from_numpy(other).float(), cells(none, none, none, 30), torch.arange(6), COST, torch.ones(6))
+        found = sweep(
+            x,
+            torch.from_numpy(other).float(),
+            cells(none, none, none, 30),
+            torch.arange(6),
+            COST,
+            torch.ones(6),
+        )
 
     assert torch.equal(found, x)
 
@@ -62,4 +71,6 @@ def test_folding_in_solves_the_same_regression_for_one_row() -> None:
     expected = dense(own, other, y, [0, 1, 2, 4], np.ones(6))
     for row in range(30):
         taken = np.flatnonzero(y[row])
-        np.testing.assert_allclose(side.solve(own[row], other[taken], np.ones(len(taken))), expected[row], atol=1e-8)
+        np.testing.assert_allclose(
+            side.solve(own[row], other[taken], np.ones(len(taken))), expected[row], atol=1e-8
+        )

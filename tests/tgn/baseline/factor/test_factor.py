@@ -29,7 +29,9 @@ MODELS: dict[str, Callable[[], Model]] = {
     "mf-side": lambda: MfSide(MfSideSettings(mf=ALS)),
     "tensor": lambda: TensorFactor(TensorSettings(dim=8, schedule=FAST)),
     "line": lambda: Line(LineSettings(dim=8, schedule=FAST)),
-    "two-tower": lambda: TwoTower(TwoTowerSettings(dim=8, hidden=16, batch=64, schedule=msgspec.structs.replace(FAST, lr=0.01))),
+    "two-tower": lambda: TwoTower(
+        TwoTowerSettings(dim=8, hidden=16, batch=64, schedule=msgspec.structs.replace(FAST, lr=0.01))
+    ),
     "deepwalk": lambda: DeepWalk(WALKED),
     "node2vec": lambda: Node2Vec(msgspec.structs.replace(WALKED, p=4.0, q=0.5)),
 }
@@ -168,7 +170,15 @@ def test_the_vector_of_time_holds_the_season_that_was_planted() -> None:
 def test_bins_have_one_length_and_take_in_what_is_outside() -> None:
     found = bins(np.array([1_000, 5_000, 11_000]), 5)
 
-    assert found.of(np.array([0, 1_000, 2_999, 3_000, 10_999, 11_000, 10**15])).tolist() == [0, 0, 0, 1, 4, 4, 4]
+    assert found.of(np.array([0, 1_000, 2_999, 3_000, 10_999, 11_000, 10**15])).tolist() == [
+        0,
+        0,
+        0,
+        1,
+        4,
+        4,
+        4,
+    ]
     assert bins(np.array([7, 7]), 5).of(np.array([0, 7, 9])).tolist() == [0, 0, 0]
 
 

@@ -11,7 +11,10 @@ TRIANGLE_AND_TAIL = graph(*np.array([[0, 1, 1, 2, 2, 0, 2, 3], [1, 0, 2, 1, 0, 2
 def grid(seed: int = 0) -> Graph:
     """A graph of 30 users and 20 items in which everybody has somebody."""
     rng = np.random.default_rng(seed)
-    users, items = np.r_[np.arange(30), rng.integers(0, 30, 100)], np.r_[np.arange(30) % 20, rng.integers(0, 20, 100)]
+    users, items = (
+        np.r_[np.arange(30), rng.integers(0, 30, 100)],
+        np.r_[np.arange(30) % 20, rng.integers(0, 20, 100)],
+    )
     return bipartite(users, items, 30, 20)
 
 
@@ -45,7 +48,9 @@ def test_a_plain_step_goes_to_each_neighbour_as_often_as_it_stands_there() -> No
 @pytest.mark.parametrize(("p", "q"), [(1.0, 1.0), (4.0, 0.5), (0.25, 2.0), (2.0, 8.0)])
 def test_a_biased_step_has_the_chances_that_p_and_q_say(p: float, q: float) -> None:
     walked = walks(TRIANGLE_AND_TAIL, np.ones(60_000, int), 3, 3, p=p, q=q)
-    weight = np.array([1.0, 1 / p, 0.0, 1 / q])  # at 2, come from 1: 0 is joined to 1, 1 is where it was, 3 is far
+    weight = np.array(
+        [1.0, 1 / p, 0.0, 1 / q]
+    )  # at 2, come from 1: 0 is joined to 1, 1 is where it was, 3 is far
 
     np.testing.assert_allclose(share(walked, 1, 2, 4), weight / weight.sum(), atol=0.015)
 
