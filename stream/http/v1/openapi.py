@@ -10,7 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from stream.answer.request import MAX_K
-from stream.event.event import KINDS, MAX_ID_BYTES
+from stream.event.event import KINDS
+from stream.event.field import MAX_ID_BYTES
 from stream.http.problem import PROBLEM
 from stream.http.reply import Accepted, Problem
 from stream.http.v1.body import LINES, MAX_RECORDS, OBJECTS

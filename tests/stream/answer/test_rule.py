@@ -4,7 +4,7 @@ import json
 
 from stream.resp.codec import encode
 from tests.fixture.backend import Toy, ask, on_loop, serving
-from tests.fixture.http import get, site
+from tests.fixture.service.http import get, site
 
 
 def test_what_a_page_asks_is_filtered_and_a_bad_filter_is_shown_its_place() -> None:

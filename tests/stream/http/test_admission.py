@@ -5,7 +5,7 @@ import asyncio
 from stream.service.session import STRANGERS
 from tests.fixture.address import own_address
 from tests.fixture.backend import Toy, on_loop
-from tests.fixture.http import get, site
+from tests.fixture.service.http import get, site
 
 RIGHT = "Authorization: Basic ZGVmYXVsdDpw"  # default:p
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.fixture.address import own_address
 from tests.fixture.backend import NOW_MS, Toy, on_loop
-from tests.fixture.http import get, raw, site
+from tests.fixture.service.http import get, raw, site
 
 
 def test_recommendations_come_as_json() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from stream.http.page import ASSETS, Page, takes_gzip
 from tests.fixture.backend import on_loop
-from tests.fixture.http import get, site
+from tests.fixture.service.http import get, site
 
 MOST_BYTES = 250_000
 SOURCES = sorted(path for path in ASSETS.rglob("*") if path.suffix in (".js", ".css", ".html"))

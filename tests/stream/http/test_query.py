@@ -8,7 +8,7 @@ from stream.answer.request import Answer, Recommend, Similar
 from stream.catalogue.syntax import Filter
 from stream.error import BadFilter
 from tests.fixture.backend import Toy, on_loop
-from tests.fixture.http import get, site
+from tests.fixture.service.http import get, site
 
 
 @pytest.mark.parametrize("scheme", ["http", "HTTPS"])

@@ -8,7 +8,7 @@ from stream.answer.request import Similar, Trending
 from stream.catalogue.filter import parse
 from stream.resp.codec import encode
 from tests.fixture.backend import Toy, ask, on_loop, serving
-from tests.fixture.http import get, site
+from tests.fixture.service.http import get, site
 
 DAY_MS = 86_400_000
 

@@ -8,7 +8,7 @@ import pytest
 from stream.service import access
 from stream.service.access import GUESSES, MINUTE_S, Access, Role
 from tests.fixture.backend import Toy, ask, on_loop, serving
-from tests.fixture.http import get, site
+from tests.fixture.service.http import get, site
 
 PASSWORDS = {"password": "a", "reader_password": "r", "writer_password": "w"}
 ASK, PUBLISH, CHANGE = (

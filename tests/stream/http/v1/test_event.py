@@ -8,7 +8,7 @@ import pytest
 from stream.service.load import Load
 from stream.service.session import Service
 from tests.fixture.backend import NOW_MS, Toy, on_loop
-from tests.fixture.http import post, site
+from tests.fixture.service.http import post, site
 
 LINES = "application/x-ndjson"
 GOOD = {"user": "ann", "item": "cup", "t": NOW_MS}

@@ -9,7 +9,7 @@ from stream.http.v1.openapi import SCHEMAS, document
 from stream.http.v1.operation import OPERATIONS
 from stream.service.access import Access, Role
 from tests.fixture.backend import NOW_MS, Toy, on_loop
-from tests.fixture.http import get, post, site
+from tests.fixture.service.http import get, post, site
 
 PASSWORD, TOKEN = "kept to ourselves", "a-long-token"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from stream.service.session import Service
 from tests.fixture.backend import Toy, on_loop
-from tests.fixture.http import get, site
+from tests.fixture.service.http import get, site
 
 
 class Stream:
