@@ -17,6 +17,7 @@ NAMES: Final = {  # of the benchmarks, and what each measures
     "freshness": "produced → in a reply, at 1 000 events a second",
     "start": "from the command to the first answer, kernels compiled anew and not; empty state",
     "learn": "learning on one thread: whole lessons, the parts of one, the network alone; PyG's TGN training as peer",
+    "lightgcn": "one epoch of LightGCN on a log, d 64, 3 layers, batch 16 384, one thread: as sparse products, and PyG's own",
     "rank": "one ranking in process, everything but the socket",
     "answer": "RECOMMEND in process, 20 of 100 000 described items, by the rules asked for",
     "walk": "the co-watch graph in process: walks, upkeep, aging",
@@ -31,6 +32,7 @@ SIZED: Final = {
     "soak": {"events", "users", "budget"},
     "fidelity": {"events", "rate"},
 }  # sizes a benchmark is told
+LOGS: Final = ("fidelity", "lightgcn")  # benchmarks that take a log
 
 
 def run(
@@ -49,7 +51,7 @@ def run(
         picture: A file to draw them in, for `aging`.
         large: Measure also what takes long, for `log`.
         sizes: Events, users and budget, for `soak`, events and rate, for `fidelity`; those left out are its own.
-        data: A log, for `fidelity`.
+        data: A log, for `fidelity` and `lightgcn`.
         report: The folder of the report of `all`; bench-report when left out.
         quick: Smaller sizes, for `all`.
 
@@ -62,6 +64,7 @@ def run(
         raise BadConfig(f"bench {name} --plot: only aging is drawn; leave it out")
     from deploy.bench import (
         aging,
+        convolution,
         fidelity,
         graph,
         latency,
@@ -87,6 +90,7 @@ def run(
         "freshness": latency.freshness,
         "start": latency.start,
         "learn": learning.learn,
+        "lightgcn": lambda config: convolution.lightgcn(data),
         "rank": ranking.rank,
         "answer": ranking.answer,
         "walk": graph.walk,
@@ -101,8 +105,8 @@ def run(
     odd = set(sizes or {}) - SIZED.get(name, set())
     if odd:
         raise BadConfig(f"bench {name} --{min(odd)}: {' and '.join(SIZED)} are told how much; leave it out")
-    if data and name != "fidelity":
-        raise BadConfig(f"bench {name} --data: only fidelity takes a log; leave it out")
+    if data and name not in LOGS:
+        raise BadConfig(f"bench {name} --data: only {' and '.join(LOGS)} take a log; leave it out")
     if (report or quick) and name != "all":
         raise BadConfig(
             f"bench {name} {'--report' if report else '--quick'}: only all writes a report; leave it out"
