@@ -20,6 +20,7 @@ NAMES: Final = {  # of the benchmarks, and what each measures
     "sse": "the same over HTTP, as server-sent events",
     "start": "from the command to the first answer, kernels compiled anew and not; empty state",
     "learn": "learning on one thread: whole lessons, the parts of one, the network alone; PyG's TGN training as peer",
+    "lightgcn": "one epoch of LightGCN on a log, d 64, 3 layers, batch 16 384, one thread: as sparse products, and PyG's own",
     "rank": "one ranking in process, everything but the socket",
     "answer": "RECOMMEND in process, 20 of 100 000 described items, by the rules asked for",
     "walk": "the co-watch graph in process: walks, upkeep, aging",
@@ -34,6 +35,7 @@ SIZED: Final = {
     "soak": {"events", "users", "budget"},
     "fidelity": {"events", "rate"},
 }  # sizes a benchmark is told
+LOGS: Final = ("fidelity", "lightgcn")  # benchmarks that take a log
 
 
 def run(
@@ -52,7 +54,7 @@ def run(
         picture: A file to draw them in, for `aging`.
         large: Measure also what takes long, for `log`.
         sizes: Events, users and budget, for `soak`, events and rate, for `fidelity`; those left out are its own.
-        data: A log, for `fidelity`.
+        data: A log, for `fidelity` and `lightgcn`.
         report: The folder of the report of `all`; bench-report when left out.
         quick: Smaller sizes, for `all`.
 
@@ -65,6 +67,7 @@ def run(
         raise BadConfig(f"bench {name} --plot: only aging is drawn; leave it out")
     from deploy.bench import (
         aging,
+        convolution,
         graph,
         learning,
         log,
@@ -94,6 +97,7 @@ def run(
         "sse": lambda config: subscribe.subscribe(config, over_http=True),
         "start": latency.start,
         "learn": learning.learn,
+        "lightgcn": lambda config: convolution.lightgcn(data),
         "rank": ranking.rank,
         "answer": ranking.answer,
         "walk": graph.walk,
@@ -108,8 +112,8 @@ def run(
     odd = set(sizes or {}) - SIZED.get(name, set())
     if odd:
         raise BadConfig(f"bench {name} --{min(odd)}: {' and '.join(SIZED)} are told how much; leave it out")
-    if data and name != "fidelity":
-        raise BadConfig(f"bench {name} --data: only fidelity takes a log; leave it out")
+    if data and name not in LOGS:
+        raise BadConfig(f"bench {name} --data: only {' and '.join(LOGS)} take a log; leave it out")
     if (report or quick) and name != "all":
         raise BadConfig(
             f"bench {name} {'--report' if report else '--quick'}: only all writes a report; leave it out"

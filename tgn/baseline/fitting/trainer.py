@@ -160,6 +160,7 @@ def run(
         progress(epoch / schedule.epochs)
     if weights is not None:
         network.load_state_dict(weights)
+    network.eval()  # so that nothing is left to chance in whatever is read from it
     return Run(network, best_epoch or epoch, curve)
 
 
