@@ -47,10 +47,10 @@ class GraphSageSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     dim: int = 64
     layers: int = 2
-    hidden: float = 0.2
-    alone: float = 0.1
+    hidden: float = 0.1
+    alone: float = 0.05
     dropout: float = 0.1
-    l2: float = 1e-4
+    l2: float = 1e-3
     negatives: Kind = "uniform"
     per_pair: int = 1
     loss: str = "bpr"
