@@ -206,6 +206,7 @@ class HeteroGcn:
         network = done.network
         assert isinstance(network, HeteroGcnNetwork)
         with torch.no_grad():
+            network.eval()
             timely = network.timely()
         plain = trainer.fitted(
             self.name,
