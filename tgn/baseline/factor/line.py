@@ -30,6 +30,9 @@ from tgn.baseline.fitting.network import Network
 from tgn.baseline.fitting.trainer import Schedule
 from tgn.baseline.fitting.vectors import Vectors
 
+SHARED = 128  # nodes that a batch is told from
+FEWEST, STEPS = 32, 16  # a small log still gives this many steps an epoch, of batches no smaller
+
 
 class LineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Units: counts; `dim` is of each order; `negatives` is k; `l2` is what a large vector costs, a pair."""
@@ -51,7 +54,8 @@ class LineNetwork(Network):
     """Vectors of both orders: `first`, and `second` with its contexts `context`; users, then items."""
 
     def __init__(self, training: Training, settings: LineSettings) -> None:
-        super().__init__(training, Negatives(training), settings.batch)
+        n = training.users.shape[0]
+        super().__init__(training, Negatives(training), min(settings.batch, max(FEWEST, n // STEPS)))
         self.settings, nodes = settings, self.n_users + self.n_items
         self.edge = np.stack([training.users, training.items], axis=1).astype(np.int64)
         self.popular = popular(training.items, self.n_items)
@@ -108,9 +112,6 @@ class LineNetwork(Network):
         )
         user = np.concatenate([first[:n], second[:n], context[:n]], axis=1)
         return Vectors(user, np.concatenate([first[n:], context[n:], second[n:]], axis=1), self.popular)
-
-
-SHARED = 128  # nodes that a batch is told from
 
 
 class Line:

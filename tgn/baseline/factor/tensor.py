@@ -1,18 +1,16 @@
 """Tensor factorization: users by items by time, a vector each, with side information that latent vectors align to.
 
-    score(u, i, t) = Σ_k p_uk q_ik s_tk
-    L = -ln σ(score(u, i, t)) - k E_j ln σ(-score(u, j, t)) + λ (|p_u|² + |q_i|²) + μ (|p_u - x_u A|² + |q_i - x_i B|²)
-        + τ Σ_t |s_t - s_t-1|² / n
+    score(u, i, t) = Σ_k p_uk q_ik s_tk + b_i
+    L = BPR + λ (|p_u|² + |q_i|² + |q_j|²) + μ (|p_u - x_u A|² + |q_i - x_i B|²) + τ Σ_t |s_t - s_t-1|² / n
 
 t is one of several bins of equal length over the span of training; later times are in the last, earlier ones in the
 first.  x_u and x_i are columns, and a one for each kind; A and B are learned, and a user or item without events has the
-vector x A or x B.  Negatives j are drawn by degree^.75, which leaves a score that has ln degree^.75 taken out; it is put back
-for the ranking (`tgn.baseline.factor.line`).
+vector x A or x B.  An item stands against the highest scored of a few that the user has not taken, as for `mf-bpr`.
 
 Source: Xiong, Chen, Huang, Schneider and Carbonell, Temporal Collaborative Filtering with Bayesian Probabilistic Tensor
 Factorization (2010), section 3.1, for the product of three vectors and for factors of time that change slowly; Acar,
 Kolda and Dunlavy, All-at-once Optimization for Coupled Matrix and Tensor Factorizations (2011), section 3, for a tensor and a
-matrix of columns that share their latent vectors.  Not taken: sampling from the posterior; logistic loss stands in for squared.
+matrix of columns that share their latent vectors.  Not taken: sampling from the posterior; BPR stands in for squared loss.
 """
 
 from __future__ import annotations
@@ -24,29 +22,26 @@ import msgspec
 import numpy as np
 import torch
 from torch import Tensor, from_numpy, nn
-from torch.nn import functional as F
 
 from tgn.baseline.contract import Fitted, Progress, Training
-from tgn.baseline.factor.line import popular
-from tgn.baseline.fitting import trainer
+from tgn.baseline.fitting import loss, trainer
 from tgn.baseline.fitting.feature import of_items, of_users
-from tgn.baseline.fitting.negative import POWER, Negatives
+from tgn.baseline.fitting.negative import Negatives
 from tgn.baseline.fitting.network import Network
 from tgn.baseline.fitting.trainer import Schedule
 from tgn.baseline.fitting.vectors import VectorFitted, Vectors
 
 
 class TensorSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Units: counts; `negatives` is k, `shared` items that a batch is told from; `l2`, `align` and `slow` are λ, μ and τ."""
+    """Units: counts; `draws` negatives a pair, of which the highest scored counts; `l2`, `align` and `slow` are λ, μ and τ."""
 
     dim: int = 64
     bins: int = 12
-    batch: int = 4_096
-    negatives: int = 5
-    shared: int = 128
-    l2: float = 1e-2
+    batch: int = 8_192
+    draws: int = 3
+    l2: float = 2e-2
     align: float = 1e-2
-    slow: float = 1.0
+    slow: float = 1_000.0
     schedule: Schedule = Schedule(lr=0.02)
 
 
@@ -70,7 +65,11 @@ def bins(t: np.ndarray, n: int) -> Bins:
 
 
 class Moment(NamedTuple):
-    """Taken pairs with the bin they were taken in, int64 [b] each, and items that all of them are told from, int64 [m]."""
+    """Taken pairs with the bin they were taken in and negatives of the user.
+
+    Shapes:
+        - users, items, bins: int64 [b]; others: int64 [b, k]
+    """
 
     users: Tensor
     items: Tensor
@@ -82,12 +81,9 @@ class TensorNetwork(Network):
     """Vectors of users, items and bins, and the maps of columns to vectors."""
 
     def __init__(self, training: Training, settings: TensorSettings) -> None:
-        super().__init__(training, Negatives(training), settings.batch)
+        super().__init__(training, Negatives(training, "uniform", settings.draws), settings.batch)
         self.settings, self.time = settings, bins(training.t, settings.bins)
         dim = settings.dim
-        self.popular = popular(training.items, self.n_items)
-        weight = np.bincount(training.items, minlength=self.n_items) ** POWER
-        self.cumulative = np.cumsum(weight) / weight.sum()
         self.of_user, self.of_item = of_users(training, dim), of_items(training, dim)
         event = training.users.astype(np.int64), training.items.astype(np.int64), self.time.of(training.t)
         self.event = np.unique(np.stack(event, axis=1), axis=0)
@@ -97,7 +93,8 @@ class TensorNetwork(Network):
             np.bincount(event[k], minlength=n) > 0 for k, n in enumerate((self.n_users, self.n_items))
         ]
         self.user, self.item = nn.Embedding(self.n_users, dim), nn.Embedding(self.n_items, dim)
-        self.moment = nn.Embedding(self.time.n, dim)
+        self.moment, self.bias = nn.Embedding(self.time.n, dim), nn.Embedding(self.n_items, 1)
+        nn.init.zeros_(self.bias.weight)
         for side in (self.user, self.item):
             nn.init.normal_(side.weight, std=0.1 / dim**0.5)
         nn.init.ones_(self.moment.weight)
@@ -107,19 +104,18 @@ class TensorNetwork(Network):
         order = rng.permutation(self.event.shape[0])
         for at in range(0, order.shape[0], self.batch):
             users, items, bin_ = self.event[order[at : at + self.batch]].T
-            others = np.searchsorted(self.cumulative, rng.random(self.settings.shared), side="right")
-            others = np.minimum(others, self.n_items - 1)
+            others = self.negatives.draw(users, rng)
             yield Moment(*(from_numpy(np.ascontiguousarray(one)) for one in (users, items, bin_, others)))
 
     def loss(self, batch: Moment) -> Tensor:
-        """Return the logistic loss with what large, unaligned and jumping vectors cost."""
+        """Return BPR with what large, unaligned and jumping vectors cost."""
         settings, n = self.settings, batch.users.shape[0]
-        user, yes = self.user(batch.users), self.item(batch.items)
-        mine = user * self.moment(batch.bins)
-        right = F.logsigmoid((mine * yes).sum(1)).mean()
-        wrong = F.logsigmoid(-(mine @ self.item(batch.others).T)).mean()
-        size = user.square().sum() + yes.square().sum()
-        out = settings.l2 * size / n - right - settings.negatives * wrong
+        user, yes, no = self.user(batch.users), self.item(batch.items), self.item(batch.others)
+        mine, bias = user * self.moment(batch.bins), self.bias.weight[:, 0]
+        taken = (mine * yes).sum(1) + bias[batch.items]
+        others = (torch.einsum("bd,bkd->bk", mine, no) + bias[batch.others]).max(dim=1, keepdim=True).values
+        size = user.square().sum() + yes.square().sum() + no.square().sum() / no.shape[1]
+        out = loss.bpr(taken, others) + settings.l2 * size / n
         for own, known, rows in ((user, self.of_user, batch.users), (yes, self.of_item, batch.items)):
             if known is not None:
                 out = out + settings.align * (own - known()[rows]).square().sum() / n
@@ -142,7 +138,7 @@ class TensorNetwork(Network):
     def vectors(self) -> Vectors:
         """Return vectors as of each user's last event."""
         user, item = self.rows()
-        return Vectors(user * self.moment.weight.numpy()[self.last], item, self.popular)
+        return Vectors(user * self.moment.weight.numpy()[self.last], item, self.bias.weight[:, 0].numpy())
 
 
 class TensorFitted(VectorFitted):
@@ -191,7 +187,7 @@ class TensorFactor:
         network = done.network
         assert isinstance(network, TensorNetwork)
         with torch.no_grad():
-            vectors = Vectors(*network.rows(), network.popular)
+            vectors = Vectors(*network.rows(), network.bias.weight[:, 0].numpy())
         out = TensorFitted(
             self.name,
             training,

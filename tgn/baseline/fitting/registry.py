@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # the command line lists names, and loads no numpy for that
 
 PLACES = {  # module and what in it makes the model, called with no argument
     "mf": "factor.mf:Mf",
-    "mf-bpr": "factor.mf:MfBpr",
+    "mf-bpr": "factor.mf_bpr:MfBpr",
     "mf-side": "factor.mf_side:MfSide",
     "tensor": "factor.tensor:TensorFactor",
     "line": "factor.line:Line",

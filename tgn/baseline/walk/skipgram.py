@@ -46,16 +46,16 @@ class SkipGramSettings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     dim: int = 64
-    walks: int = 1
+    walks: int = 4
     length: int = 20
-    window: int = 3
+    window: int = 5
     negatives: int = 5
     shared: int = 128
-    batch: int = 256
+    batch: int = 64
     p: float = 1.0
     q: float = 1.0
     l2: float = 1e-3
-    schedule: Schedule = Schedule(lr=0.01)
+    schedule: Schedule = Schedule(lr=0.01, epochs=20)
 
 
 class SkipGramNetwork(Network):

@@ -1,6 +1,6 @@
 """Random walks: where they may go, how often, and that a seed says it all."""
 
-from itertools import pairwise
+import itertools
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_every_step_is_an_edge() -> None:
     walked = walks(found, np.arange(50), 30, 1, p=3.0, q=0.5)
     edges = {(v, int(x)) for v in range(50) for x in found.neighbour[found.start[v] : found.start[v + 1]]}
 
-    assert {pair for walk in walked.tolist() for pair in pairwise(walk)} <= edges
+    assert {pair for walk in walked.tolist() for pair in itertools.pairwise(walk)} <= edges
 
 
 def test_the_same_seed_gives_the_same_walks_and_another_one_others() -> None:
