@@ -14,7 +14,7 @@ NAMES: Final = {  # of the benchmarks, and what each measures
     "ingest-embedded": "the same through the log of the state folder",
     "log": "that log alone: appends in groups, publishing at 1 000 a second; --large: the same after 10 million",
     "serve": "RECOMMEND over the socket, 16 connections, with 1 and 2 readers; 1 000 a second beside 5 000 events/s; a real Redis GET as peer",
-    "freshness": "produced → in a reply, at 1 000 events a second",
+    "freshness": "event → in a reply, and the longest pause of ingest, at 1 000 and at 5 000 events a second",
     "post": "POST /v1/events, 1 000 lines a request over two connections; RECOMMEND before and beside it",
     "subscribe": "SUBSCRIBE: change → message with 1 000 subscribers at 1 000 events/s, and RECOMMEND of others beside it",
     "sse": "the same over HTTP, as server-sent events",
@@ -65,9 +65,7 @@ def run(
         raise BadConfig(f"bench {name} --plot: only aging is drawn; leave it out")
     from deploy.bench import (
         aging,
-        fidelity,
         graph,
-        latency,
         learning,
         log,
         memory,
@@ -79,6 +77,7 @@ def run(
     from deploy.bench.http import post
     from deploy.bench.report import plan
     from deploy.bench.report import report as whole
+    from deploy.bench.serving import fidelity, freshness, latency
     from deploy.machine import compiler
 
     compiler.install()
@@ -89,7 +88,7 @@ def run(
         "ingest-embedded": throughput.embedded,
         "log": lambda config: log.run(config, large),
         "serve": latency.serve,
-        "freshness": latency.freshness,
+        "freshness": freshness.freshness,
         "post": post.post,
         "subscribe": subscribe.subscribe,
         "sse": lambda config: subscribe.subscribe(config, over_http=True),

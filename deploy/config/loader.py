@@ -182,7 +182,9 @@ def _value(name: str, value: Any, source: str, strict: bool) -> Any:
     kind = NAMES[name]
     shown = MASK if name in (*SECRETS, "kafka.options") else repr(value)
     try:
-        if isinstance(value, str) and name in LISTS:
+        if isinstance(value, str) and name == "serve.cors_origins" and not value.lstrip().startswith("["):
+            value = [one.strip() for one in value.split(",") if one.strip()]
+        elif isinstance(value, str) and name in LISTS:
             value = msgspec.json.decode(value)
         return msgspec.convert(value, type=kind, strict=strict)
     except msgspec.MsgspecError as exc:

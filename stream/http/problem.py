@@ -54,7 +54,8 @@ def of(path: str, exc: BadRequest | BadSource, ready: bool) -> HttpResponse:
     """Return the response to a request that cannot be answered.
 
     Args:
-        ready: Whether the instance is; what it does not know while it is not may yet come.
+        ready: Whether the instance is; what it does not know while it is not may yet come, and the paths without a version
+            say so.  Below /v1 it is not known now; only without any state is nothing answered.
     """
     if isinstance(exc, Refused):
         return error(path, exc.status, str(exc), *exc.headers, fields=exc.fields)
@@ -66,6 +67,6 @@ def of(path: str, exc: BadRequest | BadSource, ready: bool) -> HttpResponse:
     elif isinstance(exc, Loading | BadSource):
         status = 503
     elif isinstance(exc, Missing):
-        status = 404 if ready else 503
+        status = 404 if ready or path.startswith(f"{V1}/") else 503
     again = (("Retry-After", "1"),) if status in (409, 503) else ()
     return error(path, status, str(exc), *again)

@@ -1,5 +1,6 @@
 """Metrics: what is counted is on the page, of all processes together, and cheaply."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -142,3 +143,15 @@ def test_edges_are_counted_by_age_a_part_at_a_time_and_after_a_rest() -> None:
     ]
     assert 'riverwalk_edges_pruned_total{reason="aged"} 7.0' in page
     assert 'riverwalk_edges_pruned_total{reason="evicted"} 0.0' in page
+
+
+def test_how_values_of_all_processes_spread_is_read_without_the_page(tmp_path: Path) -> None:
+    folder = str(tmp_path / "new")
+    run(INGEST, folder)
+
+    told = run(SERVE.rpartition("print")[0] + "print(metric.spread('freshness_seconds'))", folder)
+
+    counts = json.loads(told.splitlines()[-1])
+    assert counts[0] == 1
+    assert sum(counts) == 3
+    assert counts[-1] == 1  # slower than the last bound

@@ -19,7 +19,17 @@ from tests.fixture.documentation import TOP, Block, Instance, blocks, shape
 
 DOCS = TOP / "deploy/docs"
 PAGES = [TOP / "README.md", TOP / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
-ORDER = ["quick-start", "events", "http", "commands", "answers", "configuration", "evaluation", "operation"]
+ORDER = [
+    "quick-start",
+    "events",
+    "clients",
+    "http",
+    "commands",
+    "answers",
+    "configuration",
+    "evaluation",
+    "operation",
+]
 RETAIL = "online-retail"
 APART = {  # what does not run in this test, and why; it is looked at in the tests below
     r"make ": "installs, downloads, or runs until Ctrl-C",

@@ -19,6 +19,8 @@ from deploy.bench.crowd.line import K
 from deploy.client.client import Client
 from deploy.config.schema import BadConfig, Config
 from deploy.machine.folder import folder_for
+from deploy.machine.memory import cpu_s
+from deploy.service.child import reader_number
 from deploy.service.folder import TABLES
 from deploy.service.supervisor import Supervisor
 from stream.generation.generation import current
@@ -54,9 +56,9 @@ def subscribe(config: Config, over_http: bool = False) -> harness.Figures:
             harness.wait_for(client, LEARNED)
             time.sleep(2.0)
             t = int(stream.t[-1]) + 1
-            alone, asked_alone = _meet(service, client, t, False, over_http)
-            beside, asked_beside = _meet(service, client, t + 60_000, True, over_http)
-            again, asked_again = _meet(service, client, t + 120_000, False, over_http)
+            alone, asked_alone, cpu_alone = _meet(service, client, t, False, over_http)
+            beside, asked_beside, cpu_beside = _meet(service, client, t + 60_000, True, over_http)
+            again, asked_again, cpu_again = _meet(service, client, t + 120_000, False, over_http)
     quiet = sorted([*asked_alone, *asked_again])
     return {
         "change_to_message_p99_ms": _at(beside.applied_ms, 0.99), "unit": "ms",
@@ -65,6 +67,7 @@ def subscribe(config: Config, over_http: bool = False) -> harness.Figures:
         "recommend_beside_p50_ms": _at(asked_beside, 0.5), "recommend_beside_p99_ms": _at(asked_beside, 0.99),
         "recommend_alone_p50_ms": _at(quiet, 0.5), "recommend_alone_p99_ms": _at(quiet, 0.99),
         "recommend_p99_ratio": round(_at(asked_beside, 0.99) / max(_at(quiet, 0.99), 0.01), 2),
+        "reader_cpu_us_a_message": round(1e6 * (cpu_beside - (cpu_alone + cpu_again) / 2) / max(1, beside.messages)),
         "subscribers": SUBSCRIBERS, "events_per_s": round(beside.events / SECONDS), "events": beside.events,
         "messages": beside.messages, "lost": beside.lost, "events_per_s_alone": round((alone.events + again.events) / 2 / SECONDS),
         "readers": READERS, "k": K, "load": round(os.getloadavg()[0], 1),
@@ -79,8 +82,12 @@ def _at(found: list[float], share: float) -> float:
 
 def _meet(
     service: Supervisor, client: Client, t: int, hear: bool, over_http: bool
-) -> tuple[Heard, list[float]]:
-    """Have a crowd tell events, and hear of lists if it is to; return what it heard, and what others waited, in ms."""
+) -> tuple[Heard, list[float], float]:
+    """Have a crowd tell events, and hear of lists if it is to.
+
+    Returns:
+        What it heard, what others waited in ms, and the CPU seconds of the readers.
+    """
     config = service.config
     users = [f"{k:012d}" for k in range(SUBSCRIBERS)]
     lists = [[str(item) for item in client.ask("RECOMMEND", user, K)] for user in users]  # type: ignore[union-attr]
@@ -90,6 +97,10 @@ def _meet(
         config.serve.http_port if over_http else config.serve.port, config.kafka.address, config.kafka.topic, str(status), users, lists, t, RATE,
         SECONDS, hear, over_http,
     )  # fmt: skip
+    readers = [
+        child.pid for role, child in service.children.items() if reader_number(role) is not None and child.pid
+    ]
+    before = sum(map(cpu_s, readers))
     done, took = threading.Event(), [list[float]() for _ in range(LINES)]
     threads = [threading.Thread(target=_ask, args=(service, k, done, took[k])) for k in range(LINES)]
     line = [sys.executable, "-P", "-m", "deploy.bench.crowd.crowd"]
@@ -107,7 +118,8 @@ def _meet(
             thread.join()
     if process.returncode:
         raise BadConfig("the crowd of subscribers ended before it was done; what it said is above")
-    return msgspec.json.decode(said, type=Heard), [one for some in took for one in some]
+    heard = msgspec.json.decode(said, type=Heard)
+    return heard, [one for some in took for one in some], sum(map(cpu_s, readers)) - before
 
 
 def _ask(service: Supervisor, k: int, done: threading.Event, took: list[float]) -> None:

@@ -17,7 +17,7 @@ from stream.http.v1.body import LINES, MAX_RECORDS, OBJECTS
 from stream.http.v1.intake import MOST_ITEMS
 from stream.http.v1.message import KIND
 from stream.http.v1.operation import MAX_WAIT_MS, MISSING, OPERATIONS, REPLIES, STREAMS, Operation
-from stream.service.argument import MOST_LETTERS
+from stream.service.argument import MAX_TIMEOUT_MS, MOST_LETTERS
 from stream.service.parameter import Parameter
 
 Schema = dict[str, Any]
@@ -40,7 +40,7 @@ _TIME: Final[Schema] = {
     "description": "When it happened; left out, now (on a stream of the past, at its newest time).",
 }
 SCHEMAS: Final[dict[str, Schema]] = {  # of what a parameter of a kind may be
-    "switch": {"type": "boolean"},
+    "switch": {"anyOf": [{"type": "boolean"}, {"enum": ["", "1", "0", "yes", "no"]}]},
     "count": {"type": "integer", "minimum": 1, "maximum": MAX_K},
     "user": _ID,
     "item": _ID,
@@ -185,7 +185,9 @@ def _parameter(one: Parameter, in_path: bool) -> Schema:
     schema: Schema = dict(SCHEMAS[one.kind])
     if not in_path and one.many:
         schema = {"type": "array", "items": schema, "maxItems": 100}
-    about = one.help + (f" Without it: {one.default}." if one.default else "")
+    about = one.help.replace(f"{MAX_TIMEOUT_MS}", f"{MAX_WAIT_MS}") + (
+        f" Without it: {one.default}." if one.default else ""
+    )
     about += f" Goes with {one.within}." if one.within else ""
     told: Schema = {
         "name": name,

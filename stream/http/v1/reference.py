@@ -25,10 +25,11 @@ code { font-size: .9em; overflow-wrap: anywhere }
 p { margin: .25rem 0 .75rem }
 .faint { color: var(--faint) }
 .method { color: var(--river) }
-nav ul { columns: 16rem; padding-left: 1rem; font-family: ui-monospace, monospace; font-size: .9rem }
+nav ul { columns: 22rem; padding-left: 1rem; overflow-wrap: anywhere; font-family: ui-monospace, monospace; font-size: .9rem }
 div.scroll { overflow-x: auto }
 table { width: 100%; border-collapse: collapse; font-size: .95rem }
 th, td { padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
+td:first-child { white-space: nowrap }
 th { font-weight: 500; color: var(--faint) }
 pre { padding: .8rem 1rem; overflow-x: auto; border: 1px solid var(--line); border-radius: .4rem }
 :focus-visible { outline: 2px solid var(--river); outline-offset: 2px }
@@ -111,8 +112,8 @@ def _kind(schema: Schema) -> str:
     """A schema in a few words."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
-    if "enum" in schema:
-        return ", ".join(str(one) for one in schema["enum"])
+    if "enum" in schema:  # no text says the same as true
+        return ", ".join(str(one) for one in schema["enum"] if one != "")
     for name in ("oneOf", "anyOf"):
         if name in schema:
             return " or ".join(dict.fromkeys(_kind(one) for one in schema[name]))

@@ -106,6 +106,9 @@ def test_every_setting_can_be_given_in_the_environment(name: str) -> None:
         ("[decay]\nhalf_lives = [0, 1, 2, 3, 4]", r"decay\.half_lives"),
         ("[serve]\nport = 5\nhttp_port = 5", r"both 5; choose two different ports"),
         ("[serve]\ntls_cert = 'x'", r"belong together"),
+        ("[serve]\nreader_token = 'x'", r"go with a password; set serve\.password, too"),
+        ("[serve]\nreader_token = 7", r"serve\.reader_token = ••• \(file .*\): expected str"),
+        ("[serve]\ncors_origins = ['shop.example']", r"serve\.cors_origins = .*https\?://"),
         ("[kafka]\ntopic = 'a'\ndead_letter = 'a'", r"choose two topics"),
         ("[kafka]\ntopic = 'a'\nitems = 'a.dead'", r"items and kafka\.dead_letter are both 'a\.dead'"),
         (f"[kafka]\ntopic = '{'a' * 245}'", r"kafka\.dead_letter would be 'a+\.dead' of 250 characters"),
@@ -198,3 +201,12 @@ def test_the_file_that_is_shipped_says_what_the_defaults_are() -> None:
 
     assert loaded.config == Config()
     assert "default" not in loaded.origin.values()
+
+
+@pytest.mark.parametrize(
+    "text", ["https://a.example, https://b.example", '["https://a.example","https://b.example"]']
+)
+def test_origins_come_with_commas_between_them_or_as_json(text: str) -> None:
+    loaded = load(env={"RIVERWALK_SERVE_CORS_ORIGINS": text})
+
+    assert loaded.config.serve.cors_origins == ("https://a.example", "https://b.example")

@@ -141,3 +141,22 @@ def test_a_reader_that_gave_up_waiting_harms_nobody(broker):
 
     assert (partition, offset) >= (0, 0)
     sink.close()
+
+
+def test_each_of_many_records_that_are_published_at_once_has_its_place(broker):
+    sink = Sink(broker.address, "events", partition=0)
+
+    places = asyncio.run(sink.publish_all([(b"u", b"%d" % number) for number in range(500)]))
+
+    first = places[0][1]
+    assert places == [(0, first + number) for number in range(500)]
+    sink.close()
+
+
+def test_records_that_nobody_takes_say_so_one_by_one(nobody):
+    sink = Sink(nobody, "events", timeout_s=1)
+
+    places = asyncio.run(sink.publish_all([(b"u", b"x")] * 3))
+
+    assert ["cannot be written" in str(place) for place in places] == [True] * 3
+    sink.close()

@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from stream.service.load import Load
+from stream.service.session import Service
 from tests.fixture.backend import NOW_MS, Toy, on_loop
 from tests.fixture.http import post, site
 
@@ -193,5 +195,19 @@ def test_items_are_described_and_wrong_ones_named() -> None:
         assert told["places"] == ["0:0", "0:1", None, None, None]
         assert [one["reason"] for one in told["errors"]] == ["type", "missing", "type"]
         assert toy.described == {"cup": {"title": "A cup", "price": 3.0}, "pot": None}
+
+    on_loop(test)
+
+
+def test_bodies_that_are_too_much_together_are_sent_again_later() -> None:
+    async def test() -> None:
+        toy = Toy()
+        load = Load(0, 1024)  # the share of one reader of many: 64 KiB of bodies
+        async with site(toy, service=Service(toy, load=load)) as port:
+            status, told = await post(port, "/v1/events", b" " * 100_000, LINES)
+            small = await post(port, "/v1/events", json.dumps(GOOD))
+
+        assert (status, small[0]) == (503, 200)
+        assert "send this again in a moment" in told["detail"]
 
     on_loop(test)

@@ -202,4 +202,17 @@ def test_the_document_has_every_operation_and_what_its_parameters_may_be() -> No
     assert {one.kind for item in OPERATIONS for one in item.command.options if one.http} <= set(SCHEMAS)
     assert told["security"] == [{"basic": []}, {"bearer": []}]
     recommend = told["paths"]["/v1/recommend/{user}"]["get"]
+    waits = next(one for one in recommend["parameters"] if one["name"] == "timeout")
+    assert "at most 5000." in waits["description"]
     assert {one["name"] for one in recommend["parameters"]} >= {"user", "k", "titles", "filter", "after"}
+
+
+def test_what_is_not_known_is_not_known_also_while_the_instance_is_behind() -> None:
+    async def test() -> None:
+        toy = Toy()
+        toy.is_ready = False
+        async with site(toy) as port:
+            assert (await get(port, "/v1/similar/nothing"))[0] == 404
+            assert (await get(port, "/similar/nothing"))[0] == 503
+
+    on_loop(test)

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from stream.service.session import Service
 from tests.fixture.backend import Toy, on_loop
 from tests.fixture.http import get, site
 
@@ -125,27 +127,18 @@ def test_streams_leave_places_to_those_who_ask() -> None:
 def test_a_client_that_takes_nothing_is_dropped() -> None:
     async def test() -> None:
         toy = Moving(200_000)
-        async with site(toy) as port:
-            read, write = await asyncio.open_connection("127.0.0.1", port, limit=1024)
-            write.write(
-                f"GET /v1/stream/recommendations/ann?k=1000 HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
-            )
-            async with stream(port, "/v1/stream/recommendations/bob?k=1") as other:
-                await other.next()
-                for n in range(1, 120):
-                    toy.apply(n)
+        service = Service(toy, rate=1000.0)
+        with socket.socket() as idle:
+            idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            async with site(toy, service=service) as port:
+                idle.connect(("127.0.0.1", port))
+                idle.sendall(b"GET /v1/stream/recommendations/ann?k=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                async with stream(port, "/v1/stream/recommendations/bob?k=1") as other:
                     await other.next()
-                    if read.exception() is not None or read.at_eof():
-                        break
-            while chunk := await _rest(read):
-                assert chunk
-            write.close()
+                    while not service.dropped:  # on_loop has a deadline
+                        toy.apply(toy.next + 1)
+                        await other.next()
+
+                assert service.dropped == 1
 
     on_loop(test)
-
-
-async def _rest(read: asyncio.StreamReader) -> bytes:
-    try:
-        return await read.read(1 << 20)
-    except ConnectionResetError:
-        return b""
