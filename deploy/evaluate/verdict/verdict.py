@@ -257,12 +257,14 @@ def _cheapest(found: Found) -> str:
     worth = found.whole
     mean = {name: float(values.mean()) for name, values in worth.values.items()}
     top = max(mean, key=mean.__getitem__)
-    quick = sorted(found.seconds, key=lambda name: found.seconds[name])
-    for name in quick:
-        if name == top or name not in worth.values:
-            continue
-        size = gain(worth, worth.values[name], worth.values[top])
-        if not size.sure and found.seconds[name] < 0.5 * found.seconds.get(top, 0.0):
+    quick = [name for name in sorted(found.seconds, key=found.seconds.__getitem__) if name in mean]
+    quick = [name for name in quick if found.seconds[name] < 0.5 * found.seconds.get(top, 0.0)]
+    if not quick or mean[top] <= 0:
+        return ""
+    sure = interval(worth.users, np.stack([worth.values[name] - worth.values[top] for name in quick], axis=1))
+    for k, name in enumerate(quick):
+        size = Gain(*(float(column[k]) / mean[top] for column in sure))
+        if not size.sure:
             return (
                 f"The quickest within chance of {top} is {name} ({size}), in {found.seconds[name]:.0f} s "
                 f"for {found.seconds[top]:.0f} s."
