@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -35,6 +35,13 @@ Ended = dict[str, dict[int, tuple[Mapping[str, np.ndarray], Done]]]
 """What each run of a model has left, by its seed."""
 
 
+class Kept(NamedTuple):
+    """What is kept between runs: finished models, and how long they took."""
+
+    cache: Cache
+    pace: Pace
+
+
 def compare(asked: CompareSettings, screen: Screen) -> Report:
     """Return the report.
 
@@ -59,8 +66,7 @@ def compare(asked: CompareSettings, screen: Screen) -> Report:
     if known.budget_s:
         planned = plan.within(planned, known.budget_s, slots)
     screen.plan(known.data, log, planned, known.budget_s, slots)
-    failed: dict[str, str] = {}
-    _run(known, jobs, planned, cache, pace, screen, ended, failed, slots)
+    failed = _run(known, jobs, planned, Kept(cache, pace), screen, ended, slots)
     return _report(asked, known, planned, ended, failed)
 
 
@@ -82,10 +88,16 @@ def _jobs(job: Job, name: str, seeds: int, drawn: bool) -> list[Job]:
 
 
 def _run(
-    known: Asked, jobs: dict[str, list[Job]], planned: list[Planned], cache: Cache, pace: Pace, screen: Screen,
-    ended: Ended, failed: dict[str, str], slots: int,
-) -> None:  # fmt: skip
-    """Run what is left, and put what it leaves into `ended`, or why it did not into `failed`."""
+    known: Asked,
+    jobs: dict[str, list[Job]],
+    planned: list[Planned],
+    kept: Kept,
+    screen: Screen,
+    ended: Ended,
+    slots: int,
+) -> dict[str, str]:
+    """Run what is left, put what it leaves into `ended`, and return by model why others left nothing."""
+    failed: dict[str, str] = {}
     by_name = {one.name: one for one in planned}
     with tempfile.TemporaryDirectory(prefix="riverwalk-compare-") as folder:
         tasks = []
@@ -105,8 +117,8 @@ def _run(
                 return
             ranks = process.ranks(Path(job.out))
             Path(job.out).unlink()
-            cache.keep(msgspec.structs.replace(job, out="", seconds=0.0), ranks, found.done)
-            pace.note(
+            kept.cache.keep(msgspec.structs.replace(job, out="", seconds=0.0), ranks, found.done)
+            kept.pace.note(
                 job.model, known.size, plan.rows(job.model, known.logs[0].by_user), found.done.cpu_s, one.cut
             )
             ended[job.model][job.seed] = ranks, found.done
@@ -121,6 +133,7 @@ def _run(
                 memory=int(memory.SPARE * memory.available()),
                 budget_s=known.budget_s,
             )
+    return failed
 
 
 def _report(
@@ -129,6 +142,7 @@ def _report(
     """Return the report of what has ended."""
     seeds = asked.seeds
     logs = known.logs * (seeds // len(known.logs))
+    bands = row.bands(logs)
     runs: list[Run] = []
     rows: list[Report] = []
     for one in planned:
@@ -140,7 +154,7 @@ def _report(
             if name in some[0][0]:
                 ranks = [found[name] for found, _ in some]
                 runs.append(Run(name, ranks * (seeds // len(ranks)), [done for _, done in some]))
-                rows.append(row.row(runs[-1], logs, PART, cut=one.cut))
+                rows.append(row.row(runs[-1], logs, PART, bands, cut=one.cut))
     if not runs:
         raise BadConfig("; ".join(f"{one['model']}: {one['skipped']}" for one in rows[:3]))
     log = known.logs[0]

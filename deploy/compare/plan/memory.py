@@ -13,7 +13,7 @@ from deploy.evaluate.setting import FITTED, PYG
 MIB, GB = 1 << 20, 1e9
 MOST = 8_000_000_000  # bytes of one model's process
 SPARE = 0.9  # of what is available that is given out
-PROGRAM, PROGRAM_TORCH = 250 * MIB, 550 * MIB  # what a process holds before it reads the log
+PROGRAM, PROGRAM_TORCH = 250 * MIB, 850 * MIB  # what a process holds before it reads the log
 EVENT = 500  # bytes of an event while a log is read
 PYG_NODE = 8_000  # bytes of a node of PyG's recipe
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,20 @@ from tgn.metric import ranking
 Row = dict[str, Any]
 MEASURES = ("recall", "precision", "ndcg", "hit")
 CANNOT = "cannot"
+
+
+class Bands(NamedTuple):
+    """Which events are of users with so many events, and on items of such an age: bool [n] by band, of each log."""
+
+    events: list[dict[str, np.ndarray]]
+    age: list[dict[str, np.ndarray]]
+
+
+def bands(logs: list[Split]) -> Bands:
+    """Return the bands of the logs; those that are the same are worked out once."""
+    some = logs if logs[0] is not logs[-1] else logs[:1]
+    times = len(logs) // len(some)
+    return Bands([by_events(log) for log in some] * times, [by_age(log) for log in some] * times)
 
 
 def none(name: str, part: str, why: str) -> Row:
@@ -33,10 +47,11 @@ def none(name: str, part: str, why: str) -> Row:
     }
 
 
-def row(run: Run, logs: list[Split], part: str, *, cut: bool = False) -> Row:
+def row(run: Run, logs: list[Split], part: str, bands: Bands, *, cut: bool = False) -> Row:
     """Return the row of a model and part: means over seeds, of memory the most.
 
     Args:
+        bands: Of each log.
         cut: Whether its fit was given less time than it was estimated to need.
     """
     seeds = len(run.done)
@@ -67,8 +82,8 @@ def row(run: Run, logs: list[Split], part: str, *, cut: bool = False) -> Row:
             log.users.shape[0] / max(1e-9, float(np.mean([done.seconds for done in run.done]))), 0
         ),
         "cut": cut,
-        "by_events": _bands(logs[:seeds], run, part, [by_events(one) for one in logs[:seeds]]),
-        "by_age": _bands(logs[:seeds], run, part, [by_age(one) for one in logs[:seeds]]),
+        "by_events": _bands(logs[:seeds], run, part, bands.events),
+        "by_age": _bands(logs[:seeds], run, part, bands.age),
         "curve": costs[0].curve,
         "smoothness": costs[0].smoothness,
     }

@@ -106,7 +106,13 @@ def gain(worth: Worth, one: np.ndarray, other: np.ndarray) -> Gain:
 
 def best(worth: Worth, names: list[str]) -> Side | None:
     """Return the best of several models: picked on one half of the users, measured on the other, both ways."""
-    names = [name for name in names if name in worth.values]
+    return best_of(worth, names, names)
+
+
+def best_of(worth: Worth, names: list[str], of: list[str]) -> Side | None:
+    """Return the best of several models as `best` does, with the values of others: of the k-th name those of `of[k]`."""
+    values = dict(zip(names, of, strict=True))
+    names = [name for name in names if name in worth.values and values[name] in worth.values]
     if not names or not worth.users.shape[0]:
         return None
     mean = {name: float(worth.values[name].mean()) for name in names}
@@ -115,12 +121,12 @@ def best(worth: Worth, names: list[str]) -> Side | None:
     half = users[np.random.default_rng(0).permutation(users.shape[0])[: users.shape[0] // 2]]
     inside = np.isin(worth.users, half)
     if len(names) == 1 or not inside.any() or inside.all():
-        return Side(first, worth.values[first])
+        return Side(values[first], worth.values[values[first]])
     out = np.empty_like(worth.values[first])
-    for to, of in ((inside, ~inside), (~inside, inside)):
-        picked = max(names, key=lambda name: float(worth.values[name][of].mean()))
-        out[to] = worth.values[picked][to]
-    return Side(first, out)
+    for to, other in ((inside, ~inside), (~inside, inside)):
+        picked = max(names, key=lambda name: float(worth.values[name][other].mean()))
+        out[to] = worth.values[values[picked]][to]
+    return Side(values[first], out)
 
 
 def _of(worth: Worth, *families: str) -> list[str]:
@@ -205,16 +211,13 @@ def _few(found: Found) -> str:
 
 def _live(worth: Worth) -> str:
     """Return what today's history adds to models whose weights stay."""
-    pairs = [(name, name + LIVE) for name in worth.values if name + LIVE in worth.values]
-    if not pairs:
+    still = [name for name in worth.values if name + LIVE in worth.values]
+    live = [name + LIVE for name in still]
+    side, same = best(worth, live), best_of(worth, live, still)
+    if side is None or same is None:
         return ""
-    still, live = best(worth, [one for one, _ in pairs]), best(worth, [other for _, other in pairs])
-    assert still is not None
-    assert live is not None
-    found = _against(
-        gain(worth, live.values, still.values), f"{still.name}, the best of them as it was fitted"
-    )
-    return f"Today's history, weights left as they are: {live.name} is {found}."
+    found = _against(gain(worth, side.values, same.values), "the same weights with the history of training")
+    return f"Today's history: {side.name}, the best of its kind, is {found}."
 
 
 def _today(found: Found) -> str:
@@ -254,12 +257,14 @@ def _cheapest(found: Found) -> str:
     worth = found.whole
     mean = {name: float(values.mean()) for name, values in worth.values.items()}
     top = max(mean, key=mean.__getitem__)
-    quick = sorted(found.seconds, key=lambda name: found.seconds[name])
-    for name in quick:
-        if name == top or name not in worth.values:
-            continue
-        size = gain(worth, worth.values[name], worth.values[top])
-        if not size.sure and found.seconds[name] < 0.5 * found.seconds.get(top, 0.0):
+    quick = [name for name in sorted(found.seconds, key=found.seconds.__getitem__) if name in mean]
+    quick = [name for name in quick if found.seconds[name] < 0.5 * found.seconds.get(top, 0.0)]
+    if not quick or mean[top] <= 0:
+        return ""
+    sure = interval(worth.users, np.stack([worth.values[name] - worth.values[top] for name in quick], axis=1))
+    for k, name in enumerate(quick):
+        size = Gain(*(float(column[k]) / mean[top] for column in sure))
+        if not size.sure:
             return (
                 f"The quickest within chance of {top} is {name} ({size}), in {found.seconds[name]:.0f} s "
                 f"for {found.seconds[top]:.0f} s."

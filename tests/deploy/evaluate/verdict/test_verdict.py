@@ -71,6 +71,13 @@ def test_the_best_of_many_equal_models_does_not_keep_its_luck() -> None:
     assert not gain(whole, lucky.values, whole.values["popularity"]).sure
 
 
+def test_a_live_history_is_held_against_the_same_weights() -> None:
+    text = said(worth(lightgcn=0.10, lightgcn_live=0.15, mf=0.12, mf_live=0.12))
+
+    assert "Today's history: lightgcn-live, the best of its kind, is" in text
+    assert "above the same weights with the history of training" in text
+
+
 def test_too_few_users_say_nothing() -> None:
     few = Worth(np.zeros(9, int), {"popularity": np.ones(9), "ease": np.zeros(9)})
 
