@@ -185,7 +185,8 @@ def _parameter(one: Parameter, in_path: bool) -> Schema:
     name = one.metavar if in_path else one.http
     schema: Schema = dict(SCHEMAS[one.kind])
     if not in_path and one.many:
-        schema = {"type": "array", "items": schema, "maxItems": 100}
+        empty = {"minLength": 0, "pattern": schema["pattern"].replace("+$", "*$")}  # which is no member
+        schema = {"type": "array", "items": schema | empty, "maxItems": 100}
     about = one.help.replace(f"{MAX_TIMEOUT_MS}", f"{MAX_WAIT_MS}") + (
         f" Without it: {one.default}." if one.default else ""
     )
