@@ -102,7 +102,7 @@ function useList(user) {
     hear(`v1/stream/recommendations/${encodeURIComponent(user)}${query({ k: LIST })}`, () => refresh(), stop.signal, () => {});
     return () => { asked.current += 1; stop.abort(); };
   }, [user]);
-  const act = async (item, name, kind, done) => {
+  const act = async (item, name, kind) => {
     if (acting.current) return;
     acting.current = true;
     const began = performance.now();
@@ -113,7 +113,6 @@ function useList(user) {
       take(answer, (before, found) => ({ busy: false, found, times: [...before.times, { ms: performance.now() - began, name, verb: DID[kind], moved: found ? changed(found) : 0 }].slice(-KEPT) }));
     } catch (error) { put(before => ({ ...before, busy: false, error })); }
     acting.current = false;
-    done();
   };
   return [state, act];
 }
@@ -125,8 +124,8 @@ export function UserView({ id }) {
   const [about, , askAbout] = useAnswer(signal => api.user(id, signal), [id]);
   const [taken, wrong, askTaken] = useAnswer(signal => api.history(id, most, signal), [id, most]);
   useEffect(() => explain(null), [id]);
-  const acted = (item, name) => act(item, name, kind, () => { askTaken(); askAbout(); });
-  useEffect(() => { if (state.found) { askTaken(); askAbout(); } }, [state.rows]);
+  const acted = (item, name) => act(item, name, kind);
+  useEffect(() => { if (state.found) { askTaken(); askAbout(); } }, [state.found]); // the list changed: there was an event
   const last = state.times.at(-1);
   const more = taken && taken.items.length >= most && html`<button type="button" class="quiet" onClick=${() => show(most * 2)}>Show more</button>`;
   return html`<div class="userview"><div class="title-row"><h1><span class="faint">User</span> ${id}</h1>
