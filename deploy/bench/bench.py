@@ -14,10 +14,11 @@ NAMES: Final = {  # of the benchmarks, and what each measures
     "ingest-embedded": "the same through the log of the state folder",
     "log": "that log alone: appends in groups, publishing at 1 000 a second; --large: the same after 10 million",
     "serve": "RECOMMEND over the socket, 16 connections, with 1 and 2 readers; 1 000 a second beside 5 000 events/s; a real Redis GET as peer",
-    "freshness": "produced → in a reply, at 1 000 events a second",
+    "freshness": "event → in a reply, and the longest pause of ingest, at 1 000 and at 5 000 events a second",
     "start": "from the command to the first answer, kernels compiled anew and not; empty state",
     "learn": "learning on one thread: whole lessons, the parts of one, the network alone; PyG's TGN training as peer",
     "lightgcn": "one epoch of LightGCN on a log, d 64, 3 layers, batch 16 384, one thread: as sparse products, and PyG's own",
+    "sampling": "one epoch of GraphSAGE on a log, by full batch, neighbours, layers and clusters: CPU time, and memory on top",
     "rank": "one ranking in process, everything but the socket",
     "answer": "RECOMMEND in process, 20 of 100 000 described items, by the rules asked for",
     "walk": "the co-watch graph in process: walks, upkeep, aging",
@@ -65,18 +66,18 @@ def run(
     from deploy.bench import (
         aging,
         convolution,
-        fidelity,
         graph,
-        latency,
         learning,
         log,
         memory,
         ranking,
+        reading,
         soak,
         throughput,
     )
     from deploy.bench.report import plan
     from deploy.bench.report import report as whole
+    from deploy.bench.serving import fidelity, freshness, latency
     from deploy.machine import compiler
 
     compiler.install()
@@ -87,10 +88,11 @@ def run(
         "ingest-embedded": throughput.embedded,
         "log": lambda config: log.run(config, large),
         "serve": latency.serve,
-        "freshness": latency.freshness,
+        "freshness": freshness.freshness,
         "start": latency.start,
         "learn": learning.learn,
         "lightgcn": lambda config: convolution.lightgcn(data),
+        "sampling": lambda config: reading.sampling(data),
         "rank": ranking.rank,
         "answer": ranking.answer,
         "walk": graph.walk,

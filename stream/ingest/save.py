@@ -115,11 +115,11 @@ class Saves:
             self.now(stop)
             return
         self._end(0.0, stop)
-        now, changed = time.monotonic(), self._writer.changed
+        now, unsaved = time.monotonic(), bool(self._writer.unsaved)
         if self._saver.busy:
-            if changed >= MOST:
+            if unsaved and self._writer.changed >= MOST:
                 self._await(stop)
-        elif (self._writer.unsaved and (changed >= DIRTY or now - self._at >= self._every_s)) or (
+        elif (unsaved and (now - self._at >= self._every_s or self._writer.changed >= DIRTY)) or (
             self._loose and self._sync_s is not None and now - self._synced >= self._sync_s
         ):
             self._begin()

@@ -24,6 +24,10 @@ from stream.kafka.watch import Watch
 BACKOFF_S, FRESH_S = 2.0, 1.5
 HELD_S: Final = 5.0  # how long a transaction may be open before it is told
 PAUSE_S: Final = 0.005  # between two looks while records wait for an answer
+GATHER_S: Final = 0.001  # for the records right behind the first one
+MANY: Final = (
+    1_024  # records of a poll from which on there is a backlog, where full batches count more than soon ones
+)
 _READER: Final = {
     "enable.auto.commit": False, "enable.auto.offset.store": False, "auto.offset.reset": "error",
     "enable.partition.eof": True, "fetch.queue.backoff.ms": 5, "queued.max.messages.kbytes": 16_384,
@@ -58,6 +62,7 @@ class Source:
         self._strict = True  # nothing came since a connection was begun or lost
         self._lost: set[int] = set()  # partitions whose next offset the broker does not hold
         self._only: set[int] | None = None
+        self._many = False  # whether the last poll brought many
         self._ends: dict[int, tuple[int, float]] = {}  # partition -> the end that was reached, and when
         settings = client_settings(address, extra, **{**_READER, "group.id": group, "error_cb": self._hear})
         self._client = connect(Consumer, settings)
@@ -73,10 +78,17 @@ class Source:
         self._assign()
 
     def poll(self, limit: int, wait_s: float) -> list[Record]:
-        """Return up to `limit` records, those that came within `wait_s` seconds; in order within a partition."""
+        """Return up to `limit` records: waits up to `wait_s` for the first, then a moment for those right behind it; in
+        order within a partition."""
         self._look()
         if not self._waiting:
-            self._waiting = self._client.consume(limit, wait_s)
+            self._waiting = self._client.consume(1, wait_s)
+            if (
+                self._waiting and limit > 1
+            ):  # the client waits for as many as it is asked for, or all of its time
+                gather_s = wait_s if self._many else min(wait_s, GATHER_S)
+                self._waiting += self._client.consume(limit - 1, gather_s)
+            self._many = len(self._waiting) >= MANY
             self._known_at = self._wanted()
         if self._waiting and not self._known():
             self._watch.step(PAUSE_S)

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from deploy import kafka
-from deploy.bench import latency, learning, throughput
+from deploy.bench import learning, throughput
 from deploy.bench.report import machine, page, picture, size
 from deploy.bench.report.plan import Plan
+from deploy.bench.serving import latency
 from deploy.chart import figure
 from deploy.config.schema import BadConfig, Config
 from deploy.service.supervisor import BadService

@@ -1,4 +1,4 @@
-"""Benchmarks of requests by readers, of freshness (event to answer), and of the start."""
+"""Benchmarks of requests by readers, and of the start."""
 
 from __future__ import annotations
 
@@ -189,62 +189,6 @@ def _redis(place: Path) -> Iterator[tuple[int, int] | None]:
     finally:
         process.terminate()
         process.wait()
-
-
-def freshness(config: Config) -> harness.Figures:
-    """Measure EVENT → topic → learned → RECOMMEND … AFTER that event, beside 1 000 other events a second."""
-    with folder_for("bench") as place:
-        ready = replace(
-            harness.prepared(config, place), kafka=replace(config.kafka, address=config.kafka.address)
-        )
-        warm = 20_000
-        total = warm + RATE * SECONDS
-        stream = harness.events(total, users=20_000, items=5_000)
-        made = list(harness.payloads(stream))
-        with (
-            open(place / "log", "wb") as log,
-            harness.instance(ready, log) as service,
-            Client(service.config.serve) as client,
-        ):
-            sink = open_sink(service.config.kafka.address, ready.kafka.topic, partition=0)
-            for key, payload in made[:warm]:
-                sink.send(key, payload)
-            sink.flush(60)
-            harness.wait_for(client, warm)
-            time.sleep(1.0)
-            done = threading.Event()
-
-            def produce() -> None:
-                begin = time.perf_counter()
-                for k, (key, payload) in enumerate(made[warm:]):
-                    ahead = begin + k / RATE - time.perf_counter()
-                    if ahead > 0:
-                        time.sleep(ahead)
-                    sink.send(key, payload)
-                done.set()
-
-            thread = threading.Thread(target=produce, daemon=True)
-            thread.start()
-            samples: list[float] = []
-            t = int(stream.t[-1])
-            while not done.is_set():
-                begin = time.perf_counter()
-                place_ = str(
-                    client.ask(
-                        "EVENT", f"fresh-{len(samples) % 50}", f"i{len(samples) % 5000}", "click", 1, t
-                    )
-                )
-                client.ask("RECOMMEND", f"fresh-{len(samples) % 50}", 10, "AFTER", place_, "TIMEOUT", 10_000)
-                samples.append(1000 * (time.perf_counter() - begin))
-            thread.join()
-            known = harness.info(client)
-    samples.sort()
-    return {
-        "freshness_p50_ms": round(samples[len(samples) // 2], 1), "freshness_p99_ms": round(samples[int(len(samples) * 0.99)], 1),
-        "freshness_max_ms": round(samples[-1], 1), "unit": "ms", "samples": len(samples), "events_per_s": RATE,
-        "learned_events": harness.number(known, "learned_events"),
-        "measured": "from sending EVENT to the reply of RECOMMEND … AFTER it; learning on, fsync a batch",
-    }  # fmt: skip
 
 
 def start(config: Config) -> harness.Figures:
