@@ -4,7 +4,7 @@
     loss = -ln softmax over the items of the batch of  z_u . z_i / τ - ln Q(i)
 
 e are vectors of ids, f and g of columns and kinds.  Q(i) is the chance that i is in a batch, so that popular items are
-not pushed down for standing there often; a batch item that the user took as well is left out of the sum.  Ids are
+not pushed down for standing there often; the same item once more in the batch is left out of the sum.  Ids are
 dropped out now and then, so that the towers can do without: a user or item without events has none.
 
 Source: Yi et al., Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations (2019), sections 3 and 4.
@@ -90,25 +90,22 @@ class TwoTowerNetwork(Network):
         self.user = Tower(users > 0, of_users(training, settings.dim), settings)
         self.item = Tower(count > 0, of_items(training, settings.dim), settings)
 
-    def batches(self, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield users int64 [b], items int64 [b], and whether user k took item l otherwise, bool [b, b]."""
+    def batches(self, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield users and items, int64 [b] each."""
         order = rng.permutation(self.users.shape[0])
-        key = self.users * self.n_items + self.items
         for at in range(0, order.shape[0], self.batch):
             rows = order[at : at + self.batch]
-            users, items = self.users[rows], self.items[rows]
-            pair = users[:, None] * self.n_items + items
-            taken = key[np.minimum(np.searchsorted(key, pair), key.shape[0] - 1)] == pair
-            np.fill_diagonal(taken, False)
-            yield from_numpy(users), from_numpy(items), from_numpy(taken)
+            yield from_numpy(self.users[rows]), from_numpy(self.items[rows])
 
-    def loss(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         """Return the cross-entropy of each user's item among those of the batch, corrected for how they came there."""
-        users, items, taken = batch
+        users, items = batch
         user, item = self.user(users), self.item(items)
         logit = user @ item.T / self.settings.temperature - self.log_q[items]
+        same = (items[:, None] == items).fill_diagonal_(False)
         size = self.user.id(users).square().sum() + self.item.id(items).square().sum()
-        found: Tensor = F.cross_entropy(logit.masked_fill(taken, -torch.inf), torch.arange(users.shape[0]))
+        row = torch.arange(users.shape[0])
+        found: Tensor = F.cross_entropy(logit.masked_fill(same, -torch.inf), row)
         return found + self.settings.l2 * size
 
     def vectors(self) -> Vectors:
