@@ -18,6 +18,7 @@ NAMES: Final = {  # of the benchmarks, and what each measures
     "start": "from the command to the first answer, kernels compiled anew and not; empty state",
     "learn": "learning on one thread: whole lessons, the parts of one, the network alone; PyG's TGN training as peer",
     "lightgcn": "one epoch of LightGCN on a log, d 64, 3 layers, batch 16 384, one thread: as sparse products, and PyG's own",
+    "sampling": "one epoch of GraphSAGE on a log, by full batch, neighbours, layers and clusters: CPU time, and memory on top",
     "rank": "one ranking in process, everything but the socket",
     "answer": "RECOMMEND in process, 20 of 100 000 described items, by the rules asked for",
     "walk": "the co-watch graph in process: walks, upkeep, aging",
@@ -70,6 +71,7 @@ def run(
         log,
         memory,
         ranking,
+        reading,
         soak,
         throughput,
     )
@@ -90,6 +92,7 @@ def run(
         "start": latency.start,
         "learn": learning.learn,
         "lightgcn": lambda config: convolution.lightgcn(data),
+        "sampling": lambda config: reading.sampling(data),
         "rank": ranking.rank,
         "answer": ranking.answer,
         "walk": graph.walk,

@@ -14,7 +14,7 @@ DIM, LAYERS, BATCH, EPOCHS = 64, 3, 16_384, 5
 PAIRS, USERS, ITEMS = 80_000, 943, 1_682  # without a log: as many as the training part of MovieLens 100K
 
 
-def _pairs(data: str) -> tuple[np.ndarray, np.ndarray]:
+def pairs(data: str) -> tuple[np.ndarray, np.ndarray]:
     """Return users and items of the training part of a random split of a log, of synthetic pairs without one."""
     if not data:
         rng = np.random.default_rng(0)
@@ -53,7 +53,7 @@ def lightgcn(data: str) -> harness.Figures:
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    users, items = (one.astype(np.int32) for one in _pairs(data))
+    users, items = (one.astype(np.int32) for one in pairs(data))
     n_users, n_items, none = int(users.max()) + 1, int(items.max()) + 1, np.zeros(0, np.int32)
     t, value = np.arange(users.shape[0]), np.ones(users.shape[0], np.float32)
     training = Training(users, items, t, value, n_users, n_items, none, none, none, none)

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from tests.fixture.lesson import BATCH, SIZES, room, successors, taught
+from tests.fixture.training.lesson import BATCH, SIZES, room, successors, taught
 from tgn.inference.attention import bucket
 from tgn.inference.layout import MEMORY, net
 

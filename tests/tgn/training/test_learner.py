@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from tests.fixture.lesson import BATCH, ITEMS, SIZES, remembered, room, successors, taught
+from tests.fixture.training.lesson import BATCH, ITEMS, SIZES, remembered, room, successors, taught
 from tgn.inference.layout import MEMORY, TgnSettings, unpack
 from tgn.network.embedding import initial
 from tgn.training.learner import Learner, start_vectors

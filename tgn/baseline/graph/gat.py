@@ -37,7 +37,7 @@ class GatSettings(msgspec.Struct, frozen=True, kw_only=True):
     heads: int = 4
     layers: int = 2
     dropout: float = 0.1
-    l2: float = 1e-4
+    l2: float = 1e-2
     negatives: Kind = "uniform"
     reading: Reading = Reading(mode="neighbour", batch=16_384)
     schedule: Schedule = Schedule(lr=0.02)

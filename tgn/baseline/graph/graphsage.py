@@ -47,10 +47,10 @@ class GraphSageSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     dim: int = 64
     layers: int = 2
-    hidden: float = 0.2
-    alone: float = 0.1
+    hidden: float = 0.1
+    alone: float = 0.05
     dropout: float = 0.1
-    l2: float = 1e-4
+    l2: float = 1e-3
     negatives: Kind = "uniform"
     per_pair: int = 1
     loss: str = "bpr"
@@ -79,6 +79,8 @@ class GraphSageNetwork(Network):
         self.side = (torch.arange(n) >= self.n_users).long()  # 0 for users, 1 for items
         self.embedding = nn.Embedding(n + 2, settings.dim)
         nn.init.normal_(self.embedding.weight, std=0.1)
+        with torch.no_grad():
+            self.embedding.weight[n:] = 0.0  # nothing known is like nobody, until something is learned of it
         self.of_users = Features(training.user_columns, training.user_kinds, self.n_users, settings.dim)
         self.of_items = Features(training.item_columns, training.item_kinds, self.n_items, settings.dim)
         self.convs = nn.ModuleList(

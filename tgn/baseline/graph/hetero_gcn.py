@@ -48,7 +48,7 @@ class HeteroGcnSettings(msgspec.Struct, frozen=True, kw_only=True):
     batch: int = 4_096
     dropout: float = 0.3
     hidden: float = 0.05
-    l2: float = 3e-3
+    l2: float = 1e-2
     negatives: Kind = "uniform"
     schedule: Schedule = Schedule(lr=0.01)
 
@@ -206,6 +206,7 @@ class HeteroGcn:
         network = done.network
         assert isinstance(network, HeteroGcnNetwork)
         with torch.no_grad():
+            network.eval()
             timely = network.timely()
         plain = trainer.fitted(
             self.name,

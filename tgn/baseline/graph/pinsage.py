@@ -57,9 +57,9 @@ class PinSageSettings(msgspec.Struct, frozen=True, kw_only=True):
     neighbours: int = 20
     far: int = 60
     visited: int = 160
-    hard: int = 2
+    hard: int = 1
     margin: float = 1.0
-    l2: float = 1e-4
+    l2: float = 3e-3
     schedule: Schedule = Schedule(lr=0.01)
 
 

@@ -1,9 +1,9 @@
 """Social GCN: users begin as themselves and as those they trust, with attention; then as LightGCN.
 
     a(u, f) = softmax over those f whom u trusts of leaky_relu(a1 . W e[u] + a2 . W e[f])
-    e'[u] = e[u] + sum of a(u, f) W e[f]           E = mean over layers of (D^-1/2 A D^-1/2)^l e'
+    e'[u] = e[u] + w sum of a(u, f) W e[f]         E = mean over layers of (D^-1/2 A D^-1/2)^l e'
 
-trained by BPR on E.  Without trust it is LightGCN, so the two differ by trust alone.
+trained by BPR on E, w from 0 on.  Without trust it is LightGCN, so the two differ by trust alone.
 
 Source: Wu et al., A Neural Influence Diffusion Model for Social Recommendation (2019), section 3, for users diffused
 over those they trust before they meet items; Fan et al., Graph Neural Networks for Social Recommendation (2019),
@@ -68,6 +68,7 @@ class SocialGcnNetwork(Network):
                 add_self_loops=False,
                 bias=False,
             )
+            self.weight = nn.Parameter(torch.zeros(()))  # of friends: it begins as the model without trust
 
     def start(self) -> Tensor:
         """Return e' of all nodes."""
@@ -75,7 +76,7 @@ class SocialGcnNetwork(Network):
         if self.trust is None:
             return e
         users = e[: self.n_users]
-        return torch.cat([users + self.friends(users, self.trust), e[self.n_users :]])
+        return torch.cat([users + self.weight * self.friends(users, self.trust), e[self.n_users :]])
 
     def spread(self) -> list[Tensor]:
         """Return each layer's vectors of all nodes, e' first."""

@@ -50,9 +50,17 @@ def test_without_trust_it_is_lightgcn() -> None:
 
 def test_trust_is_read_by_who_trusts_not_by_who_is_trusted() -> None:
     network = SocialGcnNetwork(blocks(), SMALL, np.array([[0], [5]], np.int32)).eval()
+    with torch.no_grad():
+        network.weight.fill_(1.0)
     moved = (network.start() - network.embedding.weight).detach().abs().sum(1)
 
     assert torch.nonzero(moved).flatten().tolist() == [0]
+
+
+def test_it_begins_as_the_model_without_trust() -> None:
+    network = SocialGcnNetwork(trusting(blocks()), SMALL, trusting(blocks()).trust).eval()
+
+    assert network.start().equal(network.embedding.weight)
 
 
 def test_it_says_that_it_needs_trust() -> None:
