@@ -2,7 +2,7 @@
 
 Frozen, it is as it was fitted.  Live, the weights stay and the histories go on: a user's vector is a mean of the
 vectors of the items they took, in training and since, recent ones counting more; an item without training events
-takes the mean of the vectors of the users who took it since.
+takes the mean of the vectors of the users who took it since, and the mean bias.
 """
 
 from __future__ import annotations
@@ -127,7 +127,10 @@ class _Live:
         training = fitted.training
         self.name, self.as_of = f"{fitted.name}-live", fitted.as_of
         self.fixed, self.stranger = fitted.user_vectors(), fitted.stranger()
-        self.bias, self.scored = fitted.vectors.bias, fitted.scored_items()
+        self.scored = fitted.scored_items()
+        self.bias = None if fitted.vectors.bias is None else fitted.vectors.bias.copy()
+        if self.bias is not None and self.scored.any():
+            self.bias[~self.scored] = self.bias[self.scored].mean()
         self.items = fitted.vectors.item.copy()
         self.total = np.zeros_like(self.fixed, dtype=np.float64)
         self.at = np.zeros(training.n_users, np.int64)
