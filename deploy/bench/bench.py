@@ -36,7 +36,7 @@ SIZED: Final = {
     "soak": {"events", "users", "budget"},
     "fidelity": {"events", "rate"},
 }  # sizes a benchmark is told
-LOGS: Final = ("fidelity", "lightgcn")  # benchmarks that take a log
+LOGS: Final = ("fidelity", "lightgcn", "sampling")  # benchmarks that take a log
 
 
 def run(
