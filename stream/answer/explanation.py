@@ -180,7 +180,8 @@ def _shares(room: Retrieval, n: int, at: int, score: float) -> dict[str, str]:
         if group in BLENDED:
             own, new, popular, walked = np.where(BLENDED[group], middle, blends[at])
             one[BLEND] = np.log(own + new * (popular + walked) + 1e-7) / 4
-    differences = score - room.judge(size + len(GROUPS))[size:].astype(np.float64)
+    judged = room.judge(size + len(GROUPS))[size:].astype(np.float64)
+    differences = np.nan_to_num(score - judged, posinf=0.0, neginf=0.0)  # rows change while they are read
     whole = max(float(np.abs(differences).sum()), 1e-9)
     order = np.argsort(-np.abs(differences), kind="stable").tolist()
     told = [(WORDS[GROUPS[k]], round(100 * float(differences[k]) / whole)) for k in order]

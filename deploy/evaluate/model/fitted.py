@@ -13,7 +13,7 @@ from deploy.config.schema import BadConfig
 from deploy.evaluate.model import cost, side, training
 from deploy.evaluate.protocol import Named
 from deploy.evaluate.setting import FITTED, Job
-from deploy.evaluate.split import Split
+from deploy.evaluate.split import Split, taken
 from deploy.evaluate.verdict.legend import LIVE
 from tgn.baseline.contract import Baseline, Fitted, Training
 
@@ -78,9 +78,33 @@ def run(
     live = None if log.by_user else fitted.live()
     if live is not None:
         models[job.model + LIVE] = live
-    ranks = {name: judge(log, one) for name, one in models.items()}
+    known_events = int(((log.part == 0) & taken(log.kind)).sum())
+    ranks = {name: judge(log, Later(one, known_events)) for name, one in models.items()}
     costs = {name: _cost(fitted, train_s, cost.query_ms(log, one.score)) for name, one in models.items()}
     return ranks, costs
+
+
+class Later:
+    """A fitted model that is shown the whole log: it has the events of training already, and learns those that come after.
+
+    Args:
+        model: The model, as of the end of training.
+        events: Of the training part.
+    """
+
+    def __init__(self, model: Baseline, events: int) -> None:
+        self.model, self.left, self.name = model, events, model.name
+
+    def score(self, user: int, t: int) -> np.ndarray:
+        """Return the scores of the model, float64 [items]."""
+        return self.model.score(user, t)
+
+    def learn(self, user: int, item: int, t: int) -> None:
+        """Have the model learn what it has not."""
+        if self.left:
+            self.left -= 1
+        else:
+            self.model.learn(user, item, t)
 
 
 def passes(log: Split) -> int:
