@@ -49,6 +49,7 @@ EXAMPLES: Final = {  # by the words of the command
         "riverwalk bench serve --json",
         "riverwalk bench aging --plot aging.png",
         "riverwalk bench fidelity --rate 2000 --json",
+        "riverwalk bench lightgcn",
         "riverwalk bench soak --events 10000000 --users 2000000 --budget 500000",
     ),
     "version": ("riverwalk version --json",),

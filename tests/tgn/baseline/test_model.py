@@ -1,5 +1,7 @@
 """One suite that every fitted model passes, on a log of groups: what to recommend can be said aloud."""
 
+import subprocess
+import sys
 import time
 from functools import cache
 
@@ -179,3 +181,30 @@ def test_a_deadline_is_kept(name: str) -> None:
     model.fit(training, 0, lambda share: None, 2.0)
 
     assert time.monotonic() - begin < 8.0
+
+
+MEASURED = """
+import resource, sys
+import torch
+from tests.fixture.block import blocks
+from tests.tgn.baseline.test_model import fit, told
+from tgn.baseline.fitting.registry import MODELS
+
+torch.set_num_threads(1)
+name = sys.argv[1]
+fit(name, told(blocks(users=5, items=5, each=3)), seconds=2.0)  # loads and compiles
+log = told(blocks(users=600, items=600, each=80))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+fit(name, log, seconds=6.0)
+taken = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(taken, MODELS[name]().memory(log.n_users, log.n_items, log.users.shape[0]))
+"""
+
+
+@pytest.mark.slow
+@every
+def test_a_fit_takes_no_more_memory_than_was_told(name: str) -> None:
+    done = subprocess.run([sys.executable, "-c", MEASURED, name], capture_output=True, text=True, check=True)
+    taken, told_ = map(int, done.stdout.split())
+
+    assert taken <= told_

@@ -10,7 +10,7 @@ from tgn.baseline.contract import Model
 
 PLACES = {  # module and what in it makes the model, called with no argument
     "mf": "factor.mf:Mf",
-    "mf-bpr": "factor.mf:MfBpr",
+    "mf-bpr": "factor.mf_bpr:MfBpr",
     "mf-side": "factor.mf_side:MfSide",
     "tensor": "factor.tensor:TensorFactor",
     "line": "factor.line:Line",

@@ -1,8 +1,9 @@
 """A fitted model that is a vector a user and a vector an item: their product orders the items.
 
 Frozen, it is as it was fitted.  Live, the weights stay and the histories go on: a user's vector is a mean of the
-vectors of the items they took, in training and since, recent ones counting more; an item without training events
-takes the mean of the vectors of the users who took it since.
+vectors of the items they took, in training and since, each event counting `DECAY` of the next, and half after
+`HALF_LIFE`; an item without training events takes the mean of the vectors of the users who took it since, and the
+mean bias.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from tgn.baseline.contract import Baseline, Cold, Point, Training
 
 HALF_LIFE = 0.25  # of a live history, as a share of the time that training spans
+DECAY = 0.8  # weight in it of what was taken one event earlier, beside that of time
 
 
 class Vectors(NamedTuple):
@@ -40,7 +42,9 @@ class VectorFitted:
         name: Of the model; `live()` is called the same with `-live`.
         training: What it was fitted on: live histories begin with it.
         vectors: What it learned.
-        curve, layers: Its learning curve, and node vectors [n, d] by layer for `smoothness`.
+        curve: Its learning curve.
+        smoothness: Mean pairwise cosine of node vectors by layer.
+        cold_users, cold_items: How those without training events are scored.
     """
 
     def __init__(
@@ -118,7 +122,7 @@ class _Frozen:
 
 
 class _Live:
-    """Histories as decayed sums: `total` and `weight` of a user are as of `at`, and only their ratio is used.
+    """Histories as decayed sums: `total` of a user is as of `at`, and only its direction is used.
 
     A user's vector is brought to the mean length of the fitted ones, so that a bias weighs what it weighed in training.
     """
@@ -127,7 +131,10 @@ class _Live:
         training = fitted.training
         self.name, self.as_of = f"{fitted.name}-live", fitted.as_of
         self.fixed, self.stranger = fitted.user_vectors(), fitted.stranger()
-        self.bias, self.scored = fitted.vectors.bias, fitted.scored_items()
+        self.scored = fitted.scored_items()
+        self.bias = None if fitted.vectors.bias is None else fitted.vectors.bias.copy()
+        if self.bias is not None and self.scored.any():
+            self.bias[~self.scored] = self.bias[self.scored].mean()
         self.items = fitted.vectors.item.copy()
         self.total = np.zeros_like(self.fixed, dtype=np.float64)
         self.at = np.zeros(training.n_users, np.int64)
@@ -156,7 +163,8 @@ class _Live:
 
     def _take(self, user: int, item: int, t: int) -> None:
         age = max(0, t - int(self.at[user]))
-        self.total[user] = self.total[user] * 0.5 ** (age / self.half_life_ms) + self.items[item]
+        decay = DECAY * 0.5 ** (age / self.half_life_ms)
+        self.total[user] = self.total[user] * decay + self.items[item]
         self.at[user] = max(t, int(self.at[user]))
 
     def _vector(self, user: int) -> np.ndarray:
