@@ -41,7 +41,7 @@ class LineSettings(msgspec.Struct, frozen=True, kw_only=True):
     batch: int = 4_096
     negatives: int = 5
     l2: float = 1e-2
-    schedule: Schedule = Schedule(lr=0.01)
+    schedule: Schedule = Schedule(lr=0.01, patience=3)
 
 
 def popular(items: np.ndarray, n: int) -> np.ndarray:

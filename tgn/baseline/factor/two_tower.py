@@ -35,12 +35,12 @@ class TwoTowerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     dim: int = 64
     hidden: int = 128
-    batch: int = 1_024
-    temperature: float = 0.1
+    batch: int = 512
+    temperature: float = 0.2
     without_id: float = 0.1
     dropout: float = 0.1
-    l2: float = 1e-6
-    schedule: Schedule = Schedule(lr=0.003)
+    l2: float = 0.0
+    schedule: Schedule = Schedule(lr=0.005, every=1, patience=3)
 
 
 class Tower(nn.Module):

@@ -55,7 +55,7 @@ class SkipGramSettings(msgspec.Struct, frozen=True, kw_only=True):
     p: float = 1.0
     q: float = 1.0
     l2: float = 1e-3
-    schedule: Schedule = Schedule(lr=0.01, epochs=20)
+    schedule: Schedule = Schedule(lr=0.01, epochs=16, patience=3)
 
 
 class SkipGramNetwork(Network):
