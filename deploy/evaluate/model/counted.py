@@ -42,7 +42,7 @@ MAKERS: dict[str, Callable[[Split], Baseline]] = {
     "edgebank-tw": lambda log: EdgeBank(log.n_items, _window_ms(log)),
     "co-occurrence": lambda log: Cooccurrence(log.n_items),
     "transitions": lambda log: Transition(log.n_items),
-    "ease": lambda log: Ease(log.n_items),
+    "ease": lambda log: Ease(log.n_items, decay=1.0 if log.by_user else 0.9),  # a random split has no order
     "cosine": lambda log: Cosine(log.n_items),
     "rp3beta": lambda log: Rp3Beta(log.n_items),
 }
