@@ -62,14 +62,14 @@ def test_lists_of_users_are_worth_the_mean_of_what_each_is_worth(
         hits = [place for place in places if place <= k]
         ideal = sum(1 / np.log2(1 + place) for place in range(1, min(len(places), k) + 1))
         gain = sum(1 / np.log2(1 + place) for place in hits)
-        worth.append((1 / min(places), len(hits) / len(places), len(hits) / k, gain / ideal))
+        worth.append((1 / min(places), len(hits) / len(places), len(hits) / k, gain / ideal, len(hits) > 0))
     found = ranking.per_user(np.array([u for u, _ in pairs]), np.array([p for _, p in pairs], float), k)
 
     assert tuple(found) == pytest.approx(tuple(np.mean(worth, 0)))
 
 
 def test_no_users_are_worth_nothing() -> None:
-    assert tuple(ranking.per_user(np.zeros(0, int), np.zeros(0), 10)) == (0.0, 0.0, 0.0, 0.0)
+    assert tuple(ranking.per_user(np.zeros(0, int), np.zeros(0), 10)) == (0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def test_an_interval_over_users_of_one_event_is_as_wide_as_the_normal_one() -> None:
