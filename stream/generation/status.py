@@ -31,6 +31,7 @@ STATUS = np.dtype(
         ("ranked_share", "f8"),  # of the events that are described for the ranker now
         ("applied", "i8", (PARTITIONS,)),  # next offset of each partition, visible in answers
         ("saved", "i8", (PARTITIONS,)),  # next offset of each partition, on the disk
+        ("waiting", "i8", (PARTITIONS,)),  # events of each partition that are not read yet
         (
             "described",
             "i8",

@@ -224,6 +224,9 @@ class Ingest:
         """Tell the servers how far behind it is, and what does not work."""
         lag = self.source.lag()
         self.status["lag"] = lag
+        if lag >= 0:
+            for partition, count in self.source.waiting().items():
+                self.status["waiting"][partition] = count
         self.pulse.lag(lag)
         self.pulse.trouble("source", self.source.trouble() or self.order.trouble or self.source.held())
 

@@ -54,6 +54,7 @@ def counted(recommender: Recommender, offsets: Mapping[int, int]) -> dict[str, s
         told[f"live_recall10_{name}"] = round(float(quality["recall10"][k]), 4)
     for partition, offset in offsets.items():
         told[f"offset_{partition}"] = offset
+        told[f"lag_{partition}"] = int(status["waiting"][partition])
     for partition in np.flatnonzero(status["saved"]).tolist():
         told[f"saved_{int(partition)}"] = int(status["saved"][partition])
     for partition in np.flatnonzero(status["described"]).tolist():

@@ -14,7 +14,7 @@ function Verdict({ told, info }) {
     ${kinds.length > 0 && html`<ul class="chips">${kinds.map(kind => html`<li key=${kind}>${TROUBLES[kind] || kind}</li>`)}</ul>`}</${Card}>`;
 }
 
-/** The offsets of each partition: applied, saved; lag is of the whole topic. */
+/** The offsets of each partition: applied, saved; and how many events wait. */
 function Partitions({ info }) {
   const names = info ? Object.keys(info).map(name => /^offset_(\d+)$/.exec(name)).filter(Boolean).map(found => Number(found[1])).sort((a, b) => a - b) : [];
   const items = info ? Object.keys(info).filter(name => /^described_\d+$/.test(name)) : [];
@@ -22,7 +22,7 @@ function Partitions({ info }) {
   return html`<${Card} name="Partitions" more=${html`<span class="small">events waiting: <b class="number">${lag || "–"}</b></span>`}>
     ${info && !names.length && html`<${Empty}>No event has been applied yet.</${Empty}>`}
     ${names.length > 0 && html`<div class="scroll" tabindex="0" role="region" aria-label="Partitions"><table class="grid"><thead><tr><th>topic</th><th class="number">partition</th><th class="number">next offset</th><th class="number">saved up to</th><th class="number">not saved yet</th><th class="number">waiting</th></tr></thead><tbody>
-      ${names.map(p => html`<tr key=${p}><td>events</td><td class="number">${p}</td><td class="number">${whole(info[`offset_${p}`])}</td><td class="number">${or(info[`saved_${p}`], whole)}</td><td class="number">${known(info[`saved_${p}`]) ? whole(Math.max(0, info[`offset_${p}`] - info[`saved_${p}`])) : "–"}</td><td class="number">${names.length === 1 ? lag : ""}</td></tr>`)}
+      ${names.map(p => html`<tr key=${p}><td>events</td><td class="number">${p}</td><td class="number">${whole(info[`offset_${p}`])}</td><td class="number">${or(info[`saved_${p}`], whole)}</td><td class="number">${known(info[`saved_${p}`]) ? whole(Math.max(0, info[`offset_${p}`] - info[`saved_${p}`])) : "–"}</td><td class="number">${info.lag >= 0 && known(info[`lag_${p}`]) ? whole(info[`lag_${p}`]) : "not known"}</td></tr>`)}
       ${names.length > 1 && html`<tr><td>events</td><td class="number">all</td><td></td><td></td><td></td><td class="number">${lag}</td></tr>`}
       ${items.map(name => html`<tr key=${name}><td>items</td><td class="number">${name.split("_")[1]}</td><td class="number">${whole(info[name])}</td><td></td><td></td><td></td></tr>`)}</tbody></table></div>`}</${Card}>`;
 }

@@ -197,3 +197,14 @@ def test_what_a_full_disk_did_not_take_is_saved_with_what_came_since(
     assert told[0][1]["disk"].startswith("learning has stopped, answers go on: ")
     assert (stopped, committed) == (0, {0: 6_000})
     assert state == always(Topic(stream(6_000)), tmp_path / "always")
+
+
+def test_how_many_events_of_a_partition_wait_is_told(tmp_path: Path) -> None:
+    it = StoredWriter(tmp_path, Topic([event(f"u{k % 3}", f"i{k % 5}", k) for k in range(10)]))
+    it.ingest.limit = 4
+    it.step()
+    it.ingest.tell()
+
+    assert it.generation.status["waiting"][0] == it.generation.status["lag"] == 6
+
+    it.close()
