@@ -80,17 +80,21 @@ def baseline(
     return ranks
 
 
-def pyg(log: Split, seed: int, learning: str, progress: Progress = lambda n: None) -> PygTgn:
-    """Return PyG's recipe, trained on the training part; each epoch counts as one pass."""
+def pyg(log: Split, job: Job, progress: Progress = lambda n: None) -> PygTgn:
+    """Return PyG's recipe, trained on the training part, in the job's seconds; each epoch counts as one pass."""
     import torch
 
     torch.set_num_threads(1)
-    model = PygTgn(log.n_users, log.n_items, PygSettings(seed=seed))
+    model = PygTgn(log.n_users, log.n_items, PygSettings(seed=job.seed))
     train = (log.part == 0) & taken(log.kind)
-    for _ in range(EPOCHS):  # weights and optimizer go on from one call to the next
+    begin = time.perf_counter()
+    for epoch in range(EPOCHS):  # weights and optimizer go on from one call to the next
         model.fit(log.users[train], log.items[train], log.t[train], 1)
         progress(log.users.shape[0])
-    if learning == "frozen":
+        spent = time.perf_counter() - begin
+        if job.seconds and spent + spent / (epoch + 1) > job.seconds:
+            break
+    if job.asked.learning == "frozen":
         model.freeze()
     return model
 
@@ -121,7 +125,7 @@ def _ranked(
         return _timed(log, model, job, progress, lists)
     if job.model == PYG:
         begin = time.perf_counter()
-        recipe = pyg(log, job.seed, str(job.asked.learning), progress)
+        recipe = pyg(log, job, progress)
         train_s = time.perf_counter() - begin
         found, costs = _timed(log, recipe, job, progress, None)
         costs[PYG].train_s += train_s

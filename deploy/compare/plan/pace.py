@@ -19,10 +19,10 @@ REFERENCE_S = 0.084  # what `calibrate` takes on the machine of the table, linea
 SHARE = 0.5  # of the last run in the pace that is kept
 FIT, COUNT = 25.0, 0.0
 START_S, START_COUNT_S = 5.0, 2.5  # to import what is needed and read the log
-FITS = {  # seconds of a fit per 100 000 events, one thread
-    "mf": 8.0, "mf-bpr": 12.0, "mf-side": 12.0, "tensor": 15.0, "line": 12.0, "two-tower": 25.0, "deepwalk": 20.0,
-    "node2vec": 25.0, "gcn": 30.0, "ngcf": 40.0, "lightgcn": 25.0, "gat": 40.0, "graphsage": 40.0, "pinsage": 40.0,
-    "social-gcn": 40.0, "social-gcn-no-trust": 40.0, "hetero-gcn": 40.0, PYG: 400.0,
+FITS = {  # seconds of a fit per 100 000 events, one thread, another fit beside it
+    "mf": 22.0, "mf-bpr": 35.0, "mf-side": 30.0, "tensor": 54.0, "line": 80.0, "two-tower": 80.0, "deepwalk": 62.0,
+    "node2vec": 50.0, "gcn": 59.0, "ngcf": 80.0, "lightgcn": 45.0, "gat": 59.0, "graphsage": 80.0, "pinsage": 80.0,
+    "social-gcn": 80.0, "social-gcn-no-trust": 60.0, "hetero-gcn": 80.0, PYG: 900.0,
 }  # fmt: skip
 PASSES = {  # microseconds an event of a pass: what learning costs
     "ease": 150.0, "co-occurrence": 30.0, "rp3beta": 60.0, "cosine": 60.0, "riverwalk": 350.0, "riverwalk-frozen": 300.0,
@@ -77,14 +77,12 @@ def estimate(name: str, size: Size, rows: int) -> Seconds:
     """
     base = name.removesuffix("-frozen") if not name.startswith("riverwalk") else name
     own = name.startswith("riverwalk") or name == "blend"
-    fit = FITS.get(name, FIT) * size.train / 1e5 if name in FITTED or name == PYG else 0.0
+    fit = FITS.get(name, FIT) * size.train / 1e5 if name in (*FITTED, PYG) else 0.0
     query, item = QUERIES.get(base, OWN_QUERY if own else QUERY)
     judged = size.judged * (query + item * size.items / 1000) * 1e-6
     passed = size.events * PASSES.get(base, 300.0 if own else 6.0) * 1e-6
-    start = START_S if name in FITTED or own or name == PYG else START_COUNT_S
-    return Seconds(
-        fit if name in FITTED else 0.0, start + rows * (passed + judged) + (fit if name == PYG else 0.0)
-    )
+    start = START_S if own or name in (*FITTED, PYG) else START_COUNT_S
+    return Seconds(fit, start + rows * (passed + judged))
 
 
 class Pace:
