@@ -35,6 +35,7 @@ from state.ranking.attribution import (
 )
 from state.ranking.column import BLEND, FEATURES, NAMES, OWN_HAD, of
 from state.record.layout import BOARD, START
+from state.record.profile import OPENED
 from stream.answer.reason import ANOTHER, ago, did
 from stream.answer.recommender import Recommender
 from stream.answer.retrieval import Retrieval
@@ -207,7 +208,7 @@ def _behind(room: Retrieval, row: int) -> list[Behind]:
     state, u, t = room.state, room.user, room.t
     pick, share = np.zeros(BOARD, np.int32), np.zeros(BOARD)
     n = int(shares(state, room.scratch, u, row, pick, share))
-    out = []
+    user, out = state.profile[OPENED], []  # the whole history, as `shares` has just read it
     for k in np.argsort(-share[:n], kind="stable").tolist():
         if share[k] <= 0:
             break
@@ -215,13 +216,13 @@ def _behind(room: Retrieval, row: int) -> list[Behind]:
         title = room.title(seed)
         found = {"": room.items.name(seed) if title else "(hidden)", "_share": f"{share[k]:.4f}"}
         found["_title"] = "what newcomers take" if seed == START else title or ANOTHER
-        slots = int(state.users[u]["slots"]) if u >= 0 and seed != START else 0
-        mine = np.flatnonzero(state.users[u]["item"][:slots] == seed)
+        slots = int(user["slots"]) if u >= 0 and seed != START else 0
+        mine = np.flatnonzero(user["item"][:slots] == seed)
         if mine.shape[0]:
-            last = int(state.users[u]["t"][mine[0]])
+            last = int(user["t"][mine[0]])
             found |= {
                 "_did": did(int(last_kind(state, u, seed))),
-                "_events": str(int(state.users[u]["count"][mine[0]])),
+                "_events": str(int(user["count"][mine[0]])),
             }
             found |= {"_last": str(last), "_ago": ago(t - last)}
         edge = state.edges[seed]

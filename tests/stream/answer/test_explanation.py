@@ -155,6 +155,15 @@ def test_the_seeds_are_named_with_their_events_their_age_and_the_edge(pair: Pair
     assert "next 1" in told["sources"].split(", ")
 
 
+def test_a_seed_that_a_user_had_ten_items_ago_is_named_with_its_event(pair: Pair) -> None:
+    pair.learn([(f"u{k}", item, k * HOUR + j) for k in range(20) for j, item in enumerate(("tea", "cup"))])
+    pair.learn([("ann", "tea", 21 * HOUR), *(("ann", f"other-{k}", (22 + k) * HOUR) for k in range(9))])
+    told = reader(pair).explain("ann", "cup")
+    seed = next(name for name in ("seed_1", "seed_2", "seed_3") if told.get(name) == "tea")
+
+    assert (told[f"{seed}_events"], told[f"{seed}_last"]) == ("1", str(21 * HOUR))
+
+
 def test_the_shares_of_the_seeds_are_those_of_the_first_two_steps(pair: Pair) -> None:
     pair.learn(shop())
     state, size = pair.reader.state, int(pair.writer.state.world[0]["items"])
