@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -21,7 +22,7 @@ from stream.generation.generation import Generation
 Told = TypeVar("Told")
 
 
-class Lookup:
+class Lookup(ABC):
     """The part of a reader that ranks nothing; who inherits it keeps `recommender` and the names up to date.
 
     Fields:
@@ -37,11 +38,13 @@ class Lookup:
         self._applied = b""  # the offsets that were told last, as they lie in the status,
         self._offsets: dict[int, int] = {}  # and by partition
 
+    @abstractmethod
     def _current(self) -> Recommender:
-        raise NotImplementedError
+        """Return what answers now, or raise Loading."""
 
+    @abstractmethod
     def _catch_up(self, generation: Generation) -> None:
-        raise NotImplementedError
+        """Take in what was named and described since the last request."""
 
     def _item(self, item: str) -> int:
         row = self._current().generation.items.row.get(item, 0)
