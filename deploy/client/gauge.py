@@ -42,7 +42,9 @@ class Reading(msgspec.Struct, frozen=True):
 
     @property
     def quality(self) -> dict[str, Quality]:
-        """Live quality by ranker, as far as there is any yet."""
+        """Live quality by ranker, as far as there is any yet: of no event there is none."""
+        if self.info.get("live_events") == "0":
+            return {}
         names = [name.removeprefix("live_mrr_") for name in self.info if name.startswith("live_mrr_")]
         found = {
             name: (self._float(f"live_mrr_{name}"), self._float(f"live_recall10_{name}")) for name in names

@@ -93,7 +93,7 @@ def line(shot: Snapshot) -> str:
         f"{reading.events_per_s:,.0f}/s, lag {reading.number('lag'):,},",
         f"freshness p50 {_ms(shot.fresh_p50)} p99 {_ms(shot.fresh_p99)},",
         f"{reading.number('users'):,} users {reading.number('items'):,} items {reading.number('edges'):,} edges;",
-        "MRR " + " ".join(f"{name} {one.mrr:.3f}" for name, one in reading.quality.items()) + ";",
+        f"MRR {' '.join(f'{name} {one.mrr:.3f}' for name, one in reading.quality.items()) or '–'};",
         f"{shot.user or 'trending'}: {', '.join(one.title for one in shot.taken[:1]) or 'nothing yet'}",
         f"-> {', '.join(one.title for one in shot.picks[:3]) or 'nothing yet'}",
     ]

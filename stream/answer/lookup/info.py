@@ -49,6 +49,7 @@ def counted(recommender: Recommender, offsets: Mapping[int, int]) -> dict[str, s
     }
     for name, weight in zip(NAMES, weights(recommender.state, True).tolist(), strict=True):
         told[f"source_{name}"] = round(weight, 3)
+    told["live_events"] = int(quality["judged"])
     for k, name in enumerate(RANKERS):
         told[f"live_mrr_{name}"] = round(float(quality["mrr"][k]), 4)
         told[f"live_recall10_{name}"] = round(float(quality["recall10"][k]), 4)

@@ -134,6 +134,19 @@ def test_figures_nobody_knows_yet_are_dashes() -> None:
         assert re.search(rf"{name} +– ", text), name
 
 
+def test_a_quality_that_no_event_has_been_judged_by_is_a_dash() -> None:
+    told = INFO.replace("0.182", "0.0").replace("0.103", "0.0")
+    none, some = (
+        Reading(fields(f"{told}live_events:{events}\r\n"), events_per_s=1.0, table_bytes=1.0)
+        for events in (0, 64)
+    )
+    early = screen.Snapshot(source="x", elapsed_s=0.0, sent=0, total=9, reading=none)
+
+    assert "MRR –;" in screen.line(early)
+    assert none.quality == {}
+    assert some.quality["riverwalk"].mrr == 0.0
+
+
 def test_the_legend_tells_the_marks_and_the_keys_where_there_is_a_keyboard() -> None:
     assert drawn(shot(), 80)[-1].split() == ["▲", "rose", "▼", "fell", "●", "new", "on", "the", "list"]
     console = Console(file=io.StringIO(), width=80, color_system=None, legacy_windows=False)
