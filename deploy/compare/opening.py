@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,10 +12,9 @@ from deploy.compare.plan import ladder
 from deploy.compare.plan.pace import Size
 from deploy.compare.setting import CompareSettings
 from deploy.config.schema import BadConfig
-from deploy.data.dataset import find
 from deploy.evaluate import evaluation
 from deploy.evaluate.model import side, training
-from deploy.evaluate.protocol import Named, published, read
+from deploy.evaluate.protocol import Named, located, published, read
 from deploy.evaluate.runner import fewer
 from deploy.evaluate.setting import FITTED, EvaluationSettings, Job
 from deploy.evaluate.split import Split
@@ -55,7 +53,7 @@ def opened(asked: CompareSettings, names: list[str]) -> Asked:
         )
     )  # fmt: skip
     budget_s = _seconds(asked.budget) if asked.budget else QUICK_S if asked.quick else 0.0
-    path, data = _log(asked)
+    path, data = located(asked.log, asked.columns)
     job = Job(
         settings, str(path), until=2, items=asked.items, users=asked.users, trust=asked.trust, costs=True
     )
@@ -94,18 +92,6 @@ def opened(asked: CompareSettings, names: list[str]) -> Asked:
     )
     logs = [log, *(fewer(one, job.most) for one in more)]
     return Asked(data, logs, job, size, files, skipped, budget_s)
-
-
-def _log(asked: CompareSettings) -> tuple[Path, str]:
-    known = find(asked.log, columns=asked.columns, online=False)
-    if known.path is None:
-        raise BadConfig(f"{asked.log}: no file of events; give one, or a folder that holds one")
-    try:
-        for line in known.remarks:
-            print(line, file=sys.stderr)
-    except BadSource as exc:
-        raise BadConfig(str(exc)) from exc
-    return known.path, known.name
 
 
 def _read_log(job: Job) -> Named:

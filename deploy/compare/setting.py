@@ -6,35 +6,22 @@ from typing import Annotated
 
 import msgspec
 
-Help = msgspec.Meta
+from deploy.evaluate.setting import ColumnNames, Help, Last, Log, NewOnly, Protocol, Seeds, Visible
+
 FILE = {"metavar": "FILE"}
 
 
 class CompareSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which log, which models, under which protocol, with how much time."""
 
-    log: Annotated[
-        str,
-        Help(
-            description="A file, a folder, or a data set on this machine: online-retail, ml-100k, jodie-wikipedia or ciao."
-        ),
-    ]
+    log: Log
     models: Annotated[str | None, Help(description="Names, with commas; the ladder when left out.")] = None
     ladder: Annotated[str | None, Help(description="short or full; full when left out.")] = None
-    protocol: Annotated[
-        str, Help(description="How to split and rank: stream, chronological, random or tgb.")
-    ] = "stream"
-    visible: Annotated[
-        str | None,
-        Help(description="What a model has seen: online, lag=200, strict; else the protocol's rule."),
-    ] = None
-    new_only: Annotated[
-        bool, Help(description="Rank only items that are new to the user (tgb and stream).")
-    ] = False
-    last: Annotated[
-        float, Help(ge=0.01, le=0.4, description="Share of events in the chronological test.")
-    ] = 0.1
-    seeds: Annotated[int, Help(ge=1, le=100, description="Runs of each model that learns weights.")] = 1
+    protocol: Protocol = "stream"
+    visible: Visible = None
+    new_only: NewOnly = False
+    last: Last = 0.1
+    seeds: Seeds = 1
     items: Annotated[
         str, Help(description="What items are, CSV or JSON lines; else what lies beside the log.", extra=FILE)
     ] = ""
@@ -60,10 +47,4 @@ class CompareSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         ),
     ] = ""
     anew: Annotated[bool, Help(description="Run models again that have finished before.")] = False
-    columns: Annotated[
-        str | None,
-        Help(
-            description="Which columns hold what, as user=visitorid,item=sku,t=ts:s; found when left out.",
-            extra={"metavar": "ROLE=NAME,…"},
-        ),
-    ] = None
+    columns: ColumnNames = None

@@ -5,7 +5,6 @@ Every model runs in a process of its own, Riverwalk's once a seed, and all are j
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,13 +16,12 @@ import numpy as np
 
 from deploy.chart import figure
 from deploy.config.schema import BadConfig
-from deploy.data.dataset import find
 from deploy.evaluate import plot
 from deploy.evaluate.detail import diversity, recall
 from deploy.evaluate.detail import list as answer
 from deploy.evaluate.model.engine import COLUMNS
 from deploy.evaluate.process import Process, ranks
-from deploy.evaluate.protocol import LEARNS, known, published, rule, split
+from deploy.evaluate.protocol import LEARNS, known, located, published, rule, split
 from deploy.evaluate.report import show
 from deploy.evaluate.runner import CANDIDATES, Done
 from deploy.evaluate.score import NUMBER, Run, compare, row
@@ -66,7 +64,7 @@ def evaluate(asked: EvaluationSettings, *, quiet: bool = False) -> Report:
     asked = checked(asked)
     named = chosen(asked.models, asked.ablate)
     names, left_out = applicable(named, asked)
-    path, name = _log(asked)
+    path, name = located(asked.data, asked.columns)
     whole = _splits(path, asked)
     parts = tuple(NUMBER) if asked.part == "both" else (asked.part,)
     until = max(NUMBER[one] for one in parts)
@@ -159,19 +157,6 @@ def checked(asked: EvaluationSettings) -> EvaluationSettings:
     if asked.part == "validation" and asked.protocol == "random":
         raise BadConfig("--part validation: random has a training and a test part alone")
     return msgspec.structs.replace(asked, visible=visible, learning=learning)
-
-
-def _log(asked: EvaluationSettings) -> tuple[Path, str]:
-    """Return the file of events, and what the data set is called."""
-    found = find(asked.data, columns=asked.columns, online=False)
-    if found.path is None:
-        raise BadConfig(f"{asked.data}: no file of events; give one, or a folder that holds one")
-    try:
-        for line in found.remarks:
-            print(line, file=sys.stderr)
-    except BadSource as exc:
-        raise BadConfig(str(exc)) from exc
-    return found.path, found.name
 
 
 def _splits(path: Path, asked: EvaluationSettings) -> list[Split]:

@@ -21,6 +21,7 @@ Source: Huang et al., Temporal Graph Benchmark (2023), for tgb; its reference sc
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +31,7 @@ from zlib import crc32
 import numpy as np
 
 from deploy.config.schema import BadConfig
+from deploy.data.dataset import find
 from deploy.evaluate.setting import PROTOCOLS
 from deploy.evaluate.split import (
     Split,
@@ -38,11 +40,29 @@ from deploy.evaluate.split import (
     span,
     taken,
 )
+from stream.error import BadSource
 from stream.file.column import ANY, Selection
 from stream.file.event import Columns, columns, event_file
 
 USUAL = {"tgb": "online", "stream": "strict", "chronological": "strict", "random": "strict"}
 LEARNS = {"tgb": "frozen", "stream": "online", "chronological": "frozen", "random": "frozen"}
+
+
+def located(data: str, columns: str | None) -> tuple[Path, str]:
+    """Return the file of events, and what the data set is called; remarks on it go to stderr.
+
+    Raises:
+        BadConfig: There is none.
+    """
+    found = find(data, columns=columns, online=False)
+    if found.path is None:
+        raise BadConfig(f"{data}: no file of events; give one, or a folder that holds one")
+    try:
+        for line in found.remarks:
+            print(line, file=sys.stderr)
+    except BadSource as exc:
+        raise BadConfig(str(exc)) from exc
+    return found.path, found.name
 
 
 def known(option: str, what: str, name: str, names: Iterable[str]) -> str:

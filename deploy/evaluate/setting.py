@@ -38,40 +38,48 @@ LISTED = ("riverwalk", *BASELINES, *SLOWER)  # models whose lists can be had
 KNOWN = (*MODELS, *ABLATIONS, FROZEN, *SLOWER, *FITTED, PYG)
 
 Help = msgspec.Meta
+# Options of `evaluate` that `compare` has, too.
+Log = Annotated[
+    str,
+    Help(
+        description="A file, a folder, or a data set on this machine: online-retail, ml-100k, jodie-wikipedia or ciao."
+    ),
+]
+Protocol = Annotated[str, Help(description="How to split and rank: tgb, stream, chronological or random.")]
+Visible = Annotated[
+    str | None,
+    Help(description="What a model has seen: online, lag=200, strict; else the protocol's rule."),
+]
+NewOnly = Annotated[bool, Help(description="Rank only items that are new to the user (tgb and stream).")]
+Seeds = Annotated[int, Help(ge=1, le=100, description="Runs of each model that learns weights.")]
+Last = Annotated[float, Help(ge=0.01, le=0.4, description="Share of events in the chronological test.")]
+ColumnNames = Annotated[
+    str | None,
+    Help(
+        description="Which columns hold what, as user=visitorid,item=sku,t=ts:s; found when left out.",
+        extra={"metavar": "ROLE=NAME,…"},
+    ),
+]
 
 
 class EvaluationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which log, split and ranked how, by which models.  The descriptions are the command's help."""
 
-    data: Annotated[
-        str,
-        Help(
-            description="A file, a folder, or a data set on this machine: online-retail, ml-100k, jodie-wikipedia or ciao."
-        ),
-    ]
-    protocol: Annotated[
-        str, Help(description="How to split and rank: tgb, stream, chronological or random.")
-    ] = "stream"
-    visible: Annotated[
-        str | None,
-        Help(description="What a model has seen: online, lag=200, strict; else the protocol's rule."),
-    ] = None
+    data: Log
+    protocol: Protocol = "stream"
+    visible: Visible = None
     learning: Annotated[
         str | None,
         Help(description="Weights stay frozen after training, or learn online; else the protocol's rule."),
     ] = None
-    new_only: Annotated[
-        bool, Help(description="Rank only items that are new to the user (tgb and stream).")
-    ] = False
+    new_only: NewOnly = False
     models: Annotated[
         str | None,
         Help(description=f"Names, with commas; the usual ones when left out. Known: {', '.join(KNOWN)}."),
     ] = None
     ablate: Annotated[bool, Help(description="Also Riverwalk without each of its parts.")] = False
-    seeds: Annotated[int, Help(ge=1, le=100, description="Runs of each model that learns weights.")] = 1
-    last: Annotated[
-        float, Help(ge=0.01, le=0.4, description="Share of events in the chronological test.")
-    ] = 0.1
+    seeds: Seeds = 1
+    last: Last = 0.1
     part: Annotated[str, Help(description="What is judged: validation, test or both.")] = "both"
     details: Annotated[
         bool, Help(description="Also candidates, newcomers, diversity, kinds of event and intervals.")
@@ -89,13 +97,7 @@ class EvaluationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     ] = ""
     user_columns: Annotated[str, Help(description="The same of users.", extra={"metavar": "FILE"})] = ""
 
-    columns: Annotated[
-        str | None,
-        Help(
-            description="Which columns hold what, as user=visitorid,item=sku,t=ts:s; found when left out.",
-            extra={"metavar": "ROLE=NAME,…"},
-        ),
-    ] = None
+    columns: ColumnNames = None
 
     @property
     def explicit(self) -> bool:
