@@ -1,9 +1,12 @@
-"""A histogram that takes many values at once, kept as counters, and the page that shows it as the histogram it is."""
+"""A histogram that takes many values at once, kept as counters, and the page that shows it as the histogram it is.
+
+What is the library's comes in from `stream.metric`, the one file that knows it.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
@@ -22,14 +25,16 @@ class Histogram:
 
     It is kept as a counter with a label more: a bucket's upper bound, or `sum` for the sum of the values.  `Page`
     shows it as the histogram it is.
+
+    Args:
+        counter: Of the histogram's name, with its labels and `PART`.
+        labelled: Whether it has labels of its own.
     """
 
-    def __init__(self, name: str, text: str, *labels: str) -> None:
-        from prometheus_client import Counter
-
-        self._counter = Counter(f"riverwalk_{name}", text, [*labels, PART])
+    def __init__(self, counter: Any, labelled: bool) -> None:
+        self._counter = counter
         self._parts: dict[tuple[str, ...], list[Any]] = {}
-        if not labels:
+        if not labelled:
             self._of(())  # to be seen while it is empty
 
     def add(self, buckets: list[int], total: float, *labels: str) -> None:
@@ -55,21 +60,24 @@ class Page:
 
     Args:
         names: Of the histograms.
+        family: The library's `HistogramMetricFamily`.
     """
 
-    def __init__(self, collector: Any, names: Collection[str]) -> None:
-        self._collector, self._names = collector, names
+    def __init__(self, collector: Any, names: Collection[str], family: Any) -> None:
+        self._collector, self._names, self._family = collector, names, family
 
     def collect(self) -> Iterator[Any]:
         """Yield every metric."""
         for metric in self._collector.collect():
-            yield _family(metric) if metric.name.removeprefix("riverwalk_") in self._names else metric
+            yield (
+                _histogram(metric, self._family)
+                if metric.name.removeprefix("riverwalk_") in self._names
+                else metric
+            )
 
 
-def _family(metric: Any) -> Any:
+def _histogram(metric: Any, made: Any) -> Any:
     """Return the histogram that a counter with bounds as labels stands for."""
-    from prometheus_client.core import HistogramMetricFamily
-
     series: dict[tuple[str, ...], dict[str, float]] = {}
     names: list[str] = []
     for sample in metric.samples:
@@ -78,21 +86,25 @@ def _family(metric: Any) -> Any:
             part = labels.pop(PART)
             names = sorted(labels)
             series.setdefault(tuple(labels[name] for name in names), {})[part] = sample.value
-    family = HistogramMetricFamily(metric.name, metric.documentation, labels=names)
+    family = made(metric.name, metric.documentation, labels=names)
     for values, parts in series.items():
         counts = accumulate(parts[bound] for bound in BOUNDS)
         family.add_metric(values, list(zip(BOUNDS, counts, strict=True)), parts[SUM])
     return family
 
 
-def stored(folder: Path, name: str) -> list[int]:
-    """Return how many values of a histogram without labels fell into each bucket, in all processes that keep files in a folder."""
-    from prometheus_client.mmap_dict import MmapedDict
+def stored(
+    folder: Path, name: str, values: Callable[[str], Iterable[tuple[str, float, float, int]]]
+) -> list[int]:
+    """Return how many values of a histogram without labels fell into each bucket, in all processes that keep files in a folder.
 
+    Args:
+        values: Yields key, value, time and position of what a file keeps.
+    """
     found = dict.fromkeys(BOUNDS, 0)
     wanted = f"riverwalk_{name}_total"
     for file in folder.glob("counter_*.db"):
-        for key, value, _, _ in MmapedDict.read_all_values_from_file(str(file)):  # type: ignore[no-untyped-call]
+        for key, value, _, _ in values(str(file)):
             if wanted in key:
                 _, sample, labels, _ = json.loads(key)
                 if sample == wanted and labels[PART] in found:

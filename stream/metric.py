@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from stream.histogram import SECONDS, Histogram, Page, stored
+from stream.histogram import PART, SECONDS, Histogram, Page, stored
 
 FILES: Final = ("counter", "gauge_mostrecent", "histogram")  # a process in a role keeps one of each,
 FILE: Final = 1 << 20  # which the library makes so large, in bytes
@@ -66,6 +66,9 @@ def setup(folder: Path | None, role: str = "") -> None:
     def histogram(name: str, text: str, *labels: str) -> None:
         _metrics[name] = Measured(f"riverwalk_{name}", text, labels, buckets=SECONDS)
 
+    def summed(name: str, text: str, *labels: str) -> None:
+        _metrics[name] = Histogram(Counter(f"riverwalk_{name}", text, [*labels, PART]), bool(labels))
+
     counter("events", "Events applied")
     counter(
         "rejected", "Records that were no events, by reason; forgotten: older than their user's", "reason"
@@ -99,22 +102,20 @@ def setup(folder: Path | None, role: str = "") -> None:
     level("table_rows", "Rows in use", "table")
     level("table_bytes", "Bytes of the rows in use", "table")
     histogram("batch_seconds", "Seconds a batch takes, by step", "step")
-    _metrics["freshness_seconds"] = Histogram(
-        "freshness_seconds", "Seconds from an event being produced to its being visible in answers"
-    )
-    text = "Seconds a request takes, without its waiting for an event"
-    _metrics["request_seconds"] = Histogram("request_seconds", text, "command")
+    summed("freshness_seconds", "Seconds from an event being produced to its being visible in answers")
+    summed("request_seconds", "Seconds a request takes, without its waiting for an event", "command")
 
 
 def page() -> bytes:
     """Return all metrics in Prometheus' text format."""
     from prometheus_client import REGISTRY, CollectorRegistry, generate_latest, multiprocess
+    from prometheus_client.core import HistogramMetricFamily
 
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         collector: Any = REGISTRY
     else:
         collector = multiprocess.MultiProcessCollector(None)  # type: ignore[no-untyped-call]
-    shown: Any = Page(collector, _histograms())
+    shown: Any = Page(collector, _histograms(), HistogramMetricFamily)
     registry = CollectorRegistry()
     registry.register(shown)
     return generate_latest(registry)
@@ -124,7 +125,9 @@ def spread(name: str) -> list[int]:
     """Return how many values of a histogram without labels fell into each bucket so far, in all processes."""
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if folder is not None:
-        return stored(Path(folder), name)
+        from prometheus_client.mmap_dict import MmapedDict
+
+        return stored(Path(folder), name, MmapedDict.read_all_values_from_file)
     return _metrics[name].counts() if name in _metrics else [0] * (len(SECONDS) + 1)
 
 
