@@ -7,6 +7,8 @@ from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
+from tgn.baseline.fitting.clock import Clock
+
 Cold = Literal["features", "neighbours", "cannot"]  # what a user or item unseen in training is scored by
 Progress = Callable[[float], object]  # the share of the fit that is done, from 0 to 1
 
@@ -105,5 +107,5 @@ class Model(Protocol):
     def memory(self, n_users: int, n_items: int, n_events: int) -> int:
         """Return an upper estimate of the bytes that a fit takes beside the program itself."""
 
-    def fit(self, training: Training, seed: int, progress: Progress, seconds: float) -> Fitted:
-        """Fit, in `seconds` at most: what is best by then counts."""
+    def fit(self, training: Training, seed: int, progress: Progress, clock: Clock) -> Fitted:
+        """Fit, in the clock's seconds at most: what is best by then counts."""

@@ -16,6 +16,7 @@ from deploy.evaluate.setting import FITTED, Job
 from deploy.evaluate.split import Split, taken
 from deploy.evaluate.verdict.legend import LIVE
 from tgn.baseline.contract import Baseline, Fitted, Training
+from tgn.baseline.fitting.clock import Clock
 
 Ranks = dict[str, np.ndarray]
 Judge = Callable[[Split, Baseline], np.ndarray]
@@ -71,7 +72,7 @@ def run(
         told = max(told, now)
 
     begin = time.perf_counter()
-    fitted = model.fit(given, job.seed, share, job.seconds or math.inf)
+    fitted = model.fit(given, job.seed, share, Clock(job.seconds or math.inf, time.perf_counter))
     train_s = time.perf_counter() - begin
     share(1.0)
     models = {job.model: fitted.frozen()}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.fixture.block import EMPTY, GROUPS, blocks, own, without
+from tests.fixture.block import EMPTY, GROUPS, blocks, own, within, without
 from tgn.baseline.contract import Fitted, Training
 from tgn.baseline.fitting.registry import MODELS
 
@@ -35,7 +35,7 @@ def told(training: Training) -> Training:
 
 
 def fit(name: str, training: Training, seed: int = 0, seconds: float = 60.0) -> Fitted:
-    return MODELS[name]().fit(training, seed, lambda share: None, seconds)
+    return MODELS[name]().fit(training, seed, lambda share: None, within(seconds))
 
 
 LOG = without(blocks(), COLD_USERS, COLD_ITEMS)
@@ -160,7 +160,7 @@ def test_its_curve_goes_up_to_its_best_and_its_cost_is_told(name: str) -> None:
 @every
 def test_progress_goes_from_nothing_to_all(name: str) -> None:
     shares: list[float] = []
-    MODELS[name]().fit(told(blocks(users=5, items=5, each=3)), 0, shares.append, 5.0)
+    MODELS[name]().fit(told(blocks(users=5, items=5, each=3)), 0, shares.append, within(5.0))
 
     assert all(0.0 <= share <= 1.0 for share in shares)
     assert shares == sorted(shares)
@@ -176,9 +176,9 @@ def test_a_million_events_fit_into_eight_gigabytes(name: str) -> None:
 def test_a_deadline_is_kept(name: str) -> None:
     training = told(blocks(users=150, items=150, each=60))
     model = MODELS[name]()
-    model.fit(training, 0, lambda share: None, 0.5)  # compiles
+    model.fit(training, 0, lambda share: None, within(0.5))  # compiles
     begin = time.monotonic()
-    model.fit(training, 0, lambda share: None, 2.0)
+    model.fit(training, 0, lambda share: None, within(2.0))
 
     assert time.monotonic() - begin < 8.0
 

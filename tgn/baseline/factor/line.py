@@ -25,6 +25,7 @@ from torch.nn import functional as F
 
 from tgn.baseline.contract import Fitted, Progress, Training
 from tgn.baseline.fitting import trainer
+from tgn.baseline.fitting.clock import Clock
 from tgn.baseline.fitting.negative import POWER, Negatives
 from tgn.baseline.fitting.network import Network
 from tgn.baseline.fitting.trainer import Schedule
@@ -136,10 +137,10 @@ class Line:
             + wide
         )
 
-    def fit(self, training: Training, seed: int, progress: Progress, seconds: float) -> Fitted:
+    def fit(self, training: Training, seed: int, progress: Progress, clock: Clock) -> Fitted:
         """Fit until recall on held events rises no more."""
         schedule = self.settings.schedule
         done = trainer.fit(
-            lambda part: LineNetwork(part, self.settings), training, schedule, seed, progress, seconds
+            lambda part: LineNetwork(part, self.settings), training, schedule, seed, progress, clock
         )
         return trainer.fitted(self.name, done, training)

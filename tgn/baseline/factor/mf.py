@@ -21,6 +21,7 @@ from tgn.baseline.contract import Cold, Fitted, Progress, Training
 from tgn.baseline.factor.als import Cells, Cost, cells, memory, sweep
 from tgn.baseline.factor.fold_in import FoldInFitted
 from tgn.baseline.fitting import trainer
+from tgn.baseline.fitting.clock import Clock
 from tgn.baseline.fitting.negative import Negatives
 from tgn.baseline.fitting.network import Network
 from tgn.baseline.fitting.trainer import Run, Schedule
@@ -165,7 +166,7 @@ class Mf:
         """Return the bytes of vectors, cells of both sides, and what is solved at once."""
         return memory(n_users + n_items, self.settings.dim + 2, n_events)
 
-    def fit(self, training: Training, seed: int, progress: Progress, seconds: float) -> Fitted:
+    def fit(self, training: Training, seed: int, progress: Progress, clock: Clock) -> Fitted:
         """Solve for one side after the other until recall on held events rises no more."""
         none = np.zeros((training.n_users, 0), np.float32), np.zeros((training.n_items, 0), np.float32)
         done = trainer.fit(
@@ -174,6 +175,6 @@ class Mf:
             self.settings.schedule,
             seed,
             progress,
-            seconds,
+            clock,
         )
         return fitted(self.name, done, training, self.settings)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from tgn.baseline.contract import Fitted, Progress, Training
 from tgn.baseline.fitting import loss, trainer
+from tgn.baseline.fitting.clock import Clock
 from tgn.baseline.fitting.negative import Kind, Negatives
 from tgn.baseline.fitting.network import Batch, Network
 from tgn.baseline.fitting.trainer import Schedule
@@ -81,10 +82,10 @@ class MfBpr:
         batch = settings.batch * (settings.draws + 2) * settings.dim * 4 * 6
         return 4 * (n_users + n_items) * (settings.dim + 1) * 7 + batch + n_events * 8 * 8
 
-    def fit(self, training: Training, seed: int, progress: Progress, seconds: float) -> Fitted:
+    def fit(self, training: Training, seed: int, progress: Progress, clock: Clock) -> Fitted:
         """Fit until recall on held events rises no more."""
         schedule = self.settings.schedule
         done = trainer.fit(
-            lambda part: BprNetwork(part, self.settings), training, schedule, seed, progress, seconds
+            lambda part: BprNetwork(part, self.settings), training, schedule, seed, progress, clock
         )
         return trainer.fitted(self.name, done, training)

@@ -20,6 +20,7 @@ from tgn.baseline.contract import Fitted, Progress, Training
 from tgn.baseline.factor.als import memory
 from tgn.baseline.factor.mf import AlsNetwork, MfSettings, fitted
 from tgn.baseline.fitting import trainer
+from tgn.baseline.fitting.clock import Clock
 
 MOST = 256  # columns of a side that a fit in memory is estimated for
 
@@ -55,7 +56,7 @@ class MfSide:
         """Return the bytes of vectors with up to `MOST` columns, of cells, and of what is solved at once."""
         return memory(n_users + n_items, self.settings.mf.dim + 2 + MOST, n_events)
 
-    def fit(self, training: Training, seed: int, progress: Progress, seconds: float) -> Fitted:
+    def fit(self, training: Training, seed: int, progress: Progress, clock: Clock) -> Fitted:
         """Solve for one side after the other until recall on held events rises no more."""
         user, item = columns(training)
         done = trainer.fit(
@@ -64,7 +65,7 @@ class MfSide:
             self.settings.mf.schedule,
             seed,
             progress,
-            seconds,
+            clock,
         )
         return fitted(
             self.name,

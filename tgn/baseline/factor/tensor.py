@@ -25,6 +25,7 @@ from torch import Tensor, from_numpy, nn
 
 from tgn.baseline.contract import Fitted, Progress, Training
 from tgn.baseline.fitting import loss, trainer
+from tgn.baseline.fitting.clock import Clock
 from tgn.baseline.fitting.feature import of_items, of_users
 from tgn.baseline.fitting.negative import Negatives
 from tgn.baseline.fitting.network import Network
@@ -174,7 +175,7 @@ class TensorFactor:
         settings = self.settings
         return trainer.memory(n_users + n_items, 10 * settings.dim, n_events, settings.batch, settings.dim)
 
-    def fit(self, training: Training, seed: int, progress: Progress, seconds: float) -> Fitted:
+    def fit(self, training: Training, seed: int, progress: Progress, clock: Clock) -> Fitted:
         """Fit until recall on held events, as of each user's last event, rises no more."""
         done = trainer.fit(
             lambda part: TensorNetwork(part, self.settings),
@@ -182,7 +183,7 @@ class TensorFactor:
             self.settings.schedule,
             seed,
             progress,
-            seconds,
+            clock,
         )
         network = done.network
         assert isinstance(network, TensorNetwork)

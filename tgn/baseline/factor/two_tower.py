@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from tgn.baseline.contract import Cold, Fitted, Progress, Training
 from tgn.baseline.fitting import trainer
+from tgn.baseline.fitting.clock import Clock
 from tgn.baseline.fitting.feature import Features, of_items, of_users
 from tgn.baseline.fitting.negative import Negatives
 from tgn.baseline.fitting.network import Network
@@ -136,11 +137,11 @@ class TwoTower:
             + 40 * settings.batch**2
         )
 
-    def fit(self, training: Training, seed: int, progress: Progress, seconds: float) -> Fitted:
+    def fit(self, training: Training, seed: int, progress: Progress, clock: Clock) -> Fitted:
         """Fit until recall on held events rises no more."""
         schedule = self.settings.schedule
         done = trainer.fit(
-            lambda part: TwoTowerNetwork(part, self.settings), training, schedule, seed, progress, seconds
+            lambda part: TwoTowerNetwork(part, self.settings), training, schedule, seed, progress, clock
         )
         network = done.network
         assert isinstance(network, TwoTowerNetwork)

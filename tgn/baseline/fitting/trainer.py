@@ -165,10 +165,10 @@ def run(
 
 
 def fit(
-    build: Build, training: Training, schedule: Schedule, seed: int, progress: Progress, seconds: float
+    build: Build, training: Training, schedule: Schedule, seed: int, progress: Progress, clock: Clock
 ) -> Run:
-    """Fit a network in `seconds` at most; the same seed gives the same network where the deadline is not met."""
-    clock = Clock(seconds * SPARE)
+    """Fit a network in the clock's seconds at most; the same seed gives the same network where the deadline is not met."""
+    clock = clock.share(SPARE)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if (
@@ -178,7 +178,7 @@ def fit(
         ):
             return run(build, training, schedule, seed, progress, clock)
         part = hold_out(training, schedule.held, seed)
-        first = Clock(clock.seconds / 2)
+        first = clock.share(0.5)
         found = run(build, part, schedule, seed, lambda share: progress(share / 2), first)
         again = msgspec.structs.replace(schedule, epochs=found.epochs)
         torch.manual_seed(seed)

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from tgn.baseline.contract import Fitted, Progress, Training
 from tgn.baseline.fitting import loss, pyg, trainer
+from tgn.baseline.fitting.clock import Clock
 from tgn.baseline.fitting.negative import Kind, Negatives
 from tgn.baseline.fitting.network import Network
 from tgn.baseline.fitting.trainer import Schedule
@@ -130,7 +131,7 @@ class Gat:
         learned = edges * self.settings.layers * (4 * width + 64)
         return rows * width * (6 + 6 * self.settings.layers) + max(asked, learned) + 2 * n_events * 48
 
-    def fit(self, training: Training, seed: int, progress: Progress, seconds: float) -> Fitted:
+    def fit(self, training: Training, seed: int, progress: Progress, clock: Clock) -> Fitted:
         """Fit by BPR until recall on held events rises no more."""
         done = trainer.fit(
             lambda part: GatNetwork(part, self.settings, seed),
@@ -138,6 +139,6 @@ class Gat:
             self.settings.schedule,
             seed,
             progress,
-            seconds,
+            clock,
         )
         return trainer.fitted(self.name, done, training)

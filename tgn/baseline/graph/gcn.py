@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from tgn.baseline.contract import Fitted, Progress, Training
 from tgn.baseline.fitting import feature, trainer
+from tgn.baseline.fitting.clock import Clock
 from tgn.baseline.fitting.graph import adjacency, propagate
 from tgn.baseline.fitting.loss import cost, margin
 from tgn.baseline.fitting.negative import Kind, Negatives
@@ -146,7 +147,7 @@ class Gcn:
         width = self.settings.dim * (10 + 12 * self.settings.layers)
         return trainer.memory(n_users + n_items, width, n_events, self.settings.batch, self.settings.dim)
 
-    def fit(self, training: Training, seed: int, progress: Progress, seconds: float) -> Fitted:
+    def fit(self, training: Training, seed: int, progress: Progress, clock: Clock) -> Fitted:
         """Fit by BPR until recall on held events rises no more."""
         done = trainer.fit(
             lambda part: GcnNetwork(part, self.settings),
@@ -154,7 +155,7 @@ class Gcn:
             self.settings.schedule,
             seed,
             progress,
-            seconds,
+            clock,
         )
         users = training.user_columns is not None or bool(training.user_kinds)
         items = training.item_columns is not None or bool(training.item_kinds)

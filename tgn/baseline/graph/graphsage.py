@@ -25,6 +25,7 @@ from torch.nn import functional as F
 
 from tgn.baseline.contract import Fitted, Progress, Training
 from tgn.baseline.fitting import loss, trainer
+from tgn.baseline.fitting.clock import Clock
 from tgn.baseline.fitting.feature import Features, of_items, of_users
 from tgn.baseline.fitting.negative import Kind, Negatives
 from tgn.baseline.fitting.network import Network
@@ -163,7 +164,7 @@ class GraphSage:
         batch = self.settings.reading.batch * (1 + self.settings.per_pair)
         return trainer.memory(n_users + n_items, floats, 2 * n_events, batch, self.settings.dim)
 
-    def fit(self, training: Training, seed: int, progress: Progress, seconds: float) -> Fitted:
+    def fit(self, training: Training, seed: int, progress: Progress, clock: Clock) -> Fitted:
         """Fit by the ranking loss until recall on held events rises no more."""
         done = trainer.fit(
             lambda part: GraphSageNetwork(part, self.settings, seed),
@@ -171,7 +172,7 @@ class GraphSage:
             self.settings.schedule,
             seed,
             progress,
-            seconds,
+            clock,
         )
         return _fitted(self.name, done, training)
 

@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from tgn.baseline.contract import Fitted, Progress, Training
 from tgn.baseline.fitting import loss, pyg, trainer
+from tgn.baseline.fitting.clock import Clock
 from tgn.baseline.fitting.graph import sparse
 from tgn.baseline.fitting.negative import Kind, Negatives
 from tgn.baseline.fitting.network import Batch, Network
@@ -193,7 +194,7 @@ class HeteroGcn:
         rows, width = n_users + n_items, 4 * self.settings.dim
         return rows * width * (8 + 16 * self.settings.layers) + n_events * 8 * (8 + 4) * 4
 
-    def fit(self, training: Training, seed: int, progress: Progress, seconds: float) -> Fitted:
+    def fit(self, training: Training, seed: int, progress: Progress, clock: Clock) -> Fitted:
         """Fit by BPR until recall on held events rises no more."""
         done = trainer.fit(
             lambda part: HeteroGcnNetwork(part, self.settings),
@@ -201,7 +202,7 @@ class HeteroGcn:
             self.settings.schedule,
             seed,
             progress,
-            seconds,
+            clock,
         )
         network = done.network
         assert isinstance(network, HeteroGcnNetwork)

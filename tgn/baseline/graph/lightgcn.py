@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from tgn.baseline.contract import Fitted, Progress, Training
 from tgn.baseline.fitting import trainer
+from tgn.baseline.fitting.clock import Clock
 from tgn.baseline.fitting.graph import adjacency
 from tgn.baseline.fitting.loss import cost, margin
 from tgn.baseline.fitting.negative import Kind, Negatives
@@ -117,7 +118,7 @@ class LightGcn:
             n_users + n_items, 12 * self.settings.dim, n_events, self.settings.batch, self.settings.dim
         )
 
-    def fit(self, training: Training, seed: int, progress: Progress, seconds: float) -> Fitted:
+    def fit(self, training: Training, seed: int, progress: Progress, clock: Clock) -> Fitted:
         """Fit by BPR until recall on held events rises no more."""
         done = trainer.fit(
             lambda part: LightGcnNetwork(part, self.settings),
@@ -125,6 +126,6 @@ class LightGcn:
             self.settings.schedule,
             seed,
             progress,
-            seconds,
+            clock,
         )
         return trainer.fitted(self.name, done, training)

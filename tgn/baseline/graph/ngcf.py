@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from tgn.baseline.contract import Fitted, Progress, Training
 from tgn.baseline.fitting import trainer
+from tgn.baseline.fitting.clock import Clock
 from tgn.baseline.fitting.graph import adjacency, propagate
 from tgn.baseline.fitting.loss import cost, margin
 from tgn.baseline.fitting.negative import Kind, Negatives
@@ -119,7 +120,7 @@ class Ngcf:
         width = self.settings.dim * (8 + 10 * self.settings.layers)
         return trainer.memory(n_users + n_items, width, n_events, self.settings.batch, self.settings.dim)
 
-    def fit(self, training: Training, seed: int, progress: Progress, seconds: float) -> Fitted:
+    def fit(self, training: Training, seed: int, progress: Progress, clock: Clock) -> Fitted:
         """Fit by BPR until recall on held events rises no more."""
         done = trainer.fit(
             lambda part: NgcfNetwork(part, self.settings),
@@ -127,6 +128,6 @@ class Ngcf:
             self.settings.schedule,
             seed,
             progress,
-            seconds,
+            clock,
         )
         return trainer.fitted(self.name, done, training)

@@ -25,6 +25,7 @@ from torch.nn import functional as F
 
 from tgn.baseline.contract import Fitted, Progress, Training
 from tgn.baseline.fitting import trainer
+from tgn.baseline.fitting.clock import Clock
 from tgn.baseline.fitting.feature import Features, of_items
 from tgn.baseline.fitting.negative import Negatives
 from tgn.baseline.fitting.network import Batch, Network
@@ -184,7 +185,7 @@ class PinSage:
         batch = self.settings.batch * (1 + self.settings.hard)
         return trainer.memory(n_users // 4 + n_items, floats, 2 * n_events, batch, self.settings.dim)
 
-    def fit(self, training: Training, seed: int, progress: Progress, seconds: float) -> Fitted:
+    def fit(self, training: Training, seed: int, progress: Progress, clock: Clock) -> Fitted:
         """Fit by the max-margin loss until recall on held events rises no more."""
         done = trainer.fit(
             lambda part: PinSageNetwork(part, self.settings, seed),
@@ -192,7 +193,7 @@ class PinSage:
             self.settings.schedule,
             seed,
             progress,
-            seconds,
+            clock,
         )
         return _fitted(self.name, done, training)
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from tgn.baseline.contract import Cold, Fitted, Progress, Training
 from tgn.baseline.fitting import loss, pyg, trainer
+from tgn.baseline.fitting.clock import Clock
 from tgn.baseline.fitting.graph import adjacency, propagate
 from tgn.baseline.fitting.negative import Kind, Negatives
 from tgn.baseline.fitting.network import Batch, Network
@@ -130,7 +131,7 @@ class SocialGcn:
         friends = 20 * n_users * (4 * width + 64) if self.trusting else 0
         return rows + friends + n_events * 2 * (8 + 4) * 4
 
-    def fit(self, training: Training, seed: int, progress: Progress, seconds: float) -> Fitted:
+    def fit(self, training: Training, seed: int, progress: Progress, clock: Clock) -> Fitted:
         """Fit by BPR until recall on held events rises no more.
 
         Raises:
@@ -145,7 +146,7 @@ class SocialGcn:
             self.settings.schedule,
             seed,
             progress,
-            seconds,
+            clock,
         )
         cold: Cold = "features" if trust is not None else "neighbours"
         return trainer.fitted(self.name, done, training, cold_users=cold)

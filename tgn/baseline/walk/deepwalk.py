@@ -6,6 +6,7 @@ Source: Perozzi, Al-Rfou and Skiena, DeepWalk: Online Learning of Social Represe
 from __future__ import annotations
 
 from tgn.baseline.contract import Fitted, Progress, Training
+from tgn.baseline.fitting.clock import Clock
 from tgn.baseline.walk import skipgram
 from tgn.baseline.walk.skipgram import SkipGramSettings
 
@@ -27,6 +28,6 @@ class DeepWalk:
         """Return an upper estimate of the bytes of a fit."""
         return skipgram.memory(self.settings, n_users, n_items, n_events)
 
-    def fit(self, training: Training, seed: int, progress: Progress, seconds: float) -> Fitted:
+    def fit(self, training: Training, seed: int, progress: Progress, clock: Clock) -> Fitted:
         """Fit until recall on held events rises no more."""
-        return skipgram.fit(self.name, self.settings, training, seed, progress, seconds)
+        return skipgram.fit(self.name, self.settings, training, seed, progress, clock)

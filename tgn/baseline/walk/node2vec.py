@@ -8,6 +8,7 @@ so only p / q counts: with p = q the walks are DeepWalk's; a large one goes on t
 from __future__ import annotations
 
 from tgn.baseline.contract import Fitted, Progress, Training
+from tgn.baseline.fitting.clock import Clock
 from tgn.baseline.walk import skipgram
 from tgn.baseline.walk.skipgram import SkipGramSettings
 
@@ -29,6 +30,6 @@ class Node2Vec:
         """Return an upper estimate of the bytes of a fit."""
         return skipgram.memory(self.settings, n_users, n_items, n_events)
 
-    def fit(self, training: Training, seed: int, progress: Progress, seconds: float) -> Fitted:
+    def fit(self, training: Training, seed: int, progress: Progress, clock: Clock) -> Fitted:
         """Fit until recall on held events rises no more."""
-        return skipgram.fit(self.name, self.settings, training, seed, progress, seconds)
+        return skipgram.fit(self.name, self.settings, training, seed, progress, clock)

@@ -25,6 +25,7 @@ from torch.nn import functional as F
 
 from tgn.baseline.contract import Fitted, Progress, Training
 from tgn.baseline.fitting import trainer
+from tgn.baseline.fitting.clock import Clock
 from tgn.baseline.fitting.negative import POWER, Negatives
 from tgn.baseline.fitting.network import Network
 from tgn.baseline.fitting.trainer import Schedule
@@ -108,11 +109,11 @@ class SkipGramNetwork(Network):
 
 
 def fit(
-    name: str, settings: SkipGramSettings, training: Training, seed: int, progress: Progress, seconds: float
+    name: str, settings: SkipGramSettings, training: Training, seed: int, progress: Progress, clock: Clock
 ) -> Fitted:
     """Fit until recall on held events rises no more."""
     done = trainer.fit(
-        lambda part: SkipGramNetwork(part, settings), training, settings.schedule, seed, progress, seconds
+        lambda part: SkipGramNetwork(part, settings), training, settings.schedule, seed, progress, clock
     )
     return trainer.fitted(name, done, training)
 

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from tests.fixture.block import EMPTY, GROUPS, blocks, own, without
+from tests.fixture.block import EMPTY, GROUPS, blocks, own, within, without
 from tgn.baseline.contract import Fitted, Model, Training
 from tgn.baseline.factor.als import Cost
 from tgn.baseline.factor.mf import Mf, MfSettings
@@ -29,7 +29,7 @@ def log(users: np.ndarray, items: np.ndarray, t: np.ndarray, shape: tuple[int, i
 
 
 def fit(model: Model, training: Training) -> Fitted:
-    return model.fit(training, 0, lambda share: None, 60.0)
+    return model.fit(training, 0, lambda share: None, within())
 
 
 def told() -> Training:

@@ -7,10 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.fixture.block import EMPTY, blocks
+from tests.fixture.block import EMPTY, blocks, within
 from tgn.baseline.contract import Training
 from tgn.baseline.fitting import trainer
-from tgn.baseline.fitting.clock import Clock
 from tgn.baseline.fitting.negative import Negatives
 from tgn.baseline.fitting.network import Network
 from tgn.baseline.fitting.trainer import Schedule
@@ -52,7 +51,9 @@ class Climb(Network):
 
 
 def climbed(schedule: Schedule = PLAIN, training: Training = LOG, seconds: float = 60) -> trainer.Run:
-    return trainer.fit(lambda part: Climb(part, 5), training, schedule, 0, lambda share: None, seconds)
+    return trainer.fit(
+        lambda part: Climb(part, 5), training, schedule, 0, lambda share: None, within(seconds)
+    )
 
 
 def test_it_stops_when_recall_rises_no_more_and_keeps_the_best_weights() -> None:
@@ -71,7 +72,7 @@ def test_without_later_events_it_holds_some_then_fits_all_of_training_as_long_as
         parts.append(part.users.shape[0])
         return Climb(part, 5)
 
-    done = trainer.fit(build, BARE, PLAIN, 0, lambda share: None, 60)
+    done = trainer.fit(build, BARE, PLAIN, 0, lambda share: None, within())
 
     n = LOG.users.shape[0]
     assert parts == [n - n // 10, n]
@@ -112,8 +113,8 @@ class Endless(Climb):
 
 
 def test_a_deadline_ends_an_epoch_and_what_was_learned_by_then_counts() -> None:
-    clock = Clock(60)
-    done = trainer.fit(lambda part: Endless(part, 5), LOG, PLAIN, 0, lambda share: None, 0.2)
+    clock = within()
+    done = trainer.fit(lambda part: Endless(part, 5), LOG, PLAIN, 0, lambda share: None, within(0.2))
 
     assert clock.spent() < 30
     assert float(done.network.weight.detach()) > 0
@@ -137,7 +138,7 @@ class Jump(Network):
 
 def test_the_weights_that_are_kept_are_a_mean_over_steps() -> None:
     schedule = Schedule(epochs=300, every=300, average=0.99, refit=False)
-    done = trainer.fit(Jump, BARE, schedule, 0, lambda share: None, 60)
+    done = trainer.fit(Jump, BARE, schedule, 0, lambda share: None, within())
 
     assert float(done.network.weight.detach()) == pytest.approx(5, abs=0.2)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from tests.fixture.block import GROUPS, blocks, own
+from tests.fixture.block import GROUPS, blocks, own, within
 from tgn.baseline.fitting.trainer import Schedule
 from tgn.baseline.graph.gat import Gat, GatNetwork, GatSettings
 from tgn.baseline.sampling.mode import Reading
@@ -17,7 +17,7 @@ def network(neighbours: int) -> GatNetwork:
 def test_users_are_shown_items_of_their_group() -> None:
     reading = Reading(mode="neighbour", neighbours=4, batch=128)
     settings = GatSettings(dim=16, reading=reading, schedule=Schedule(lr=0.03, epochs=15, patience=15))
-    model = Gat(settings).fit(blocks(), 0, lambda _: None, 60).frozen()
+    model = Gat(settings).fit(blocks(), 0, lambda _: None, within()).frozen()
 
     assert np.mean([own(model.score(user, 0), user % GROUPS) for user in range(60)]) > 0.8
 

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from tests.fixture.block import EMPTY, GROUPS, blocks, own, without
+from tests.fixture.block import EMPTY, GROUPS, blocks, own, within, without
 from tgn.baseline.contract import Training
 from tgn.baseline.fitting.pyg import nn as pyg
 from tgn.baseline.graph.gcn import Gcn, GcnNetwork, GcnSettings, Stream
@@ -53,7 +53,7 @@ def test_items_without_events_are_found_by_their_columns_or_kinds() -> None:
     cold = [8, 9, 10, 11]
     log = without(LOG, [], cold)
     for columns in (True, False):
-        model = Gcn().fit(known_by(log, columns), 0, lambda share: None, 60)
+        model = Gcn().fit(known_by(log, columns), 0, lambda share: None, within())
 
         assert model.cold_items == "features"
         assert model.cold_users == "neighbours"
@@ -63,7 +63,7 @@ def test_items_without_events_are_found_by_their_columns_or_kinds() -> None:
 
 
 def test_without_features_there_is_one_stream_and_it_finds_the_group() -> None:
-    model = Gcn().fit(LOG._replace(held_users=EMPTY, held_items=EMPTY), 0, lambda share: None, 60)
+    model = Gcn().fit(LOG._replace(held_users=EMPTY, held_items=EMPTY), 0, lambda share: None, within())
 
     assert model.cold_items == "neighbours"
     assert np.mean([own(model.frozen().score(user, 0), user % GROUPS) for user in range(40)]) > 0.8

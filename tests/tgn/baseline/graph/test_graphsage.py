@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.fixture.block import EMPTY, GROUPS, blocks, own, without
+from tests.fixture.block import EMPTY, GROUPS, blocks, own, within, without
 from tgn.baseline.contract import Training
 from tgn.baseline.fitting.trainer import Schedule
 from tgn.baseline.graph.graphsage import GraphSage, GraphSageNetwork, GraphSageSettings
@@ -22,7 +22,7 @@ def fit(training: Training, mode: Mode = "full", epochs: int = 20) -> InductiveF
     alone = training._replace(
         held_users=EMPTY, held_items=EMPTY
     )  # as many epochs as told, whatever they bring
-    found = GraphSage(settings(mode, epochs)).fit(alone, 0, lambda _: None, 60)
+    found = GraphSage(settings(mode, epochs)).fit(alone, 0, lambda _: None, within())
     assert isinstance(found, InductiveFitted)
     return found
 

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import torch
 
-from tests.fixture.block import EMPTY, GROUPS, blocks, own, without
+from tests.fixture.block import EMPTY, GROUPS, blocks, own, within, without
 from tgn.baseline.contract import Training
 from tgn.baseline.fitting.trainer import Schedule
 from tgn.baseline.graph.context import DAY_MS, weekday
@@ -25,7 +25,7 @@ def kinds(training: Training) -> Training:
 
 
 def test_users_are_shown_items_of_their_group() -> None:
-    model = HeteroGcn(SMALL).fit(kinds(blocks()), 0, lambda _: None, 60).frozen()
+    model = HeteroGcn(SMALL).fit(kinds(blocks()), 0, lambda _: None, within()).frozen()
 
     assert np.mean([own(model.score(user, 0), user % GROUPS) for user in range(60)]) > 0.8
 
@@ -34,7 +34,7 @@ def test_an_item_nobody_took_is_scored_by_its_category() -> None:
     settings = msgspec.structs.replace(
         SMALL, hidden=0.3, l2=1e-3, schedule=Schedule(lr=0.03, epochs=40, held=0.0)
     )
-    found = HeteroGcn(settings).fit(kinds(without(blocks(), [], [7])), 0, lambda _: None, 60)
+    found = HeteroGcn(settings).fit(kinds(without(blocks(), [], [7])), 0, lambda _: None, within())
     model = found.frozen()
     place = np.array([np.flatnonzero(np.argsort(-model.score(user, 0)) == 7)[0] for user in range(60)])
 
@@ -74,7 +74,7 @@ def test_items_of_the_weekend_are_shown_on_weekends() -> None:
         EMPTY,
         EMPTY,
     )
-    model = HeteroGcn(SMALL).fit(training, 0, lambda _: None, 60).frozen()
+    model = HeteroGcn(SMALL).fit(training, 0, lambda _: None, within()).frozen()
     saturday = DAY_MS * 20_001
     assert weekday(np.array([saturday]))[0] == 5
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from tests.fixture.block import GROUPS, blocks, own, without
+from tests.fixture.block import GROUPS, blocks, own, within, without
 from tgn.baseline.fitting.trainer import Schedule
 from tgn.baseline.graph.inductive import InductiveFitted
 from tgn.baseline.graph.pinsage import PinSage, PinSageNetwork, PinSageSettings
@@ -21,7 +21,7 @@ SMALL = PinSageSettings(
 
 def fitted(**cut: list[int]) -> InductiveFitted:
     training = without(blocks(), cut.get("users", []), cut.get("items", []))
-    found = PinSage(SMALL).fit(training, 0, lambda _: None, 60)
+    found = PinSage(SMALL).fit(training, 0, lambda _: None, within())
     assert isinstance(found, InductiveFitted)
     return found
 

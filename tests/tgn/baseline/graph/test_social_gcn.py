@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.fixture.block import EMPTY, GROUPS, blocks, own, without
+from tests.fixture.block import EMPTY, GROUPS, blocks, own, within, without
 from tgn.baseline.contract import Training
 from tgn.baseline.fitting.graph import adjacency
 from tgn.baseline.fitting.trainer import Schedule
@@ -21,17 +21,17 @@ def trusting(training: Training) -> Training:
 
 
 def test_users_are_shown_items_of_their_group() -> None:
-    model = SocialGcn(SMALL).fit(trusting(blocks()), 0, lambda _: None, 60).frozen()
+    model = SocialGcn(SMALL).fit(trusting(blocks()), 0, lambda _: None, within()).frozen()
 
     assert np.mean([own(model.score(user, 0), user % GROUPS) for user in range(60)]) > 0.8
 
 
 def test_a_user_who_took_nothing_has_the_taste_of_those_they_trust() -> None:
     training = trusting(without(blocks(), [0, 1, 2, 3], []))
-    network = SocialGcn(SMALL).fit(training, 0, lambda _: None, 60)
+    network = SocialGcn(SMALL).fit(training, 0, lambda _: None, within())
     model, blind = (
         network.frozen(),
-        SocialGcn(SMALL, trusting=False).fit(training, 0, lambda _: None, 60).frozen(),
+        SocialGcn(SMALL, trusting=False).fit(training, 0, lambda _: None, within()).frozen(),
     )
 
     assert np.mean([own(model.score(user, 0), user % GROUPS) for user in range(4)]) > 0.6
@@ -67,7 +67,7 @@ def test_it_says_that_it_needs_trust() -> None:
     assert SocialGcn().needs == without_trust().needs == "trust"
     assert (SocialGcn().name, without_trust().name) == ("social-gcn", "social-gcn-no-trust")
     with pytest.raises(ValueError, match="social-gcn: no trust is known; give a file of who trusts whom"):
-        SocialGcn(SMALL).fit(blocks(), 0, lambda _: None, 60)
+        SocialGcn(SMALL).fit(blocks(), 0, lambda _: None, within())
 
 
 def test_a_file_of_trust_that_names_nobody_is_no_trust() -> None:
