@@ -81,6 +81,7 @@ def test_the_picture_fits_its_terminal_and_shows_every_figure(width: int) -> Non
 
     assert len(lines) <= 23
     assert {len(line.rstrip()) for line in lines[:-1]} == {min(width, 120)}
+    assert len(lines[-1].rstrip()) <= min(width, 120)  # the legend, below the boxes
     for figure in (
         "245,100 of 397,924",
         "6,632",
