@@ -92,6 +92,7 @@ def setup(folder: Path | None, role: str = "") -> None:
     level("learning_share", "Share of the events learned from now, by the network and by the ranker", "part")
     level("learning_waiting", "Events that wait for the learner")
     level("learning_missed", "Events written over before they were learned from")
+    level("learning_deferred", "Events passed over for want of time, learned from once nothing waits")
     level("learning_skipped", "Samples that found no room on their way to the learner")
     level("live_mrr", "Mean reciprocal rank over the last events, judged before learning", "ranker")
     level("live_recall10", "Share of the last events in the first ten, judged before learning", "ranker")

@@ -24,6 +24,7 @@ from stream.file.event import Columns
 EVENTS = 500_000
 USERS, ITEMS = 50_000, 10_000
 Figures = dict[str, Any]
+QUIET_S, CAUGHT_UP_S = 3.0, 120.0  # without a further event learned from; for that at most
 AHEAD = 20_000  # records a producer may be ahead of the reader
 
 
@@ -48,6 +49,18 @@ def info(client: Client) -> dict[str, str]:
 def number(known: dict[str, str], name: str) -> int:
     """Return a field of INFO as a number, 0 when missing."""
     return int(float(known.get(name, "0") or 0))
+
+
+def learned(client: Client) -> tuple[int, float]:
+    """Wait until the network learns from nothing more; return the events it has learned from, and the seconds that took."""
+    begin = rose = time.perf_counter()
+    most = -1
+    while time.perf_counter() - rose < QUIET_S and rose - begin < CAUGHT_UP_S:
+        now = number(info(client), "learned_events")
+        if now > most:
+            most, rose = now, time.perf_counter()
+        time.sleep(0.1)
+    return most, rose - begin
 
 
 def wait_for(client: Client, count: int, limit_s: float = 900.0) -> None:

@@ -106,7 +106,7 @@ def _run(
                 if job.seed in ended[one.name]:
                     continue
                 out = str(Path(folder, f"{one.name}-{job.seed}.npz"))
-                given = msgspec.structs.replace(job, out=out, seconds=one.limit)
+                given = msgspec.structs.replace(job, out=out, seconds=one.limit, wall=known.budget_s > 0)
                 tasks.append(scheduler.Task(given, one.seconds.all, one.bytes))
 
         def end(found: scheduler.Ended) -> None:
@@ -117,7 +117,7 @@ def _run(
                 return
             ranks = process.ranks(Path(job.out))
             Path(job.out).unlink()
-            kept.cache.keep(msgspec.structs.replace(job, out="", seconds=0.0), ranks, found.done)
+            kept.cache.keep(msgspec.structs.replace(job, out="", seconds=0.0, wall=False), ranks, found.done)
             kept.pace.note(
                 job.model, known.size, plan.rows(job.model, known.logs[0].by_user), found.done.cpu_s, one.cut
             )

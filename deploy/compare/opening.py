@@ -16,7 +16,7 @@ from deploy.evaluate import evaluation
 from deploy.evaluate.model import side, training
 from deploy.evaluate.protocol import Named, located, published, read
 from deploy.evaluate.runner import fewer
-from deploy.evaluate.setting import FITTED, EvaluationSettings, Job
+from deploy.evaluate.setting import FITTED, TRUSTING, EvaluationSettings, Job
 from deploy.evaluate.split import Split
 from stream.error import BadEvent, BadSource
 from stream.event.duration import duration
@@ -126,6 +126,8 @@ def _large_enough(path: Path, log: Split) -> None:
 
 def _lack(name: str, beside: side.Side) -> str:
     """Return what a fitted model lacks; empty where it has all."""
+    if name == TRUSTING:
+        return training.needs("trust", beside)
     if name not in FITTED:
         return ""
     try:

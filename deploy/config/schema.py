@@ -85,7 +85,7 @@ class Learn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     enabled: bool = True
     events_per_batch: Positive = 512
     ranked_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.25
-    lane_events: Annotated[int, msgspec.Meta(ge=1024, le=1 << 24)] = 1 << 16
+    lane_events: Annotated[int, msgspec.Meta(ge=1024, le=1 << 24)] = 1 << 19
     lane_samples: Annotated[int, msgspec.Meta(ge=16, le=1 << 16)] = 256
     seed: Count = 0
     save_seconds: Above = 10.0

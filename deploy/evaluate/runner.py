@@ -21,7 +21,7 @@ from deploy.evaluate.detail.list import Lists, best, drawn, table
 from deploy.evaluate.model import counted, engine, fitted
 from deploy.evaluate.model.cost import Cost, held, query_ms
 from deploy.evaluate.protocol import Named, read
-from deploy.evaluate.setting import FITTED, LISTED, PYG, Job
+from deploy.evaluate.setting import FITTED, LISTED, PYG, TRUSTING, Job
 from deploy.evaluate.split import Split, taken
 from deploy.evaluate.verdict.legend import FROZEN
 from deploy.machine import compiler, memory, process
@@ -87,11 +87,12 @@ def pyg(log: Split, job: Job, progress: Progress = lambda n: None) -> PygTgn:
     torch.set_num_threads(1)
     model = PygTgn(log.n_users, log.n_items, PygSettings(seed=job.seed))
     train = (log.part == 0) & taken(log.kind)
-    begin = time.perf_counter()
+    now = time.perf_counter if job.wall else time.process_time
+    begin = now()
     for epoch in range(EPOCHS):  # weights and optimizer go on from one call to the next
         model.fit(log.users[train], log.items[train], log.t[train], 1)
         progress(log.users.shape[0])
-        spent = time.perf_counter() - begin
+        spent = now() - begin
         if job.seconds and spent + spent / (epoch + 1) > job.seconds:
             break
     if job.asked.learning == "frozen":
@@ -110,6 +111,8 @@ def ranked(named: Named, job: Job, progress: Progress) -> tuple[dict[str, np.nda
         torch.set_num_threads(1)
         return fitted.run(named, job, lambda log, model: baseline(log, model, progress), progress)
     lists = drawn(log) if job.lists and job.model in LISTED else None
+    if job.model == TRUSTING:
+        return engine.run(log, job, progress, trust=fitted.trust(named, job))
     found, costs = _ranked(log, job, progress, lists)
     return found | ({f"{job.model}.lists": table(lists)} if lists is not None else {}), costs
 
@@ -124,9 +127,9 @@ def _ranked(
             model = counted.Frozen(model, int(((log.part == 0) & taken(log.kind)).sum()))
         return _timed(log, model, job, progress, lists)
     if job.model == PYG:
-        begin = time.perf_counter()
+        begin = time.process_time()
         recipe = pyg(log, job, progress)
-        train_s = time.perf_counter() - begin
+        train_s = time.process_time() - begin
         found, costs = _timed(log, recipe, job, progress, None)
         costs[PYG].train_s += train_s
         return found, costs
@@ -137,14 +140,14 @@ def _timed(
     log: Split, model: Baseline, job: Job, progress: Progress, lists: Lists | None
 ) -> tuple[dict[str, np.ndarray], dict[str, Cost]]:
     """Return the ranks and the cost of a model that learns as the log goes on; training lasts until the first is judged."""
-    begin = time.perf_counter()
+    begin = time.process_time()
     trained, passed, first = 0.0, 0, int(np.argmax(log.part > 0))
 
     def note(n: int) -> None:
         nonlocal trained, passed
         passed += n
         if not trained and passed >= first:
-            trained = time.perf_counter() - begin
+            trained = time.process_time() - begin
         progress(n)
 
     ranks = baseline(log, model, note, lists)

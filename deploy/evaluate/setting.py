@@ -22,6 +22,7 @@ SERVED = "riverwalk-served"  # what the guard would have served, out of the run 
 WITHOUT: dict[str, tuple[str, ...]] = {  # what each of Riverwalk's own models lacks
     "riverwalk": (),
     "riverwalk-frozen": (),
+    "riverwalk-trust": (),
     "riverwalk-counted": ("memory", "slow"),
     "riverwalk-minus-memory": ("memory",),
     "riverwalk-minus-cowatch": ("cowatch",),
@@ -30,12 +31,15 @@ WITHOUT: dict[str, tuple[str, ...]] = {  # what each of Riverwalk's own models l
     "riverwalk-minus-gru": ("gru",),
     "riverwalk-minus-slow": ("slow",),
 }
+TRUSTING = "riverwalk-trust"  # with what those whom a user trusts took as candidates
 FROZEN = "riverwalk-frozen"  # the weights of the end of training, whatever the rule of learning
-ABLATIONS = tuple(name for name in WITHOUT if name not in ("riverwalk", FROZEN, "riverwalk-counted"))
+ABLATIONS = tuple(
+    name for name in WITHOUT if name not in ("riverwalk", FROZEN, TRUSTING, "riverwalk-counted")
+)
 SEEDED = (*WITHOUT, SERVED, PYG, *FITTED)  # models that a seed changes
 MODELS = ("riverwalk", SERVED, "riverwalk-counted", "blend", *BASELINES)  # when none are named
 LISTED = ("riverwalk", *BASELINES, *SLOWER)  # models whose lists can be had
-KNOWN = (*MODELS, *ABLATIONS, FROZEN, *SLOWER, *FITTED, PYG)
+KNOWN = (*MODELS, *ABLATIONS, FROZEN, TRUSTING, *SLOWER, *FITTED, PYG)
 
 Help = msgspec.Meta
 # Options of `evaluate` that `compare` has, too.
@@ -117,7 +121,8 @@ class Job(msgspec.Struct, frozen=True):
         share: Of the users.
         most: Events of a part that are judged, 0 for all.
         items, users, trust: Files that say what items and users are, and who trusts whom; empty for none.
-        seconds: That a fit may take, 0 for any.
+        seconds: That a fit may take, of computing, 0 for any.
+        wall: Those seconds are the wall clock's, because somebody waits for them.
         costs: Whether queries are timed.
     """
 
@@ -135,4 +140,5 @@ class Job(msgspec.Struct, frozen=True):
     users: str = ""
     trust: str = ""
     seconds: float = 0.0
+    wall: bool = False
     costs: bool = False

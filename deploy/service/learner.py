@@ -5,6 +5,7 @@ Torch is loaded here and in no other process, and only where something is to be 
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from stream.generation.generation import WRITTEN, Generation, current
 from stream.generation.learned import Learned, current_learned, learned_folder
 from stream.health.page import LEARNER, LOADING, RUNNING, Health, Page
 from stream.health.pulse import Pulse
-from stream.lane.pair import Receiver
+from stream.lane.pair import BACKLOG, Receiver
 from stream.learning.feature import Explicit
 from stream.learning.store import clear_unnamed, open_learned
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from stream.learning.learning import Learning
 
 LOOK_S = 0.05
+BACK = 5  # how much nicer the learner is once it has caught up
 
 
 def learn(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
@@ -68,12 +70,32 @@ def learn(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
             save_seconds=config.learn.save_seconds,
         )
         copies = Checkpoints(root, follower.checkpoint, LEARNED)
-        follower.chores.append(copies.step)
+        follower.chores += [copies.step, step_back(lambda: int(follower.generation.status["lag"]))]
         pulse.enter(RUNNING)
         ready(CONNECTED)
         follower.run(stop.is_set)
     finally:
         store.close()
+
+
+def step_back(lag: Callable[[], int]) -> Callable[[], None]:
+    """Return a chore that gives this process a lower priority for good, once no backlog waits that it started with.
+
+    While a backlog is read nobody waits for what is counted, so that learning has an equal share of few cores; later
+    counting comes first.
+
+    Args:
+        lag: Returns how many events wait in the topic, below 0 while that is not known.
+    """
+    done = False
+
+    def chore() -> None:
+        nonlocal done
+        if not done and 0 <= lag() <= BACKLOG:
+            done = True
+            os.nice(BACK)
+
+    return chore
 
 
 def explicit(config: Config, generation: Generation) -> Explicit | None:

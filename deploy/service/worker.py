@@ -30,7 +30,10 @@ from stream.error import BadSource
 
 Job = Callable[[Config, threading.Event, Callable[[str], None]], None]
 NAMED = (BadConfig, BadStore, BadSource)
-NICE = {"ingest": 5, "learner": 10}  # answers come first, then counts: the others take what is left
+NICE = {
+    "ingest": 5,
+    "learner": 5,
+}  # answers come first; the learner steps further back, see `learner.step_back`
 
 
 def main(argv: Sequence[str], job: Job | None = None) -> int:

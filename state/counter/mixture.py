@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 
 from state.graph.edge import edge_share
+from state.graph.trust import active
 from state.graph.walk import CHANCES, EXPLORE, LONG, add
 from state.record.decay import decay
 from state.record.layout import (
@@ -134,8 +135,15 @@ def _pushed(state: State, user: Row, begin: int, row: int, out: np.ndarray) -> N
 
 @njit(nogil=True, cache=True)
 def _near(state: State, u: int, user: Row, begin: int, row: int) -> float:
-    """Return the share of item `row` in what the last users of the last items took."""
+    """Return the share of item `row` in what the last users of the last items took, and those whom the user trusts."""
     mine, near, whole, outer = user.item, 0.0, 0.0, 1.0
+    trusted = np.empty(RECENT, np.int32)
+    for r in range(active(state, u, trusted)):
+        them = state.users[trusted[r]]
+        for k in range(min(them.slots, CHANCES.shape[0])):
+            whole += CHANCES[k] / (1.0 + r)
+            if them.item[k] == row:
+                near += CHANCES[k] / (1.0 + r)
     for j in range(begin, min(user.slots, begin + 2)):
         source = state.items[mine[j]]
         last = source.user

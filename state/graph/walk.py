@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 
 from state.graph.edge import edge_share
+from state.graph.trust import active
 from state.record.layout import HISTORY, KEPT_OUT, RECENT, SLOTS, START, Row, Rows
 from state.record.prefetch import fetch_head
 from state.record.selection import insert
@@ -190,8 +191,11 @@ def visits(state: State, scratch: Scratch, n: int, steps: int, seed: int) -> Non
 
 @njit(nogil=True, cache=True)
 def neighbours(state: State, scratch: Scratch, u: int, user: Row) -> None:
-    """Add to `PEERS` what the last users of the user's last items took since (paths user–user–item)."""
-    outer = 1.0
+    """Add to `PEERS` what the last users of the user's last items took since (paths user–user–item), and whom they trust."""
+    outer, trusted = 1.0, np.empty(RECENT, np.int32)
+    for r in range(active(state, u, trusted)):
+        them = state.users[trusted[r]]
+        add(scratch, PEERS, them.item, CHANCES, min(them.slots, CHANCES.shape[0]), 1.0 / (1.0 + r))
     for j in range(min(user.slots, 2)):
         item = state.items[user.item[j]]
         users = item.user

@@ -85,6 +85,8 @@ class World:
             self.boards.array,
             settings.rates(),
             np.zeros(2, PROFILE),
+            np.zeros(0, np.int64),
+            np.zeros(0, np.int32),
         )
         if write:
             self.world.array["pace"] = settings.decay.pace_seconds * 1_000 or UNMEASURED
@@ -142,6 +144,8 @@ class State(NamedTuple):
     boards: Rows  # LEADER [4]
     rates: Rows  # RATES [1]
     profile: Rows  # PROFILE [2], this process's own: GUEST and OPENED, see `state.counter.history`
+    trust_at: np.ndarray  # int64 [users + 1] or [0], see `state.graph.trust`
+    trusted: np.ndarray  # int32 [e]
 
 
 class Marks(NamedTuple):

@@ -26,7 +26,7 @@ HEADERS: Final = {"ce_id": "id", "ce_source": "source", "ce_time": "t", "ce_type
 
 def enclosed(fields: dict[str, Any]) -> dict[str, Any] | None:
     """Return the object inside an envelope, also one in Base64; None where this is no envelope, or around something else."""
-    if "specversion" not in fields:
+    if fields.get("specversion") is None:
         return None
     data, coded = fields.get("data"), fields.get("data_base64")
     if data is None and isinstance(coded, str):

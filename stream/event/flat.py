@@ -18,6 +18,13 @@ ENVELOPES: Final = {
     "debezium": ("after", "payload.after"),
 }
 """Where the event may stand in a record; around a row, `op` says that it is one."""
+SIGNS: Final = {
+    ("auto", ""): ("specversion", "op", "payload"),
+    ("auto", "after"): ("specversion",),
+    ("auto", "payload.after"): ("specversion", "op"),
+    ("debezium", "payload.after"): ("op",),
+}
+"""Fields beside which a record may be in another envelope, so that it is not read in one pass."""
 TYPES: Final[Map[str, Any]] = {
     "user": str | int,
     "item": str | int,
@@ -37,16 +44,19 @@ def flat(mapping: Mapping, envelope: str = "") -> Callable[[bytes], Sequence[Any
         ValueError: The record is not as the mapping says, or no JSON.
     """
     above = envelope.split(".") if envelope else []
+    signs = SIGNS.get((mapping.envelope, envelope), ())
     paths = {role: [*above, *path.split(".")] for role, path in mapping.paths.items() if path}
     if above:
         paths["op"] = [*above[:-1], "op"]
     told = [".".join(path) for path in paths.values()]
     crossed = len(set(told)) < len(told) or any(other.startswith(one + ".") for one in told for other in told)
+    if any(path[0] in signs for path in paths.values()):
+        return None
     if crossed or any(part.isdigit() for path in paths.values() for part in path):
         return None
     types = {**TYPES, **({"t": str} if mapping.time_unit == "iso" else {})}
     places = dict[str, str]()
-    root = _struct([(path, role) for role, path in paths.items()], types, places, "")
+    root = _struct([(path, role) for role, path in paths.items()], types, places, "", signs)
     read: Callable[[bytes], Any] = msgspec.json.Decoder(root).decode
     order = [role for role in ROLES if role in places]
     get = attrgetter(*(places[role] for role in order))
@@ -62,9 +72,13 @@ def flat(mapping: Mapping, envelope: str = "") -> Callable[[bytes], Sequence[Any
 
 
 def _struct(
-    paths: list[tuple[list[str], str]], types: Map[str, Any], places: dict[str, str], above: str
+    paths: list[tuple[list[str], str]],
+    types: Map[str, Any],
+    places: dict[str, str],
+    above: str,
+    signs: Sequence[str] = (),
 ) -> type:
-    """Return a struct of these paths, and note in `places` where each role stands in it."""
+    """Return a struct of these paths, without the fields `signs`, and note in `places` where each role stands in it."""
     groups = dict[str, list[tuple[list[str], str]]]()
     for path, role in paths:
         groups.setdefault(path[0], []).append((path[1:], role))
@@ -80,4 +94,7 @@ def _struct(
         role = inner[0][1]
         places[role] = above + field
         fields.append((field, types[role]) if needed else (field, types[role], None))
+    for number, name in enumerate(signs):
+        names[f"s{number}"] = name
+        fields.append((f"s{number}", None, None))
     return msgspec.defstruct("Record", fields, rename=names, kw_only=True, gc=False)

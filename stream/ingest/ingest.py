@@ -224,6 +224,8 @@ class Ingest:
         """Tell the servers how far behind it is, and what does not work."""
         lag = self.source.lag()
         self.status["lag"] = lag
+        if self.lanes is not None:
+            self.lanes.hurry(lag)
         if lag >= 0:
             for partition, count in self.source.waiting().items():
                 self.status["waiting"][partition] = count

@@ -22,6 +22,7 @@ from stream.lane.share import Allowance, by_waiting
 
 EVENTS, SAMPLES = "events.lane", "samples.lane"
 WAIT_S = 0.001
+BACKLOG = 32_768  # events that wait in the topic from which on it is one
 TAKEN, KNOWN = 1, 2  # bits of the field `known`
 COLUMNS = ("user", "item", "t", "kind", "value", "partition", "offset", "hist", "age")
 
@@ -55,6 +56,10 @@ class Sender:
         """Return the share of events to be described now."""
         size = self.settings.samples
         return self.settings.ranked * by_waiting(self.samples.waiting, size // 2, size)
+
+    def hurry(self, lag: int) -> None:
+        """Say how many events wait in the topic: while there are many, describing takes less of ingest's time."""
+        self.allowance.part = self.settings.hurried if lag > BACKLOG else self.settings.part
 
     def put(self, job: Job) -> None:
         """Write a job."""
@@ -117,7 +122,7 @@ class Receiver:
     def __init__(self, folder: Path, history: int, settings: LaneSettings) -> None:
         self.events = Lane(folder / EVENTS, event(history), settings.events, write=False)
         self.samples = Lane(folder / SAMPLES, sample(), settings.samples, write=False)
-        self.position = 0
+        self.begin = self.position = 0  # of what was taken last, and of what comes next
         self.missed = 0  # events that were written over before they were read
 
     @property
@@ -162,7 +167,7 @@ class Receiver:
             items=int(found[events + gone - 1]["items"]),
             gone=_rows(dropped),
         )
-        self.position += events + gone
+        self.begin, self.position = self.position, self.position + events + gone
         return job
 
     def _samples(self, end: int) -> tuple[Sample, np.ndarray]:

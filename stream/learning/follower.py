@@ -25,6 +25,7 @@ from stream.health.pulse import Pulse
 from stream.lane.job import STEP, Gone, Job
 from stream.lane.pair import COLUMNS, Receiver
 from stream.lane.share import by_waiting
+from stream.learning.deferred import Deferred
 from stream.learning.feature import clear
 from stream.learning.store import save
 
@@ -107,6 +108,7 @@ class Follower:
             self.lanes.position = int(kept["position"])
         self.topic = self.lanes.events.topic
         self.seen = Seen(store.offsets(self._name, "learned"))
+        self.deferred = Deferred(self.lanes.events)
         self.forgotten: list[bytes] = []  # keys of rows of users who were forgotten, to leave the disk
         self.saved = self.gauged = self.idle = time.monotonic()
         self.failing = False
@@ -138,7 +140,7 @@ class Follower:
         if waiting >= STEP or (waiting and now - self.idle >= patience_s):
             self.idle = now
             self._learn(waiting)
-        else:
+        elif not self._again():
             time.sleep(LOOK_S)
         if now - self.saved > self.save_seconds:
             self.save()
@@ -159,7 +161,7 @@ class Follower:
         quality = self.generation.quality
         quality["share"] = by_waiting(waiting, LOW, HIGH)
         quality["waiting"], quality["missed"] = waiting, self.lanes.missed
-        job = self.seen.new(job)
+        whole, job = job, self.seen.new(job)
         for partition, offset in self.seen.next.items():
             quality["seen"][partition] = offset
         world = self.generation.world.state.world[0]
@@ -172,12 +174,28 @@ class Follower:
         except Exception as exc:
             self._failed(job, exc)
         else:
+            if whole.gone:
+                self.deferred.clear()
+            elif job is whole:
+                self.deferred.put(self.lanes.begin, self.lanes.position, float(quality["share"]))
             if self.failing:
                 self.failing = False
                 self.pulse.trouble("learning", "")
                 log.info("learning goes on")
         self._forget(job)
         self.lanes.done()
+
+    def _again(self) -> bool:
+        """Learn from some events that were passed over; return whether there were any."""
+        records = self.deferred.take(STEP) if self.learning is not None else None
+        if records is None or self.learning is None:
+            return False
+        try:
+            self.learning.again(records)
+        except Exception:
+            log.exception("deferred events could not be learned from; the network goes on with those to come")
+            self.deferred.clear()
+        return True
 
     def _failed(self, job: Job, exc: Exception) -> None:
         """Tell that a job could not be learned from; what was learned of evicted rows is cleared all the same."""
@@ -205,6 +223,7 @@ class Follower:
         if self.learning is not None:
             self.learning.follow(now)
         self.lanes = self._receive(now)
+        self.deferred = Deferred(self.lanes.events)
         log.info("learning from a new generation", number=now.number)
 
     def save(self) -> None:
@@ -242,3 +261,4 @@ class Follower:
         metric.gauge("learning_share", float(quality["share"]), "network")
         metric.gauge("learning_waiting", float(self.lanes.waiting))
         metric.gauge("learning_missed", float(self.lanes.missed))
+        metric.gauge("learning_deferred", float(self.deferred.count))

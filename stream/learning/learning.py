@@ -146,6 +146,16 @@ class Learning:
             self.generation.quality["ranked"] += job.samples if ranked is None else int(ranked.sum())
         return judged
 
+    def again(self, records: np.ndarray) -> None:
+        """Have the network learn from events that it passed over before, records of the lane (see `stream.lane.layout`)."""
+        if not self.learn or self.learner is None or not records.shape[0]:
+            return
+        for begin in range(0, records.shape[0], STEP):
+            some = records[begin : begin + STEP]
+            self.learner.step(*(some[name].copy() for name in ("hist", "age", "user", "item")))
+        self.generation.quality["learned"] += records.shape[0]
+        self._mark()
+
     def remember(self, job: Job) -> None:
         """Let every event of the batch reach the memory of its user and its item."""
         if self.learner is not None and job.user.shape[0]:

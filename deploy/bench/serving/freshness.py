@@ -27,6 +27,7 @@ class Beside(NamedTuple):
     samples: list[float]  # ms, in order of size
     pause_s: float
     learned: float  # share of the events
+    later: float  # the same, once the network has learned from what it had passed over
 
 
 def freshness(config: Config) -> harness.Figures:
@@ -61,6 +62,7 @@ def freshness(config: Config) -> harness.Figures:
             f"longest_pause{name}_ms": round(1000 * one.pause_s, 1),
             f"samples{name}": len(one.samples),
             f"vectors_share{name}": round(one.learned, 4),
+            f"vectors_share{name}_later": round(one.later, 4),
         }
     return {
         **figures, "unit": "ms", "events_per_s": list(RATES), "seconds": SECONDS,
@@ -99,6 +101,7 @@ def _beside(service: Supervisor, made: list[tuple[bytes, bytes]], rate: int) -> 
     threads = [threading.Thread(target=one, daemon=True) for one in (produce, look)]
     samples: list[float] = []
     with Client(service.config.serve) as client:
+        harness.learned(client)
         before = harness.info(client)
         for thread in threads:
             thread.start()
@@ -111,8 +114,12 @@ def _beside(service: Supervisor, made: list[tuple[bytes, bytes]], rate: int) -> 
         for thread in threads:
             thread.join()
         after = harness.info(client)
+        later, _ = harness.learned(client)
+    already = harness.number(before, "learned_events")
     learned, applied = (
         harness.number(after, name) - harness.number(before, name)
         for name in ("learned_events", "applied_events")
     )
-    return Beside(sorted(samples), max(pauses), learned / max(1, applied))
+    return Beside(
+        sorted(samples), max(pauses), learned / max(1, applied), (later - already) / max(1, applied)
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from deploy.config.schema import BadConfig
 from deploy.evaluate.model.counted import MAKERS
 from deploy.evaluate.protocol import known
-from deploy.evaluate.setting import FITTED, FROZEN, KNOWN, PYG
+from deploy.evaluate.setting import FITTED, FROZEN, KNOWN, PYG, TRUSTING
 from deploy.evaluate.verdict import legend
 
 QUICK = (
@@ -27,7 +27,7 @@ STILL = tuple(
 )
 FULL = (
     "popularity", "decayed-popularity", "own-recency", "edgebank", "edgebank-tw", "co-occurrence", "transitions", "cosine",
-    "ease", "rp3beta", *STILL, *FITTED, PYG, "riverwalk-counted", FROZEN, "riverwalk",
+    "ease", "rp3beta", *STILL, *FITTED, PYG, "riverwalk-counted", FROZEN, TRUSTING, "riverwalk",
 )  # fmt: skip
 LADDERS = {"short": SHORT, "full": FULL}
 NAMES = (*KNOWN, *STILL)

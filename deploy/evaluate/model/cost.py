@@ -22,7 +22,7 @@ class Cost(msgspec.Struct):
     """Of one model.
 
     Fields:
-        train_s: Of the fit, or of counting the training part.
+        train_s: Of computing: the fit, or counting the training part.
         query_ms: Scores of all items and the first 20, a mean over drawn requests; 0 where it was not measured.
         bytes: Of what has to be kept to answer.
         cold_users, cold_items: What those without training events are scored by.

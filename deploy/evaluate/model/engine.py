@@ -13,6 +13,7 @@ from deploy.evaluate.detail.list import Lists, asker
 from deploy.evaluate.model.cost import Cost, requests
 from deploy.evaluate.setting import FROZEN, SERVED, WITHOUT, Job
 from deploy.evaluate.split import Split
+from state.graph.trust import table
 from stream.file.column import selection
 from stream.file.event import columns
 from stream.file.feature import read
@@ -37,11 +38,12 @@ def explicit(job: Job) -> tuple[np.ndarray, np.ndarray]:
 
 
 def run(
-    log: Split, job: Job, progress: Progress, lists: Lists | None = None
+    log: Split, job: Job, progress: Progress, lists: Lists | None = None, trust: np.ndarray | None = None
 ) -> tuple[Ranks, dict[str, Cost]]:
     """Return the ranks of one of Riverwalk's own models, and what it costs.
 
     Args:
+        trust: Who trusts (row 0) whom (row 1), int32 [2, e]; what the latter took joins the candidates of the former.
         lists: Gets what would have been answered, where the whole of Riverwalk runs.
     """
     import torch
@@ -58,13 +60,17 @@ def run(
         tgn = TgnSettings()
     settings = BacktestSettings(tgn=tgn, without=without, learn_until=until, seed=seed)
     backtest = Backtest(log, settings, explicit(job) if width else None)
-    begin, trained = time.perf_counter(), float("nan")
+    if trust is not None:
+        world = backtest.generation.world
+        at, whom = table(trust, log.n_users)
+        world.state = world.state._replace(trust_at=at, trusted=whom)
+    begin, trained = time.process_time(), float("nan")
     ask = asker(backtest, log, lists) if lists is not None else None
 
     def before(first: int, last: int) -> None:
         nonlocal trained
         if trained != trained and log.part[first] > 0:
-            trained = time.perf_counter() - begin
+            trained = time.process_time() - begin
         if ask is not None:
             ask(first, last)
 

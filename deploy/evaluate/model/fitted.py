@@ -24,11 +24,7 @@ Judge = Callable[[Split, Baseline], np.ndarray]
 
 def material(named: Named, job: Job) -> Training:
     """Return what a model is fitted on."""
-    log = named.log
-    found = side.files(
-        Path(job.path), job.items or job.asked.item_columns, job.users or job.asked.user_columns, job.trust
-    )
-    known = side.side(Path(job.path), found, named.users, named.items, sampled=job.share < 1)
+    log, known = named.log, beside(named, job)
     train = training.fitted_on(log)
     shown_users, shown_items = training.shown(log)
     return Training(
@@ -44,6 +40,26 @@ def material(named: Named, job: Job) -> Training:
         shown_items=shown_items,
         **known._asdict(),
     )
+
+
+def beside(named: Named, job: Job) -> side.Side:
+    """Return what is known beside the events."""
+    items, users = job.items or job.asked.item_columns, job.users or job.asked.user_columns
+    found = side.files(Path(job.path), items, users, job.trust)
+    return side.side(Path(job.path), found, named.users, named.items, sampled=job.share < 1)
+
+
+def trust(named: Named, job: Job) -> np.ndarray:
+    """Return who trusts whom, int32 [2, e].
+
+    Raises:
+        BadConfig: Nothing says so.
+    """
+    known = beside(named, job)
+    if lack := training.needs("trust", known):
+        raise BadConfig(f"{job.model}: {lack}")
+    assert known.trust is not None
+    return known.trust
 
 
 def run(
@@ -71,9 +87,12 @@ def run(
         progress(max(0, now - told))
         told = max(told, now)
 
-    begin = time.perf_counter()
-    fitted = model.fit(given, job.seed, share, Clock(job.seconds or math.inf, time.perf_counter))
-    train_s = time.perf_counter() - begin
+    now = (
+        time.perf_counter if job.wall else time.process_time
+    )  # a busy machine cuts no fit, unless somebody waits
+    begin = time.process_time()
+    fitted = model.fit(given, job.seed, share, Clock(job.seconds or math.inf, now))
+    train_s = time.process_time() - begin
     share(1.0)
     models = {job.model: fitted.frozen()}
     live = None if log.by_user else fitted.live()

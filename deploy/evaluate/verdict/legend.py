@@ -58,6 +58,7 @@ ENTRIES = {
     "pyg-tgn": Entry(TEMPORAL, "temporal graph network, PyTorch Geometric's recipe"),
     "riverwalk": Entry(OWN, "counted features, temporal and collaborative vectors, one ranker"),
     "riverwalk-frozen": Entry(OWN, "the same, weights as of the end of training"),
+    "riverwalk-trust": Entry(OWN, "with what those whom the user trusts took as candidates"),
     "riverwalk-served": Entry(OWN, "what the guard would have served"),
     "riverwalk-counted": Entry(OWN, "without the temporal and the collaborative vectors"),
     "blend": Entry(OWN, "the fixed blend that a fresh instance answers with"),

@@ -24,7 +24,9 @@ STEPS = (
     (TEMPORAL, "a temporal graph network"),
 )
 MAIN, COUNTED, FROZEN = "riverwalk", "riverwalk-counted", "riverwalk-frozen"
-TRUST, NO_TRUST = "social-gcn", "social-gcn-no-trust"
+TRUSTING = {  # models with trust, and the same without
+    "social-gcn": "social-gcn-no-trust", "social-gcn-live": "social-gcn-no-trust-live", "riverwalk-trust": MAIN,
+}  # fmt: skip
 CLOSE = 0.01  # of the MRR: what is nearer is called the same where the interval says so
 LEAST_USERS = 20  # of whom something is said
 
@@ -246,10 +248,12 @@ def _learned(found: Found) -> str:
 
 
 def _trust(worth: Worth) -> str:
-    if TRUST not in worth.values or NO_TRUST not in worth.values:
-        return ""
-    size = gain(worth, worth.values[TRUST], worth.values[NO_TRUST])
-    return f"Trust: {TRUST} is {_against(size, 'the same model without it')}."
+    said = []
+    for name, without in TRUSTING.items():
+        if name in worth.values and without in worth.values:
+            size = gain(worth, worth.values[name], worth.values[without])
+            said.append(f"{name} is {_against(size, 'the same without it')}")
+    return f"Trust: {'; '.join(said)}." if said else ""
 
 
 def _cheapest(found: Found) -> str:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stream.error import BadEvent, Ignored
@@ -227,11 +227,26 @@ json_values = st.recursive(
 @given(
     st.dictionaries(
         st.sampled_from(
-            ["customer", "product", "created_at", "action", "price", "after", "op", "specversion", "data"]
+            [
+                "customer",
+                "product",
+                "created_at",
+                "action",
+                "price",
+                "after",
+                "op",
+                "specversion",
+                "data",
+                "payload",
+            ]
         ),
         json_values,
     )
 )
+@example({"data": {}, "specversion": None})
+@example({"data": {}, "specversion": "1.0"})
+@example({"op": "c", "after": {}})
+@example({"payload": {"op": "c", "after": {"id": 1}}})
 def test_one_pass_and_field_by_field_agree_whatever_comes(fields: dict[str, Any]) -> None:
     quick, slow = Mapped(SHOP), Mapped(SHOP)
     slow._fast = []
