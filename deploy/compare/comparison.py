@@ -98,7 +98,6 @@ def _run(
 ) -> dict[str, str]:
     """Run what is left, put what it leaves into `ended`, and return by model why others left nothing."""
     failed: dict[str, str] = {}
-    by_name = {one.name: one for one in planned}
     with tempfile.TemporaryDirectory(prefix="riverwalk-compare-") as folder:
         tasks = []
         for one in planned:
@@ -110,7 +109,7 @@ def _run(
                 tasks.append(scheduler.Task(given, one.seconds.all, one.bytes))
 
         def end(found: scheduler.Ended) -> None:
-            job, one = found.task.job, by_name[found.task.job.model]
+            job = found.task.job
             screen.end(found)
             if found.done is None:
                 failed[job.model] = found.why
@@ -118,8 +117,9 @@ def _run(
             ranks = process.ranks(Path(job.out))
             Path(job.out).unlink()
             kept.cache.keep(msgspec.structs.replace(job, out="", seconds=0.0, wall=False), ranks, found.done)
+            cut = any(cost.cut for cost in found.done.costs.values())
             kept.pace.note(
-                job.model, known.size, plan.rows(job.model, known.logs[0].by_user), found.done.cpu_s, one.cut
+                job.model, known.size, plan.rows(job.model, known.logs[0].by_user), found.done.cpu_s, cut
             )
             ended[job.model][job.seed] = ranks, found.done
             screen.result(known.logs[job.seed if len(known.logs) > 1 else 0], job, ranks, found.done)
@@ -154,7 +154,7 @@ def _report(
             if name in some[0][0]:
                 ranks = [found[name] for found, _ in some]
                 runs.append(Run(name, ranks * (seeds // len(ranks)), [done for _, done in some]))
-                rows.append(row.row(runs[-1], logs, PART, bands, cut=one.cut))
+                rows.append(row.row(runs[-1], logs, PART, bands))
     if not runs:
         raise BadConfig("; ".join(f"{one['model']}: {one['skipped']}" for one in rows[:3]))
     log = known.logs[0]

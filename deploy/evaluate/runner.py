@@ -80,24 +80,28 @@ def baseline(
     return ranks
 
 
-def pyg(log: Split, job: Job, progress: Progress = lambda n: None) -> PygTgn:
-    """Return PyG's recipe, trained on the training part, in the job's seconds; each epoch counts as one pass."""
+def pyg(log: Split, job: Job, progress: Progress = lambda n: None) -> tuple[PygTgn, bool]:
+    """Return PyG's recipe, trained on the training part, in the job's seconds, and whether that was too little for all epochs.
+
+    Each epoch counts as one pass.
+    """
     import torch
 
     torch.set_num_threads(1)
     model = PygTgn(log.n_users, log.n_items, PygSettings(seed=job.seed))
     train = (log.part == 0) & taken(log.kind)
     now = time.perf_counter if job.wall else time.process_time
-    begin = now()
+    begin, cut = now(), False
     for epoch in range(EPOCHS):  # weights and optimizer go on from one call to the next
         model.fit(log.users[train], log.items[train], log.t[train], 1)
         progress(log.users.shape[0])
         spent = now() - begin
-        if job.seconds and spent + spent / (epoch + 1) > job.seconds:
+        if job.seconds and spent + spent / (epoch + 1) > job.seconds and epoch + 1 < EPOCHS:
+            cut = True
             break
     if job.asked.learning == "frozen":
         model.freeze()
-    return model
+    return model, cut
 
 
 def ranked(named: Named, job: Job, progress: Progress) -> tuple[dict[str, np.ndarray], dict[str, Cost]]:
@@ -128,10 +132,11 @@ def _ranked(
         return _timed(log, model, job, progress, lists)
     if job.model == PYG:
         begin = time.process_time()
-        recipe = pyg(log, job, progress)
+        recipe, cut = pyg(log, job, progress)
         train_s = time.process_time() - begin
         found, costs = _timed(log, recipe, job, progress, None)
         costs[PYG].train_s += train_s
+        costs[PYG].cut = cut
         return found, costs
     return engine.run(log, job, progress, lists)
 

@@ -20,9 +20,9 @@ SHARE = 0.5  # of the last run in the pace that is kept
 FIT, COUNT = 25.0, 0.0
 START_S, START_COUNT_S = 5.0, 2.5  # to import what is needed and read the log
 FITS = {  # seconds of a fit per 100 000 events, one thread, another fit beside it
-    "mf": 22.0, "mf-bpr": 35.0, "mf-side": 30.0, "tensor": 54.0, "line": 80.0, "two-tower": 80.0, "deepwalk": 62.0,
-    "node2vec": 50.0, "gcn": 59.0, "ngcf": 80.0, "lightgcn": 45.0, "gat": 59.0, "graphsage": 80.0, "pinsage": 80.0,
-    "social-gcn": 80.0, "social-gcn-no-trust": 60.0, "hetero-gcn": 80.0, PYG: 900.0,
+    "mf": 11.0, "mf-bpr": 17.0, "mf-side": 29.0, "tensor": 22.0, "line": 52.0, "two-tower": 80.0, "deepwalk": 31.0,
+    "node2vec": 28.0, "gcn": 29.0, "ngcf": 35.0, "lightgcn": 20.0, "gat": 44.0, "graphsage": 26.0, "pinsage": 48.0,
+    "social-gcn": 60.0, "social-gcn-no-trust": 40.0, "hetero-gcn": 80.0, PYG: 900.0,
 }  # fmt: skip
 PASSES = {  # microseconds an event of a pass: what learning costs
     "ease": 150.0, "co-occurrence": 30.0, "rp3beta": 60.0, "cosine": 60.0, "riverwalk": 350.0, "riverwalk-frozen": 300.0,

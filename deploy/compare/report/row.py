@@ -47,12 +47,11 @@ def none(name: str, part: str, why: str) -> Row:
     }
 
 
-def row(run: Run, logs: list[Split], part: str, bands: Bands, *, cut: bool = False) -> Row:
+def row(run: Run, logs: list[Split], part: str, bands: Bands) -> Row:
     """Return the row of a model and part: means over seeds, of memory the most.
 
     Args:
         bands: Of each log.
-        cut: Whether its fit was given less time than it was estimated to need.
     """
     seeds = len(run.done)
     each = [_quality(log, ranks, part) for log, ranks in zip(logs[:seeds], run.ranks, strict=False)]
@@ -81,7 +80,7 @@ def row(run: Run, logs: list[Split], part: str, bands: Bands, *, cut: bool = Fal
         "events_per_s": _round(
             log.users.shape[0] / max(1e-9, float(np.mean([done.seconds for done in run.done]))), 0
         ),
-        "cut": cut,
+        "cut": any(cost.cut for cost in costs),
         "by_events": _bands(logs[:seeds], run, part, bands.events),
         "by_age": _bands(logs[:seeds], run, part, bands.age),
         "curve": costs[0].curve,

@@ -23,6 +23,7 @@ class Cost(msgspec.Struct):
 
     Fields:
         train_s: Of computing: the fit, or counting the training part.
+        cut: Whether the fit ended for want of time.
         query_ms: Scores of all items and the first 20, a mean over drawn requests; 0 where it was not measured.
         bytes: Of what has to be kept to answer.
         cold_users, cold_items: What those without training events are scored by.
@@ -31,6 +32,7 @@ class Cost(msgspec.Struct):
     """
 
     train_s: float = 0.0
+    cut: bool = False
     query_ms: float = 0.0
     bytes: int = 0
     cold_users: str = "cannot"

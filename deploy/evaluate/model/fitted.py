@@ -91,7 +91,8 @@ def run(
         time.perf_counter if job.wall else time.process_time
     )  # a busy machine cuts no fit, unless somebody waits
     begin = time.process_time()
-    fitted = model.fit(given, job.seed, share, Clock(job.seconds or math.inf, now))
+    clock = Clock(job.seconds or math.inf, now)
+    fitted = model.fit(given, job.seed, share, clock)
     train_s = time.process_time() - begin
     share(1.0)
     models = {job.model: fitted.frozen()}
@@ -100,7 +101,9 @@ def run(
         models[job.model + LIVE] = live
     known_events = int(((log.part == 0) & taken(log.kind)).sum())
     ranks = {name: judge(log, Later(one, known_events)) for name, one in models.items()}
-    costs = {name: _cost(fitted, train_s, cost.query_ms(log, one.score)) for name, one in models.items()}
+    costs = {
+        name: _cost(fitted, train_s, clock.cut, cost.query_ms(log, one.score)) for name, one in models.items()
+    }
     return ranks, costs
 
 
@@ -132,9 +135,10 @@ def passes(log: Split) -> int:
     return 2 if log.by_user else 3
 
 
-def _cost(fitted: Fitted, train_s: float, query_ms: float) -> cost.Cost:
+def _cost(fitted: Fitted, train_s: float, cut: bool, query_ms: float) -> cost.Cost:
     return cost.Cost(
         train_s=train_s,
+        cut=cut,
         query_ms=query_ms,
         bytes=fitted.bytes,
         cold_users=fitted.cold_users,

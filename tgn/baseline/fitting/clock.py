@@ -11,14 +11,25 @@ class Clock:
     Args:
         seconds: Allowed in all.
         now: A clock in seconds that is never turned back.
+        whole: The clock of which this one allows a part.
+
+    Fields:
+        cut: Whether a fit ended for want of time.
     """
 
-    def __init__(self, seconds: float, now: Callable[[], float]) -> None:
-        self.seconds, self.now, self.begin = seconds, now, now()
+    def __init__(self, seconds: float, now: Callable[[], float], whole: Clock | None = None) -> None:
+        self.seconds, self.now, self.begin, self.whole = seconds, now, now(), whole
+        self.cut = False
 
     def share(self, part: float) -> Clock:
         """Return a clock that begins now and allows a part of these seconds."""
-        return Clock(self.seconds * part, self.now)
+        return Clock(self.seconds * part, self.now, self)
+
+    def end(self) -> None:
+        """Note that a fit ended for want of time."""
+        self.cut = True
+        if self.whole is not None:
+            self.whole.end()
 
     def spent(self) -> float:
         """Return seconds since the beginning."""

@@ -158,6 +158,8 @@ def run(
                 else:
                     late += 1
         progress(epoch / schedule.epochs)
+    if over and epoch < schedule.epochs and late < schedule.patience:
+        clock.end()
     if weights is not None:
         network.load_state_dict(weights)
     network.eval()  # so that nothing is left to chance in whatever is read from it
@@ -236,6 +238,7 @@ def _epoch(
         total, steps = total + network.step(batch, optimizer), steps + 1
         average.add()
         if clock.left() < 0:
+            clock.end()
             break
     return total / max(1, steps)
 

@@ -1,5 +1,7 @@
 """The verdict: it follows the intervals, and claims nothing beyond them."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -76,6 +78,14 @@ def test_a_live_history_is_held_against_the_same_weights() -> None:
 
     assert "Today's history: lightgcn-live, the best of its kind, is" in text
     assert "above the same weights with the history of training" in text
+
+
+def test_each_model_with_trust_is_held_against_itself_without() -> None:
+    text = said(worth(social_gcn=0.20, social_gcn_no_trust=0.15, riverwalk=0.2001, riverwalk_trust=0.20))
+
+    assert re.search(r"Trust: social-gcn is 3\d % \[[^]]*\] above the same without it; ", text)
+    assert "riverwalk-trust is within chance of the same without it" in text
+    assert "Trust" not in said(worth(social_gcn=0.20, riverwalk=0.15))
 
 
 def test_too_few_users_say_nothing() -> None:

@@ -113,11 +113,19 @@ class Endless(Climb):
 
 
 def test_a_deadline_ends_an_epoch_and_what_was_learned_by_then_counts() -> None:
-    clock = within()
-    done = trainer.fit(lambda part: Endless(part, 5), LOG, PLAIN, 0, lambda share: None, within(0.2))
+    clock, given = within(), within(0.2)
+    done = trainer.fit(lambda part: Endless(part, 5), LOG, PLAIN, 0, lambda share: None, given)
 
     assert clock.spent() < 30
     assert float(done.network.weight.detach()) > 0
+    assert given.cut
+
+
+def test_a_fit_that_ends_by_itself_is_not_said_to_be_cut_short() -> None:
+    given = within(60)
+    trainer.fit(lambda part: Climb(part, 5), LOG, PLAIN, 0, lambda share: None, given)
+
+    assert not given.cut
 
 
 class Jump(Network):

@@ -37,10 +37,10 @@ def test_a_bias_is_added() -> None:
 
 
 def test_a_live_user_is_the_decayed_mean_of_what_they_took_at_the_length_of_the_fitted() -> None:
-    """Training spans eight days, so that half-lives are two: the first item of user 0, four days and an event older, counts .25 * .8."""
+    """Training spans eight days, so that half-lives are two: the first item of user 0, four days and an event older, counts .25 * .7."""
     live = made().live()
     assert live is not None
-    vector = 0.25 * 0.8 * ITEM[0] + ITEM[1]
+    vector = 0.25 * 0.7 * ITEM[0] + ITEM[1]
 
     np.testing.assert_allclose(
         live.score(0, 9 * DAY)[:3], ITEM[:3] @ (vector / np.linalg.norm(vector)), rtol=1e-5
