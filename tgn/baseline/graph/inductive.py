@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tgn.baseline.contract import Baseline, Training
-from tgn.baseline.fitting.vectors import HALF_LIFE, VectorFitted, Vectors, scores
+from tgn.baseline.fitting.vectors import DECAY, HALF_LIFE, VectorFitted, Vectors, scores
 
 
 class Step(NamedTuple):
@@ -64,7 +64,7 @@ class InductiveFitted(VectorFitted):
 
 
 class _Live:
-    """Means of what neighbours had at each layer, [L, d] a node: decayed by time for a user, plain for an item.
+    """Means of what neighbours had at each layer, [L, d] a node: decayed by time and event for a user, plain for an item.
 
     Items with training events keep the vectors they were fitted with.
     """
@@ -104,7 +104,7 @@ class _Live:
         self._take(user, item, t)
 
     def _take(self, user: int, item: int, t: int) -> None:
-        decay = 0.5 ** (max(0, t - int(self.at[user])) / self.half_life_ms)
+        decay = DECAY * 0.5 ** (max(0, t - int(self.at[user])) / self.half_life_ms)
         self.total[user] = self.total[user] * decay + self.item[item, :-1]
         self.weight[user] = self.weight[user] * decay + 1.0
         self.at[user] = max(t, int(self.at[user]))

@@ -9,26 +9,27 @@ import pytest
 from deploy.compare import comparison
 from deploy.compare.screen import Screen
 from deploy.compare.setting import CompareSettings
+from deploy.config.schema import BadConfig
 from tests.fixture.ring import evaluate, write
 
-LEADERS, FOLLOWERS, ITEMS = 6, 24, 700
+LEADERS, ITEMS, EACH = 40, 4_000, 60
 
 
 def led(folder: Path) -> Path:
-    """Write a log in which followers take, a while later, what one leader took, and nobody else does."""
+    """Write a log in which leaders take items in turn, and newcomers what the leader took whom they trust."""
     chance, events = np.random.default_rng(3), []
-    for k in range(360):
+    last = [f"i{k}" for k in range(LEADERS)]
+    for k in range(LEADERS * EACH):
         leader = k % LEADERS
-        item = f"i{chance.integers(ITEMS)}"
-        events.append((f"leader{leader}", item, float(4_000 * k)))
-        follower = f"f{leader + LEADERS * int(chance.integers(FOLLOWERS // LEADERS))}"
-        events.append((follower, item, float(4_000 * k + 2_000 + chance.integers(1_000))))
+        events.append((f"f{k}", last[leader], float(4_000 * k + 2_000)))
+        last[leader] = f"i{chance.integers(ITEMS)}"
+        events.append((f"leader{leader}", last[leader], float(4_000 * k + 3_000)))
     return write(folder / "events.csv", events)
 
 
 def trust(folder: Path) -> Path:
     path = folder / "trust.csv"
-    path.write_text("".join(f"f{k},leader{k % LEADERS}\n" for k in range(FOLLOWERS)))
+    path.write_text("".join(f"f{k},leader{k % LEADERS}\n" for k in range(LEADERS * EACH)))
     return path
 
 
@@ -60,7 +61,7 @@ def test_without_trust_it_is_left_out_with_words(tmp_path: Path) -> None:
 
 def test_evaluate_finds_trust_beside_the_log_and_says_where_it_lacks(tmp_path: Path) -> None:
     log = led(tmp_path)
-    with pytest.raises(RuntimeError, match="give --trust FILE"):
+    with pytest.raises(BadConfig, match="give --trust FILE"):
         evaluate(str(log), models="riverwalk-trust", part="validation")
     trust(tmp_path)
 

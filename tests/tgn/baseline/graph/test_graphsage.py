@@ -91,8 +91,8 @@ def test_an_item_unseen_in_training_is_scored_by_its_columns() -> None:
     assert place[3::4].mean() < np.delete(place, np.s_[3::4]).mean() - 10
 
 
-def test_a_live_user_who_took_everything_at_once_is_as_fitted() -> None:
-    training = blocks()
+def test_a_live_user_of_one_event_is_as_fitted() -> None:
+    training = blocks(each=1)
     found = fit(training._replace(t=np.zeros_like(training.t)))
     live, frozen = found.live(), found.frozen()
 
