@@ -62,6 +62,12 @@ def _followed(client: Client, total: int) -> dict[str, float]:
     }
 
 
+def _later(client: Client, count: int) -> harness.Figures:
+    """Wait until the network has learned from what it had passed over; return the share by then, and the seconds."""
+    learned, seconds = harness.learned(client)
+    return {"vectors_share_later": round(learned / count, 4), "later_s": round(seconds, 1)}
+
+
 def ingest(config: Config, count: int = harness.EVENTS) -> harness.Figures:
     """Measure a backlog of so many events in a real Kafka; start one here when no address is given."""
     with folder_for("bench") as place:
@@ -104,11 +110,7 @@ def ingest(config: Config, count: int = harness.EVENTS) -> harness.Figures:
                     known = harness.info(client)
                     figures["seconds_by_step"] = steps(service.config)
                     _say("the network learns from what it had passed over …")
-                    learned, seconds = harness.learned(client)
-                    figures |= {
-                        "vectors_share_later": round(learned / count, 4),
-                        "later_s": round(seconds, 1),
-                    }
+                    figures |= _later(client, count)
         finally:
             if own:
                 kafka.stop(place / "kafka")
@@ -150,10 +152,11 @@ def embedded(config: Config, count: int = harness.EVENTS) -> harness.Figures:
                 thread.join()
                 known = harness.info(client)
                 spent = steps(service.config)
+                later = _later(client, count)
         rate = round(count / seconds)
         return {
             "events": count, "seconds": round(seconds, 2), "events_per_s": rate, "unit": "events/s",
-            **_about(known, ready, count), "seconds_by_step": spent, **costs(spent, count, rate), "broker": "the log of the state folder, appended in the measuring process, fsync a group", "measured": "from the first record produced to the last one saved: produced, read, decoded, applied, sampled and learned, saved with fsync a batch", **_peer(stream, rate),
+            **_about(known, ready, count), **later, "seconds_by_step": spent, **costs(spent, count, rate), "broker": "the log of the state folder, appended in the measuring process, fsync a group", "measured": "from the first record produced to the last one saved: produced, read, decoded, applied, sampled and learned, saved with fsync a batch", **_peer(stream, rate),
         }  # fmt: skip
 
 

@@ -58,6 +58,7 @@ def _backlog(found: Figures) -> str:
         ("PyG TGNMemory, events/s", f"{found['peer_events_per_s']:,}"),
         ("ratio", f"{found['ratio']:.2f}"),
         ("the network learned from", f"{found['vectors_share']:.1%}"),
+        (f"{found['later_s']} s later", f"{found['vectors_share_later']:.1%}"),
         ("the ranker learned from", f"{found['ranker_share']:.1%}"),
     ]
     return (
