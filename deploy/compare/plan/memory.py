@@ -13,9 +13,12 @@ from deploy.evaluate.setting import FITTED, PYG
 MIB, GB = 1 << 20, 1e9
 MOST = 8_000_000_000  # bytes of one model's process
 SPARE = 0.9  # of what is available that is given out
-PROGRAM, PROGRAM_TORCH = 250 * MIB, 850 * MIB  # what a process holds before it reads the log
+PROGRAM, PROGRAM_TORCH = (
+    250 * MIB,
+    950 * MIB,
+)  # what a process holds before it reads the log, and what its heap keeps free
 EVENT = 500  # bytes of an event while a log is read
-PYG_NODE = 8_000  # bytes of a node of PyG's recipe
+PYG_NODE, PYG_EVENT = 8_000, 1_200  # bytes of a node and of a training event of PyG's recipe
 
 
 def available() -> int:
@@ -43,7 +46,7 @@ def needed(name: str, size: Size) -> int:
     if name in FITTED:
         return PROGRAM_TORCH + log + FITTED[name]().memory(size.users, size.items, size.train)
     if name == PYG:
-        return PROGRAM_TORCH + log + PYG_NODE * (size.users + size.items)
+        return PROGRAM_TORCH + log + PYG_NODE * (size.users + size.items) + PYG_EVENT * size.train
     return PROGRAM_TORCH + log + engine.memory(size.users, size.items, size.events)
 
 

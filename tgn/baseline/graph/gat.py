@@ -30,6 +30,8 @@ from tgn.baseline.sampling.adjacency import bipartite
 from tgn.baseline.sampling.layer import Layer
 from tgn.baseline.sampling.mode import Reader, Reading, Sample
 
+OPERATORS = 64 << 20  # bytes that PyG's attention takes once it is used, whatever the log
+
 
 class GatSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Units: counts; `dropout` a share; `l2` a pair."""
@@ -128,8 +130,9 @@ class Gat:
         edges = 2 * n_events
         if reading.mode == "neighbour":
             edges = min(edges, rows * reading.neighbours)
-        learned = edges * self.settings.layers * (4 * width + 64)
-        return rows * width * (6 + 6 * self.settings.layers) + max(asked, learned) + 2 * n_events * 48
+        learned = edges * self.settings.layers * (5 * width + 64)
+        held = rows * width * (6 + 6 * self.settings.layers) + 2 * n_events * 48
+        return held + max(asked, learned) + OPERATORS
 
     def fit(self, training: Training, seed: int, progress: Progress, clock: Clock) -> Fitted:
         """Fit by BPR until recall on held events rises no more."""

@@ -127,7 +127,7 @@ class SocialGcn:
     def memory(self, n_users: int, n_items: int, n_events: int) -> int:
         """Return the bytes of weights, gradients, moments, layers, the graph, and of twenty friends a user."""
         width = 4 * self.settings.dim
-        rows = (n_users + n_items) * width * (8 + 3 * self.settings.layers)
+        rows = (n_users + n_items) * width * (14 + 6 * self.settings.layers)
         friends = 20 * n_users * (4 * width + 64) if self.trusting else 0
         return rows + friends + n_events * 2 * (8 + 4) * 4
 
