@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from stream.learning.learning import Learning
 
 LOOK_S = 0.05
-BACK = 5  # how much nicer the learner is once it has caught up
+BACK, SETTLED_S = 5, 2.0  # how much nicer the learner is once nothing has been behind for so long
 
 
 def learn(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
@@ -78,7 +78,7 @@ def learn(config: Config, stop: threading.Event, ready: Callable[[str], None]) -
         store.close()
 
 
-def step_back(lag: Callable[[], int]) -> Callable[[], None]:
+def step_back(lag: Callable[[], int], now: Callable[[], float] = time.monotonic) -> Callable[[], None]:
     """Return a chore that gives this process a lower priority for good, once no backlog waits that it started with.
 
     While a backlog is read nobody waits for what is counted, so that learning has an equal share of few cores; later
@@ -87,11 +87,15 @@ def step_back(lag: Callable[[], int]) -> Callable[[], None]:
     Args:
         lag: Returns how many events wait in the topic, below 0 while that is not known.
     """
-    done = False
+    since, done = now(), False
 
     def chore() -> None:
-        nonlocal done
-        if not done and 0 <= lag() <= BACKLOG:
+        nonlocal since, done
+        if done:
+            return
+        if not 0 <= lag() <= BACKLOG:
+            since = now()
+        elif now() - since > SETTLED_S:
             done = True
             os.nice(BACK)
 

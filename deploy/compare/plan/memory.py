@@ -13,10 +13,7 @@ from deploy.evaluate.setting import FITTED, PYG
 MIB, GB = 1 << 20, 1e9
 MOST = 8_000_000_000  # bytes of one model's process
 SPARE = 0.9  # of what is available that is given out
-PROGRAM, PROGRAM_TORCH = (
-    250 * MIB,
-    950 * MIB,
-)  # what a process holds before it reads the log, and what its heap keeps free
+PROGRAM, PROGRAM_TORCH = 250 * MIB, 950 * MIB  # held before the log is read, and kept free by the heap
 EVENT = 500  # bytes of an event while a log is read
 PYG_NODE, PYG_EVENT = 8_000, 1_200  # bytes of a node and of a training event of PyG's recipe
 
