@@ -18,7 +18,7 @@ import structlog
 from deploy.config.schema import BadConfig
 from deploy.evaluate.detail import recall
 from deploy.evaluate.detail.list import Lists, best, drawn, table
-from deploy.evaluate.model import counted, engine, fitted
+from deploy.evaluate.model import counted, engine, fitted, side, training
 from deploy.evaluate.model.cost import Cost, held, query_ms
 from deploy.evaluate.protocol import Named, read
 from deploy.evaluate.setting import FITTED, LISTED, PYG, TRUSTING, Job
@@ -27,6 +27,7 @@ from deploy.evaluate.verdict.legend import FROZEN
 from deploy.machine import compiler, memory, process
 from stream.file.column import selection
 from tgn.baseline.contract import Baseline
+from tgn.baseline.fitting.clock import Clock
 from tgn.baseline.pyg_tgn import PygSettings, PygTgn
 from tgn.metric import ranking
 
@@ -80,28 +81,22 @@ def baseline(
     return ranks
 
 
-def pyg(log: Split, job: Job, progress: Progress = lambda n: None) -> tuple[PygTgn, bool]:
-    """Return PyG's recipe, trained on the training part, in the job's seconds, and whether that was too little for all epochs.
-
-    Each epoch counts as one pass.
-    """
+def pyg(log: Split, job: Job, clock: Clock, progress: Progress) -> PygTgn:
+    """Return PyG's recipe, trained on the training part, in the clock's seconds; each epoch counts as one pass."""
     import torch
 
     torch.set_num_threads(1)
     model = PygTgn(log.n_users, log.n_items, PygSettings(seed=job.seed))
     train = (log.part == 0) & taken(log.kind)
-    now = time.perf_counter if job.wall else time.process_time
-    begin, cut = now(), False
     for epoch in range(EPOCHS):  # weights and optimizer go on from one call to the next
         model.fit(log.users[train], log.items[train], log.t[train], 1)
         progress(log.users.shape[0])
-        spent = now() - begin
-        if job.seconds and spent + spent / (epoch + 1) > job.seconds and epoch + 1 < EPOCHS:
-            cut = True
+        if epoch + 1 < EPOCHS and clock.left() < clock.spent() / (epoch + 1):
+            clock.end()
             break
     if job.asked.learning == "frozen":
         model.freeze()
-    return model, cut
+    return model
 
 
 def ranked(named: Named, job: Job, progress: Progress) -> tuple[dict[str, np.ndarray], dict[str, Cost]]:
@@ -116,7 +111,9 @@ def ranked(named: Named, job: Job, progress: Progress) -> tuple[dict[str, np.nda
         return fitted.run(named, job, lambda log, model: baseline(log, model, progress), progress)
     lists = drawn(log) if job.lists and job.model in LISTED else None
     if job.model == TRUSTING:
-        return engine.run(log, job, progress, trust=fitted.trust(named, job))
+        known = side.of(named, job)
+        training.require(job.model, "trust", known)
+        return engine.run(log, job, progress, trust=known.trust)
     found, costs = _ranked(log, job, progress, lists)
     return found | ({f"{job.model}.lists": table(lists)} if lists is not None else {}), costs
 
@@ -131,12 +128,12 @@ def _ranked(
             model = counted.Frozen(model, int(((log.part == 0) & taken(log.kind)).sum()))
         return _timed(log, model, job, progress, lists)
     if job.model == PYG:
-        begin = time.process_time()
-        recipe, cut = pyg(log, job, progress)
+        begin, clock = time.process_time(), fitted.allowed(job)
+        recipe = pyg(log, job, clock, progress)
         train_s = time.process_time() - begin
         found, costs = _timed(log, recipe, job, progress, None)
         costs[PYG].train_s += train_s
-        costs[PYG].cut = cut
+        costs[PYG].cut = clock.cut
         return found, costs
     return engine.run(log, job, progress, lists)
 

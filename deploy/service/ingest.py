@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 import zlib
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from stream.ingest.writer import Writer
 
 FIRST_S, MOST_S = 1.0, 10.0  # between two tries to connect, doubling
-SWITCH_S = 0.0005  # that a thread beside the loop, the saver's say, may keep it waiting for the interpreter
 SWITCH_SECONDS = 30.0  # readers switch to a new generation after so long even if it is still behind
 
 
@@ -47,7 +45,6 @@ def ingest(config: Config, stop: threading.Event, ready: Callable[[str], None]) 
     """Load what is stored, then read, count and save until `stop`."""
     from stream.ingest.writer import Writer
 
-    sys.setswitchinterval(SWITCH_S)
     begin = time.monotonic()
     pulse = Pulse(Page(Path(config.state.live) / HEALTH, Health, write=True))
     kernel.watch(pulse.compile)

@@ -22,7 +22,7 @@ _OTHERS: Final = {"d": "a deleted row", "t": "a truncated table", "m": "a messag
 def change(fields: dict[str, Any]) -> dict[str, Any] | None:
     """Return the change event that an object is, without its schema; None where it is none."""
     payload = fields.get("payload")
-    if isinstance(payload, dict) and "op" not in fields:
+    if "schema" in fields and isinstance(payload, dict):
         fields = payload
     op = fields.get("op")
     known = isinstance(op, str) and (op in ROWS or op in _OTHERS)

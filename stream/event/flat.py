@@ -11,7 +11,7 @@ import msgspec
 
 from stream.event.mapping import ROLES, Mapping
 
-NEEDED: Final = ("user", "item", "t", "op")
+NEEDED: Final = ("user", "item", "t", "op", "schema")
 ENVELOPES: Final = {
     "none": ("",),
     "auto": ("", "after", "payload.after"),
@@ -20,9 +20,9 @@ ENVELOPES: Final = {
 """Where the event may stand in a record; around a row, `op` says that it is one."""
 SIGNS: Final = {
     ("auto", ""): ("specversion", "op", "payload"),
-    ("auto", "after"): ("specversion",),
-    ("auto", "payload.after"): ("specversion", "op"),
-    ("debezium", "payload.after"): ("op",),
+    ("auto", "after"): ("specversion", "payload"),
+    ("auto", "payload.after"): ("specversion",),
+    ("debezium", "after"): ("payload",),
 }
 """Fields beside which a record may be in another envelope, so that it is not read in one pass."""
 TYPES: Final[Map[str, Any]] = {
@@ -34,6 +34,7 @@ TYPES: Final[Map[str, Any]] = {
     "id": str | int | None,
     "source": Any,
     "op": Literal["c", "u", "r"],
+    "schema": Any,
 }
 
 
@@ -48,11 +49,13 @@ def flat(mapping: Mapping, envelope: str = "") -> Callable[[bytes], Sequence[Any
     paths = {role: [*above, *path.split(".")] for role, path in mapping.paths.items() if path}
     if above:
         paths["op"] = [*above[:-1], "op"]
+    if len(above) > 1:
+        paths["schema"] = ["schema"]  # beside the payload of a change
     told = [".".join(path) for path in paths.values()]
     crossed = len(set(told)) < len(told) or any(other.startswith(one + ".") for one in told for other in told)
-    if any(path[0] in signs for path in paths.values()):
+    if crossed or any(path[0] in signs for path in paths.values()):
         return None
-    if crossed or any(part.isdigit() for path in paths.values() for part in path):
+    if any(part.isdigit() for path in paths.values() for part in path):
         return None
     types = {**TYPES, **({"t": str} if mapping.time_unit == "iso" else {})}
     places = dict[str, str]()

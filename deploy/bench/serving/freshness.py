@@ -101,7 +101,7 @@ def _beside(service: Supervisor, made: list[tuple[bytes, bytes]], rate: int) -> 
     threads = [threading.Thread(target=one, daemon=True) for one in (produce, look)]
     samples: list[float] = []
     with Client(service.config.serve) as client:
-        harness.learned(client)
+        harness.learned(client)  # so that what was deferred before is not counted here
         before = harness.info(client)
         for thread in threads:
             thread.start()

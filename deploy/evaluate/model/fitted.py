@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
-from deploy.config.schema import BadConfig
 from deploy.evaluate.model import cost, side, training
 from deploy.evaluate.protocol import Named
 from deploy.evaluate.setting import FITTED, Job
@@ -24,7 +22,7 @@ Judge = Callable[[Split, Baseline], np.ndarray]
 
 def material(named: Named, job: Job) -> Training:
     """Return what a model is fitted on."""
-    log, known = named.log, beside(named, job)
+    log, known = named.log, side.of(named, job)
     train = training.fitted_on(log)
     shown_users, shown_items = training.shown(log)
     return Training(
@@ -42,24 +40,9 @@ def material(named: Named, job: Job) -> Training:
     )
 
 
-def beside(named: Named, job: Job) -> side.Side:
-    """Return what is known beside the events."""
-    items, users = job.items or job.asked.item_columns, job.users or job.asked.user_columns
-    found = side.files(Path(job.path), items, users, job.trust)
-    return side.side(Path(job.path), found, named.users, named.items, sampled=job.share < 1)
-
-
-def trust(named: Named, job: Job) -> np.ndarray:
-    """Return who trusts whom, int32 [2, e].
-
-    Raises:
-        BadConfig: Nothing says so.
-    """
-    known = beside(named, job)
-    if lack := training.needs("trust", known):
-        raise BadConfig(f"{job.model}: {lack}")
-    assert known.trust is not None
-    return known.trust
+def allowed(job: Job) -> Clock:
+    """Return a clock of the seconds that a fit may take: of computing, so that a busy machine cuts none, unless somebody waits."""
+    return Clock(job.seconds or math.inf, time.perf_counter if job.wall else time.process_time)
 
 
 def run(
@@ -77,8 +60,7 @@ def run(
     log, given = named.log, material(named, job)
     model = FITTED[job.model]()
     known = side.Side(given.user_columns, given.item_columns, given.user_kinds, given.item_kinds, given.trust)
-    if lack := training.needs(model.needs, known):
-        raise BadConfig(f"{job.model}: {lack}")
+    training.require(job.model, model.needs, known)
     n, told = log.users.shape[0], 0
 
     def share(done: float) -> None:
@@ -87,11 +69,7 @@ def run(
         progress(max(0, now - told))
         told = max(told, now)
 
-    now = (
-        time.perf_counter if job.wall else time.process_time
-    )  # a busy machine cuts no fit, unless somebody waits
-    begin = time.process_time()
-    clock = Clock(job.seconds or math.inf, now)
+    begin, clock = time.process_time(), allowed(job)
     fitted = model.fit(given, job.seed, share, clock)
     train_s = time.process_time() - begin
     share(1.0)

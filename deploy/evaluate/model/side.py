@@ -20,6 +20,8 @@ import numpy as np
 
 from deploy.config.schema import BadConfig
 from deploy.data import item as catalogue
+from deploy.evaluate.protocol import Named
+from deploy.evaluate.setting import Job
 from stream.error import BadEvent, BadSource
 from stream.file import item as listing
 from stream.file import movielens
@@ -81,6 +83,13 @@ def files(log: Path, items: str = "", users: str = "", trust: str = "") -> Files
         Path(users) if users else beside[0],
         Path(trust) if trust else beside[1],
     )
+
+
+def of(named: Named, job: Job) -> Side:
+    """Return what is known beside the events of a job."""
+    log, asked = Path(job.path), job.asked
+    found = files(log, job.items or asked.item_columns, job.users or asked.user_columns, job.trust)
+    return side(log, found, named.users, named.items, sampled=job.share < 1)
 
 
 def side(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from deploy.config.schema import BadConfig
 from deploy.evaluate.model.side import Side
 from deploy.evaluate.split import Split, pair, taken
 
@@ -25,6 +26,12 @@ def shown(log: Split) -> tuple[np.ndarray, np.ndarray]:
     rows = np.flatnonzero(train & ~had & ~np.isin(key, key[train & had]))
     rows = rows[np.unique(key[rows], return_index=True)[1]]
     return log.users[rows], log.items[rows]
+
+
+def require(model: str, what: str, side: Side) -> None:
+    """Raise BadConfig where a model lacks what it needs beside events."""
+    if lack := needs(what, side):
+        raise BadConfig(f"{model}: {lack}")
 
 
 def needs(what: str, side: Side) -> str:

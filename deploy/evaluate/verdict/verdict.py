@@ -24,7 +24,7 @@ STEPS = (
     (TEMPORAL, "a temporal graph network"),
 )
 MAIN, COUNTED, FROZEN = "riverwalk", "riverwalk-counted", "riverwalk-frozen"
-TRUSTING = {  # models with trust, and the same without
+WITH_TRUST = {  # models with trust, and the same without
     "social-gcn": "social-gcn-no-trust", "social-gcn-live": "social-gcn-no-trust-live", "riverwalk-trust": MAIN,
 }  # fmt: skip
 CLOSE = 0.01  # of the MRR: what is nearer is called the same where the interval says so
@@ -249,7 +249,7 @@ def _learned(found: Found) -> str:
 
 def _trust(worth: Worth) -> str:
     said = []
-    for name, without in TRUSTING.items():
+    for name, without in WITH_TRUST.items():
         if name in worth.values and without in worth.values:
             size = gain(worth, worth.values[name], worth.values[without])
             said.append(f"{name} is {_against(size, 'the same without it')}")

@@ -238,6 +238,7 @@ json_values = st.recursive(
                 "specversion",
                 "data",
                 "payload",
+                "schema",
             ]
         ),
         json_values,
@@ -247,6 +248,8 @@ json_values = st.recursive(
 @example({"data": {}, "specversion": "1.0"})
 @example({"op": "c", "after": {}})
 @example({"payload": {"op": "c", "after": {"id": 1}}})
+@example({"schema": None, "payload": {"op": "c", "after": {"id": 1}}})
+@example({"payload": {"op": "d"}})
 def test_one_pass_and_field_by_field_agree_whatever_comes(fields: dict[str, Any]) -> None:
     quick, slow = Mapped(SHOP), Mapped(SHOP)
     slow._fast = []

@@ -97,6 +97,11 @@ class VectorFitted:
         return None if self.cold_users == "cannot" else _Live(self)
 
 
+def fading(age_ms: int, half_life_ms: float) -> float:
+    """Return the weight of a history one event later, after so many milliseconds."""
+    return float(DECAY * 0.5 ** (age_ms / half_life_ms))
+
+
 def scores(vectors: np.ndarray, user: np.ndarray, bias: np.ndarray | None, scored: np.ndarray) -> np.ndarray:
     """Return one score an item, float64 [n_items]; items without a vector stand last, all equal."""
     out = (vectors @ user).astype(np.float64)
@@ -163,8 +168,7 @@ class _Live:
 
     def _take(self, user: int, item: int, t: int) -> None:
         age = max(0, t - int(self.at[user]))
-        decay = DECAY * 0.5 ** (age / self.half_life_ms)
-        self.total[user] = self.total[user] * decay + self.items[item]
+        self.total[user] = self.total[user] * fading(age, self.half_life_ms) + self.items[item]
         self.at[user] = max(t, int(self.at[user]))
 
     def _vector(self, user: int) -> np.ndarray:

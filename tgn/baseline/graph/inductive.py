@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tgn.baseline.contract import Baseline, Training
-from tgn.baseline.fitting.vectors import DECAY, HALF_LIFE, VectorFitted, Vectors, scores
+from tgn.baseline.fitting.vectors import HALF_LIFE, VectorFitted, Vectors, fading, scores
 
 
 class Step(NamedTuple):
@@ -104,7 +104,7 @@ class _Live:
         self._take(user, item, t)
 
     def _take(self, user: int, item: int, t: int) -> None:
-        decay = DECAY * 0.5 ** (max(0, t - int(self.at[user])) / self.half_life_ms)
+        decay = fading(max(0, t - int(self.at[user])), self.half_life_ms)
         self.total[user] = self.total[user] * decay + self.item[item, :-1]
         self.weight[user] = self.weight[user] * decay + 1.0
         self.at[user] = max(t, int(self.at[user]))
