@@ -72,10 +72,11 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many events, or how long a wait, make a batch."""
+    """How many events, or how long a wait, make a batch; and how long it is from one to the next, unless it was full."""
 
     events: Positive = 16_384
     wait_ms: Count = 10
+    pace_ms: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 4
 
 
 class Learn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -110,9 +110,7 @@ class BacktestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     without: tuple[str, ...] = ()  # parts left out, of `learning.PARTS`
     learn_until: int = 0  # the last part weights may learn from
     replay: int = REPLAY
-    ranked: float = (
-        Learn().ranked_share
-    )  # the share of the events that the ranker learns from, as the service has it
+    ranked: float = Learn().ranked_share  # the share of the events that the ranker learns from
     seed: int = 0
 
 

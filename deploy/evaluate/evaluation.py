@@ -86,6 +86,7 @@ def evaluate(asked: EvaluationSettings, *, quiet: bool = False) -> Report:
         "protocol": asked.protocol,
         "visible": asked.visible,
         "learning": asked.learning,
+        "ranked_share": asked.ranked_share,
         "new_only": logs[0].exclude_seen,
         "seeds": asked.seeds,
         "events": counted(whole[0]),

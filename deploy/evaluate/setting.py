@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 
+from deploy.config.schema import Learn
 from tgn.baseline.fitting import registry
 
 PROTOCOLS = ("tgb", "stream", "chronological", "random")
@@ -92,6 +93,14 @@ class EvaluationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     negatives: Annotated[
         str, Help(description="What they learn against: mixed, uniform, popularity or hard.")
     ] = "mixed"
+    ranked_share: Annotated[
+        float,
+        Help(
+            ge=0,
+            le=1,
+            description="Share of the events that the ranker learns from, as learn.ranked_share of the service.",
+        ),
+    ] = Learn().ranked_share
     item_columns: Annotated[
         str,
         Help(

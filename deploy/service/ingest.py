@@ -201,6 +201,7 @@ def _loop(
         settings=IngestSettings(
             limit=config.batch.events,
             wait_s=config.batch.wait_ms / 1000,
+            pace_s=config.batch.pace_ms / 1000,
             save_seconds=config.learn.save_seconds,
             save_ms=config.state.save_ms,
             future_ms=round(config.kafka.future_minutes * 60_000),

@@ -30,7 +30,7 @@ from stream.error import BadSource
 
 Job = Callable[[Config, threading.Event, Callable[[str], None]], None]
 NAMED = (BadConfig, BadStore, BadSource)
-NICE = {"ingest": 5, "learner": 5}  # answers come first; see also `learner.step_back`
+NICE = {"learner": 5}  # answers and counting come first; see also `learner.step_back`
 
 
 def main(argv: Sequence[str], job: Job | None = None) -> int:

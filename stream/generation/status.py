@@ -47,6 +47,7 @@ QUALITY = np.dtype(  # what the learner tells
         ("ranked", "i8"),  # events that the ranker learned from
         ("missed", "i8"),  # events that were written over before they were learned from
         ("waiting", "i8"),  # events that wait for the learner
+        ("deferred", "i8"),  # events that the network learns from once nothing waits
         ("share", "f8"),  # of the events that the network learns from now
         ("judged", "i8"),  # events in the live quality
         ("mrr", "f8", (len(RANKERS),)),

@@ -52,6 +52,7 @@ class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         limit: Records of a batch at most.
         wait_s: Seconds to wait for records.
+        pace_s: Seconds at least from one batch to the next, unless a batch was full: each costs about 1 ms whatever is in it.
         save_seconds: How often rows of users who were forgotten are dropped from the disk.
         save_ms: How often what changed is saved; 0: after every batch, which waits for it.
         sync_seconds: How often the disk is waited for, None when every save does.
@@ -61,6 +62,7 @@ class IngestSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     limit: int = 16_384
     wait_s: float = 0.01
+    pace_s: float = 0.0
     save_seconds: float = 10.0
     save_ms: int = 1_000
     sync_seconds: float | None = None
@@ -97,7 +99,8 @@ class Ingest:
         self.writer, self.source, self.letters = writer, source, letters
         self.teach = teach or self._clear
         self.lanes = lanes
-        self.limit, self.wait_s = settings.limit, settings.wait_s
+        self.limit, self.wait_s, self.pace_s = settings.limit, settings.wait_s, settings.pace_s
+        self.next = 0.0  # when the next batch may begin, monotonic
         self.plan = Plan(writer.store, writer.topic)
         offsets = writer.store.offsets(writer.topic) if writer.store is not None else {}
         pending = self.plan.pending(offsets)
@@ -145,7 +148,11 @@ class Ingest:
     def step(self, stop: Callable[[], bool]) -> int:
         """Read once and apply what may be applied; return how many records that were."""
         self.pulse.beat()
+        if (early := self.next - time.monotonic()) > 0:
+            time.sleep(early)
+        began = time.monotonic()
         taken = self.order.take(self.limit, self.wait_s)
+        self.next = began + self.pace_s if taken is not None and taken.batch.size < self.limit else 0.0
         if taken is not None:
             self._apply(taken, stop)
         else:

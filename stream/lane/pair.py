@@ -76,7 +76,8 @@ class Sender:
                     records[name] = column[:kept]
             self.samples.put(records)
         self._write(self._records(job))
-        self._write(self._gone(job))
+        if job.gone:
+            self._write(self._gone(job))
 
     def _records(self, job: Job) -> np.ndarray:
         records = np.zeros(job.user.shape[0], self.events.record.dtype)

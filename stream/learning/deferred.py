@@ -7,6 +7,7 @@ memory in its turn.  The oldest come first.  Once rows were evicted, what is def
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,11 +32,20 @@ class Span(NamedTuple):
 
 
 class Deferred:
-    """What is deferred of one lane."""
+    """What is deferred of one lane.
 
-    def __init__(self, lane: Lane) -> None:
+    Args:
+        kept: What `spans` was before, where the learner was away.
+    """
+
+    def __init__(self, lane: Lane, kept: Iterable[Sequence[float]] = ()) -> None:
         self.lane = lane
-        self._spans: deque[Span] = deque()
+        self._spans = deque(Span(int(begin), int(end), share) for begin, end, share in kept)
+
+    @property
+    def spans(self) -> list[Span]:
+        """What is deferred, to be kept with what was learned; the oldest first."""
+        return list(self._spans)
 
     @property
     def count(self) -> int:

@@ -39,7 +39,9 @@ LOW, HIGH = 2_048, 16_384  # events that wait: below all are learned from, above
 PATIENCE_S = 0.5  # for a step's events to come together
 LOOK_S = 0.005
 DRAIN_S = 10.0  # for what waits when it ends
-LANE = "lane"  # the meta name under which the place in the lane of events is kept
+LANE = (
+    "lane"  # the meta name under which the place in the lane of events, and what is deferred of it, are kept
+)
 
 
 class Seen:
@@ -103,12 +105,12 @@ class Follower:
         self.pulse, self.save_seconds = pulse, save_seconds
         self._receive, self._follow = receive, follow
         self.lanes = receive(generation)
-        kept = store.meta(LANE)
+        kept, deferred = store.meta(LANE), ()
         if isinstance(kept, dict) and kept.get("number") == self.lanes.events.number:
-            self.lanes.position = int(kept["position"])
+            self.lanes.position, deferred = int(kept["position"]), kept.get("deferred", ())
         self.topic = self.lanes.events.topic
         self.seen = Seen(store.offsets(self._name, "learned"))
-        self.deferred = Deferred(self.lanes.events)
+        self.deferred = Deferred(self.lanes.events, deferred)
         self.forgotten: list[bytes] = []  # keys of rows of users who were forgotten, to leave the disk
         self.saved = self.gauged = self.idle = time.monotonic()
         self.failing = False
@@ -229,7 +231,11 @@ class Follower:
     def save(self) -> None:
         """Save what was learned, and the offsets it has seen; a failure is told, and the next try is in some seconds."""
         self.saved = time.monotonic()
-        place = {"number": self.lanes.events.number, "position": self.lanes.position}
+        place = {
+            "number": self.lanes.events.number,
+            "position": self.lanes.position,
+            "deferred": self.deferred.spans,
+        }
         try:
             kept = {b"meta\0" + LANE.encode(): msgspec.json.encode(place)}
             save(self.store, self.generation.taught, self._name, self.seen.next, kept)
@@ -261,4 +267,5 @@ class Follower:
         metric.gauge("learning_share", float(quality["share"]), "network")
         metric.gauge("learning_waiting", float(self.lanes.waiting))
         metric.gauge("learning_missed", float(self.lanes.missed))
-        metric.gauge("learning_deferred", float(self.deferred.count))
+        quality["deferred"] = self.deferred.count
+        metric.gauge("learning_deferred", float(quality["deferred"]))

@@ -64,7 +64,13 @@ def run(config: Config, data: str = "", rate: int = RATE, events: int = 0) -> ha
             done += count
             step(done, log.users.shape[0])
 
-        asked = EvaluationSettings(data=str(path), protocol="stream", visible="strict", learning="online")
+        asked = EvaluationSettings(
+            data=str(path),
+            protocol="stream",
+            visible="strict",
+            learning="online",
+            ranked_share=config.learn.ranked_share,
+        )
         ranks = engine.run(log, Job(asked, str(path), model="riverwalk"), progress)[0][SERVED]
     test = log.judged & (log.part == TEST)
     measured = np.where(ranks[test] <= K, ranks[test], np.inf)

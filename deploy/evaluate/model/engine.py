@@ -58,7 +58,9 @@ def run(
     tgn = TgnSettings(loss=asked.loss, negatives=asked.negatives, columns=width)  # type: ignore[arg-type]
     if name == "blend":
         tgn = TgnSettings()
-    settings = BacktestSettings(tgn=tgn, without=without, learn_until=until, seed=seed)
+    settings = BacktestSettings(
+        tgn=tgn, without=without, learn_until=until, ranked=asked.ranked_share, seed=seed
+    )
     backtest = Backtest(log, settings, explicit(job) if width else None)
     if trust is not None:
         world = backtest.generation.world

@@ -40,6 +40,7 @@ def counted(recommender: Recommender, offsets: Mapping[int, int]) -> dict[str, s
         "learning_share": round(float(quality["share"]), 4),
         "ranked_share": round(float(status["ranked_share"]), 4),
         "learning_waiting": int(quality["waiting"]),
+        "learning_deferred": int(quality["deferred"]),
         "learning_missed": int(quality["missed"]),
         "samples_skipped": int(status["skipped"]),
         "learning_stopped": int(status["stopped"]),

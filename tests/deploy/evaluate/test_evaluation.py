@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from deploy.config.schema import BadConfig
 from deploy.evaluate import evaluation, runner, setting
@@ -23,7 +24,19 @@ from stream.learning.guard import Judged
 from tests.fixture.ring import evaluate, ring, write
 from tgn.inference.layout import TgnSettings
 
-TOP = {"data", "protocol", "visible", "learning", "new_only", "seeds", "events", "times", "rows", "compare"}
+TOP = {
+    "data",
+    "protocol",
+    "visible",
+    "learning",
+    "ranked_share",
+    "new_only",
+    "seeds",
+    "events",
+    "times",
+    "rows",
+    "compare",
+}
 TOP |= {"verdict", "legend", "left_out"}
 ROW = {
     *(
@@ -55,6 +68,19 @@ def test_the_engine_learns_a_certain_successor_and_the_baselines_do_not(tmp_path
 
     assert mrr["riverwalk"] > 0.8
     assert mrr["riverwalk"] > max(mrr["popularity"], mrr["own_recency"], mrr["blend"])
+
+
+def test_a_ranker_that_learns_from_no_event_ranks_as_the_blend(chain: Path) -> None:
+    log = split(chain, "tgb", "online")
+    asked = EvaluationSettings(data=str(chain), protocol="tgb", learning="online")
+    none, some = (
+        engine.run(log, Job(replace(asked, ranked_share=share), str(chain), model="riverwalk"), print)[0]
+        for share in (0.0, asked.ranked_share)
+    )
+    blend = Backtest(log, BacktestSettings(without=("memory", "slow"), learn_until=-1)).run().blend
+
+    assert np.array_equal(none["riverwalk"], blend, equal_nan=True)
+    assert not np.array_equal(some["riverwalk"], blend, equal_nan=True)
 
 
 def test_weights_are_frozen_after_training_and_state_is_not(chain: Path) -> None:

@@ -89,13 +89,12 @@ def test_all_processes_are_ready_before_start_returns(instance: Instance) -> Non
     assert instance.answer().startswith("answered by")
 
 
-def test_ingest_gives_way_to_the_servers(instance: Instance) -> None:
+def test_the_learner_gives_way_to_answers_and_to_ingest(instance: Instance) -> None:
     own = os.nice(0)
 
-    ingest, serve = instance.each(r"^ingest: ready .* nice (\d+)", r"^serve: ready .* nice (\d+)")
+    found = instance.each(*(rf"^{role}: ready .* nice (\d+)" for role in ("ingest", "serve", "learner")))
 
-    assert ingest[1] == str(min(19, own + 5))
-    assert serve[1] == str(own)
+    assert [one[1] for one in found] == [str(own), str(own), str(min(19, own + 5))]
 
 
 def test_a_clean_end_lets_ingest_save_and_clears_the_shared_tables(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from stream.lane.layout import EVENT, ITEM_GONE, event
 from stream.lane.pair import KNOWN, TAKEN
 from stream.learning import follower
 from stream.learning.deferred import Deferred
-from tests.fixture.events import StoredWriter, Topic
+from tests.fixture.events import StoredWriter, Topic, followed
 from tests.fixture.events import event as payload
 
 RECORD = event(2)
@@ -72,8 +72,10 @@ def test_what_may_not_be_learned_from_is_no_lesson_later_either() -> None:
     assert drain(deferred, 3) == [0]
 
 
-def read(folder: Path, monkeypatch: pytest.MonkeyPatch, items: int, limits: Limits) -> tuple[int, int, int]:
-    """Return events learned from at once, later, and deferred in a rush of 2 400 events."""
+def read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, items: int, limits: Limits, again: bool = False
+) -> tuple[int, int, int]:
+    """Return events learned from at once, later, and deferred in a rush of 2 400 events; with `again`, by a learner that starts anew after it."""
     monkeypatch.setattr(follower, "LOW", 256)
     monkeypatch.setattr(follower, "HIGH", 512)
     topic = Topic()
@@ -85,6 +87,10 @@ def read(folder: Path, monkeypatch: pytest.MonkeyPatch, items: int, limits: Limi
         it.ingest.step(lambda: False)
     while it.follower.lanes.waiting:
         it.follower.step(patience_s=0)
+    if again:
+        it.follower.save()
+        it.learned.close()
+        it.follower = followed(folder, it.generation)
     quality = it.generation.quality
     at_once, left = int(quality["learned"]), it.follower.deferred.count
     for _ in range(40):
@@ -100,6 +106,15 @@ def test_a_rush_is_learned_from_when_it_is_over(tmp_path: Path, monkeypatch: pyt
     assert at_once < 800  # of 2 400
     assert left > 1_500
     assert 2_300 <= at_once + later <= 2_400  # first events of an item are none to learn from
+
+
+def test_a_learner_that_starts_anew_learns_from_what_the_one_before_it_deferred(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once, later, left = read(tmp_path, monkeypatch, 50, Limits(max_users=300, max_items=200), again=True)
+
+    assert left > 1_500
+    assert 2_300 <= at_once + later <= 2_400
 
 
 def test_what_is_deferred_is_dropped_when_rows_are_evicted(

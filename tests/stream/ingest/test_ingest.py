@@ -1,0 +1,51 @@
+"""A batch that is not full is not followed by the next one at once; a full one, and a quiet topic, are."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.fixture.events import StoredWriter, Topic, event
+
+
+@pytest.fixture
+def it(tmp_path: Path) -> StoredWriter:
+    topic = Topic()
+    topic.payloads += [event("u1", f"i{k}", 1_000 * k) for k in range(1, 7)]
+    made = StoredWriter(tmp_path, topic)
+    made.ingest.step(lambda: False)  # what is slow at first
+    return made
+
+
+def seconds(it: StoredWriter, records: int) -> float:
+    """Return the seconds of two steps, each with so many records in the topic."""
+    began = time.monotonic()
+    for _ in range(2):
+        it.topic.payloads += [event("u2", "i1", 10_000)] * records
+        it.ingest.step(lambda: False)
+    return time.monotonic() - began
+
+
+def test_records_that_come_soon_after_others_wait_for_more_of_them(it: StoredWriter) -> None:
+    it.ingest.pace_s = 0.3
+
+    assert seconds(it, 1) >= 0.3
+    assert it.topic.lag() == 0
+
+
+def test_after_a_full_batch_the_next_one_begins_at_once(it: StoredWriter) -> None:
+    it.ingest.next, it.ingest.pace_s, it.ingest.limit = 0.0, 60.0, 5
+
+    assert seconds(it, 5) < 30
+
+
+def test_the_first_record_after_a_silence_does_not_wait(it: StoredWriter) -> None:
+    it.ingest.next, it.ingest.pace_s = 0.0, 60.0
+
+    assert seconds(it, 0) < 30
+    it.topic.payloads += [event("u2", "i1", 10_000)]
+    began = time.monotonic()
+    it.ingest.step(lambda: False)
+    assert it.topic.lag() == 0
+    assert time.monotonic() - began < 30
+    it.ingest.next = 0.0
