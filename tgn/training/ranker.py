@@ -18,13 +18,13 @@ from tgn.inference.ranker import HIDDEN, SCORES, unpack
 from tgn.training.optimizer import descend
 from tgn.training.perceptron import Perceptron
 
-AVERAGE = 0.99  # share of the running mean that stays, a step
+AVERAGE = 0.995  # share of the running mean that stays, a step
 
 
 class RankerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the ranker learns.  Rates are per step; the rate falls with the root of the steps, to its floor."""
 
-    learning_rate: float = 3e-3
+    learning_rate: float = 5e-3
     learning_rate_floor: float = 5e-4
     warm_steps: int = 100
     weight_decay: float = 1e-4
