@@ -99,14 +99,26 @@ class Lane:
         """Say that the reader looks."""
         self.word[BEAT_AT] = time.monotonic_ns() // 1_000_000
 
+    def room(self, count: int) -> list[np.ndarray]:
+        """Return where the next `count` records go, at most `capacity`: views, two where they go round the end.
+
+        Whoever fills them in place says so by `wrote`; before that nobody reads them, as long as they are free.
+        """
+        begin = self.head % self.capacity
+        first = min(count, self.capacity - begin)
+        return [self.record[begin : begin + first], self.record[: count - first]]
+
+    def wrote(self, count: int) -> None:
+        """Say that the next `count` records are there."""
+        self.word[HEAD_AT] = self.head + count
+
     def put(self, records: np.ndarray) -> None:
         """Write records, at most `capacity`, over the oldest ones, read or not."""
-        head, count = self.head, records.shape[0]
-        begin = head % self.capacity
-        first = min(count, self.capacity - begin)
-        self.record[begin : begin + first] = records[:first]
-        self.record[: count - first] = records[first:]
-        self.word[HEAD_AT] = head + count
+        count = records.shape[0]
+        first, rest = self.room(count)
+        first[:] = records[: first.shape[0]]
+        rest[:] = records[first.shape[0] :]
+        self.wrote(count)
 
     def get(self, begin: int, end: int) -> np.ndarray | None:
         """Return a copy of records `begin` to `end`, or None where one of them was written over."""

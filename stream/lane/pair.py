@@ -66,18 +66,24 @@ class Sender:
         base, kept = self.events.head, min(job.samples, self.samples.free)
         self.skipped += job.samples - kept
         if kept:
-            records = np.zeros(kept, self.samples.record.dtype)
-            records["event"] = base + job.at[:kept]
-            width = int(job.sample.n[:kept].max())
-            for name, column in zip(Sample._fields, job.sample, strict=True):
-                if column.ndim > 1 and name not in ("hist", "age"):
-                    records[name][:, :width] = column[:kept, :width]
-                else:
-                    records[name] = column[:kept]
-            self.samples.put(records)
+            self._describe(job, base, kept)
         self._write(self._records(job))
         if job.gone:
             self._write(self._gone(job))
+
+    def _describe(self, job: Job, base: int, kept: int) -> None:
+        """Write the first samples of a job, in place: each is some 50 KB.  What lies beyond its candidates is left as it was."""
+        width, begin = int(job.sample.n[:kept].max()), 0
+        for slots in self.samples.room(kept):
+            some = slice(begin, begin + slots.shape[0])
+            begin = some.stop
+            slots["event"] = base + job.at[some]
+            for name, column in zip(Sample._fields, job.sample, strict=True):
+                if column.ndim > 1 and name not in ("hist", "age"):
+                    slots[name][:, :width] = column[some, :width]
+                else:
+                    slots[name] = column[some]
+        self.samples.wrote(kept)
 
     def _records(self, job: Job) -> np.ndarray:
         records = np.zeros(job.user.shape[0], self.events.record.dtype)
