@@ -89,12 +89,10 @@ def test_all_processes_are_ready_before_start_returns(instance: Instance) -> Non
     assert instance.answer().startswith("answered by")
 
 
-def test_the_learner_gives_way_to_answers_and_to_ingest(instance: Instance) -> None:
-    own = os.nice(0)
-
+def test_all_processes_begin_with_the_priority_of_the_one_that_started_them(instance: Instance) -> None:
     found = instance.each(*(rf"^{role}: ready .* nice (\d+)" for role in ("ingest", "serve", "learner")))
 
-    assert [one[1] for one in found] == [str(own), str(own), str(min(19, own + 5))]
+    assert [one[1] for one in found] == [str(os.nice(0))] * 3
 
 
 def test_a_clean_end_lets_ingest_save_and_clears_the_shared_tables(tmp_path: Path) -> None:
