@@ -70,8 +70,14 @@ def _backlog(found: Figures) -> str:
 
 
 def _learning(found: Figures) -> str:
-    rows = [(name, f"{value:,}") for name, value in found.items() if name.endswith("events_per_s")]
-    rows.append(("network_to_pyg", str(found["network_to_pyg"])))
+    named = {
+        f"a lesson: the network from all events, the ranker from {found['ranked_share']:.0%}": "lesson",
+        "the same with the ranker from all": "whole_pass",
+        "the network alone": "network",
+        "PyG's TGN, its usual training": "pyg_training",
+    }
+    rows = [(words, f"{found[f'{name}_events_per_s']:,}") for words, name in named.items()]
+    rows.append(("the network to PyG's TGN", f"{found['network_to_pyg']:g} times"))
     return "## Learning by itself, one thread\n\n" + _table(("what", "events/s"), rows)
 
 
