@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from stream.learning.learning import Learning
 
 LOOK_S = 0.05
-BACK, SETTLED_S = 8, 2.0  # how much nicer the learner is once nothing has been behind for so long
+BACK, SETTLED_S = 5, 2.0  # how much nicer the learner is once nothing has been behind for so long
 
 
 def learn(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
@@ -82,7 +82,7 @@ def step_back(lag: Callable[[], int], now: Callable[[], float] = time.monotonic)
     """Return a chore that gives this process a lower priority for good, once no backlog waits that it started with.
 
     While a backlog is read nobody waits for what is counted, so that learning has an equal share of few cores; later
-    answers and counting come first.
+    counting comes first.
 
     Args:
         lag: Returns how many events wait in the topic, below 0 while that is not known.

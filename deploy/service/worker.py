@@ -30,6 +30,7 @@ from stream.error import BadSource
 
 Job = Callable[[Config, threading.Event, Callable[[str], None]], None]
 NAMED = (BadConfig, BadStore, BadSource)
+NICE = {"ingest": 5, "learner": 5}  # answers come first; see also `learner.step_back`
 
 
 def main(argv: Sequence[str], job: Job | None = None) -> int:
@@ -65,6 +66,7 @@ def main(argv: Sequence[str], job: Job | None = None) -> int:
         metrics = Path(config.state.live).parent / METRIC
         folder.reserve_metrics(metrics, role)
         metric.setup(metrics, role)
+        os.nice(NICE.get(role, 0))
         if role == "ingest" and lives > 0:
             metric.ingest_restart()
         work(config, stop, report)

@@ -89,10 +89,13 @@ def test_all_processes_are_ready_before_start_returns(instance: Instance) -> Non
     assert instance.answer().startswith("answered by")
 
 
-def test_all_processes_begin_with_the_priority_of_the_one_that_started_them(instance: Instance) -> None:
-    found = instance.each(*(rf"^{role}: ready .* nice (\d+)" for role in ("ingest", "serve", "learner")))
+def test_ingest_gives_way_to_the_servers(instance: Instance) -> None:
+    own = os.nice(0)
 
-    assert [one[1] for one in found] == [str(os.nice(0))] * 3
+    ingest, serve = instance.each(r"^ingest: ready .* nice (\d+)", r"^serve: ready .* nice (\d+)")
+
+    assert ingest[1] == str(min(19, own + 5))
+    assert serve[1] == str(own)
 
 
 def test_a_clean_end_lets_ingest_save_and_clears_the_shared_tables(tmp_path: Path) -> None:
