@@ -39,9 +39,7 @@ LOW, HIGH = 2_048, 16_384  # events that wait: below all are learned from, above
 PATIENCE_S = 0.5  # for a step's events to come together
 LOOK_S = 0.005
 DRAIN_S = 10.0  # for what waits when it ends
-LANE = (
-    "lane"  # the meta name under which the place in the lane of events, and what is deferred of it, are kept
-)
+LANE = "lane"  # the meta name of the place in the lane of events, and of what is deferred of it
 
 
 class Seen:
