@@ -37,23 +37,25 @@ print(metric.page().decode())
 EDGES = """
 from state.record.setting import GraphSettings
 from state.record.world import World
-from stream.ingest.edge import REST_S, Edges
+from stream.ingest.edge import PART, REST_S, Edges
 world = World(GraphSettings(), max_users=2, max_items=20_000)
 row, edges = world.state.world[0], world.state.edges
 row["items"], row["t"], row["aged"] = 20_000, 100 * 86_400_000, 5
 edges["slots"][:] = 2
 edges["at"][:, 0], edges["at"][:, 1] = 99 * 86_400, 5 * 86_400
 metric.setup(None)
-it = Edges(world.state)
-it.step(0.0)
+it, parts = Edges(world.state), -(-20_000 // PART)
+assert parts > 1
+for _ in range(parts - 1):
+    it.step(0.0)
 assert 'age="3-6 months"' not in metric.page().decode()
 row["aged"] = 12
 it.step(0.2)
 edges["slots"][:] = 1
 it.step(REST_S)
 print(metric.page().decode())
-it.step(REST_S + 0.2)
-it.step(REST_S + 0.4)
+for _ in range(parts):
+    it.step(REST_S + 0.2)
 print(metric.page().decode())
 """
 
