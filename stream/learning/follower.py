@@ -160,7 +160,7 @@ class Follower:
             return
         quality = self.generation.quality
         quality["share"] = by_waiting(waiting, LOW, HIGH)
-        quality["waiting"], quality["missed"] = waiting, self.lanes.missed
+        quality["missed"] = self.lanes.missed
         whole, job = job, self.seen.new(job)
         for partition, offset in self.seen.next.items():
             quality["seen"][partition] = offset
@@ -263,7 +263,7 @@ class Follower:
                 name, float(quality["mrr"][k]), float(quality["recall10"][k]), k == int(quality["serving"])
             )
         metric.gauge("learning_share", float(quality["share"]), "network")
-        metric.gauge("learning_waiting", float(self.lanes.waiting))
+        quality["waiting"], quality["deferred"] = self.lanes.waiting, self.deferred.count
+        metric.gauge("learning_waiting", float(quality["waiting"]))
         metric.gauge("learning_missed", float(self.lanes.missed))
-        quality["deferred"] = self.deferred.count
         metric.gauge("learning_deferred", float(quality["deferred"]))

@@ -88,7 +88,7 @@ export function Playground() {
     const stop = new AbortController();
     const timer = setTimeout(async () => {
       const began = performance.now();
-      try { const answer = await ask(path, { signal: stop.signal }); say({ answer, took: performance.now() - began }); } catch (error) { if (!stop.signal.aborted) say(before => ({ ...before, error })); }
+      try { const answer = await ask(path, { signal: stop.signal }); say({ path, answer, took: performance.now() - began }); } catch (error) { if (!stop.signal.aborted) say(before => ({ ...before, path, error })); }
     }, 200);
     return () => { clearTimeout(timer); stop.abort(); };
   }, [path]);
@@ -104,6 +104,6 @@ export function Playground() {
       <form onSubmit=${event => event.preventDefault()}>${group(rest.slice(0, command.arguments.length))}${group(choices)}
         ${rest.length > command.arguments.length && html`<details open=${innerWidth > WIDE}><summary>More options</summary>${group(rest.slice(command.arguments.length))}</details>`}</form></${Card}>
     <div class="stack"><${Card} name="The same in a shell" kind="lines">${path ? html`<${Line} name="redis-cli" text=${socketLine(command, values)} /><${Line} name="curl" text=${curlLine(path)} />` : html`<${Empty}>Fill in ${missing.join(" and ")}, and the lines stand here.</${Empty}>`}</${Card}>
-    <${Card} name="Answer" more=${state.took !== undefined && html`<span class="faint small number">${ms(state.took)}</span>`}><${Problem} error=${state.error} />
+    <${Card} name="Answer" busy=${path && state.path !== path} more=${state.took !== undefined && html`<span class="faint small number">${ms(state.took)}</span>`}><${Problem} error=${state.error} />
       ${state.answer ? html`<${Reply} answer=${state.answer} titled=${values.with_titles === true} />` : !state.error && html`<${Empty}>The answer stands here, and changes with every option.</${Empty}>`}</${Card}></div></div></div>`;
 }

@@ -128,8 +128,8 @@ export function useAnswer(asked, needs) {
 /** What went wrong, in the server's words; that it still starts is no alarm. */
 export const Problem = ({ error }) => (error ? html`<p class=${error.status === 503 ? "problem waits" : "problem"} role=${error.status === 503 ? "status" : "alert"}>${error.message}</p>` : null);
 export const Empty = ({ children }) => html`<p class="faint">${children}</p>`;
-export function Card({ name, more, children, kind }) {
-  return html`<section class=${"card " + (kind || "")} aria-label=${name}><div class="head"><h2>${name}</h2>${more}</div>${children}</section>`;
+export function Card({ name, more, children, kind, busy }) {
+  return html`<section class=${"card " + (kind || "")} aria-label=${name} aria-busy=${busy ? "true" : undefined}><div class="head"><h2>${name}</h2>${more}</div>${children}</section>`;
 }
 /** A share of 1 as a bar behind a row. */
 export const Bar = ({ share }) => html`<svg class="behind" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true"><rect width=${100 * Math.max(0, Math.min(1, share))} height="10" /></svg>`;

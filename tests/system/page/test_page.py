@@ -173,6 +173,7 @@ def test_the_lines_of_the_playground_give_its_answer(browser: Browser, open_shop
         page.get_by_label("FILTER").fill("price < 30 and category is known")
         page.get_by_label("DIVERSITY").fill("0.2")
         page.get_by_label("EXPLORE").fill("0")
+        expect(page.get_by_role("region", name="Answer")).not_to_have_attribute("aria-busy", "true")
         expect(page.locator(".answer > li")).to_have_count(4)
         links = [link.get_attribute("href") or "" for link in page.locator(".answer .item").all()]
         shown = [link.rpartition("/")[2] for link in links]
