@@ -81,7 +81,7 @@ class Writer:
         self.seconds: dict[str, float] = {}
         self.visible_at = 0.0
         self.allowed: Callable[[], int] = lambda: samples  # how many events may be described now
-        self.described = 0, 0.0  # of the last batch: samples, and about the seconds they took
+        self.described = 0, 0.0  # of the last batch: samples, and about the CPU seconds they took
         self.share = 1.0  # of the events that are described; which ones, a hash of the offset decides
 
     def learn(self, batch: Batch, teach: Teach) -> None:
@@ -97,21 +97,22 @@ class Writer:
         """
         began = time.perf_counter()
         room.reserve(self.generation, batch.user, batch.item, batch.size)
-        budget, state_s, budget.seconds = self.budget, 0.0, 0.0
+        budget, state_s, cpu_s, budget.seconds = self.budget, 0.0, 0.0, 0.0
         t0, since = int(self.state.world[0]["t0"]), int(self.state.world[0]["t"])
         if budget.gone:  # evicted for described items: before the events that come now
             self.hand(teach)
         crash.point("batch")
         batch, taken, picked = self._chosen(batch)
         for run in budget.runs(batch, taken, picked, lambda: self.hand(teach)):
-            named = time.perf_counter()
+            named, worked = time.perf_counter(), time.thread_time()
             self._apply(run)
             state_s += time.perf_counter() - named
+            cpu_s += time.thread_time() - worked
         self.generation.world.world.touch(np.zeros(1, np.int32))
         for partition, offset in batch.ends.items():
             self.generation.status["applied"][partition] = offset
         self.visible_at = time.perf_counter()
-        self.described = int(picked.sum()), max(0.0, state_s - EVENT_S * batch.size)
+        self.described = int(picked.sum()), max(0.0, cpu_s - EVENT_S * batch.size)
         self.clock.see(batch, t0, since)
         self.hand(teach)
         crash.point("applied")

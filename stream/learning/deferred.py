@@ -69,7 +69,16 @@ class Deferred:
         self._spans.clear()
 
     def take(self, most: int) -> np.ndarray | None:
-        """Return the records to learn from among the next ones, at most `most`; None where nothing is deferred."""
+        """Return the next records to learn from, `most` where there are so many; None where nothing is deferred."""
+        found: list[np.ndarray] = []
+        left = most
+        while left and (some := self._next(left)) is not None:
+            found.append(some)
+            left -= some.shape[0]
+        return np.concatenate(found) if found else None
+
+    def _next(self, most: int) -> np.ndarray | None:
+        """Return the records to learn from among the next ones of a span, at most `most`; None where there is no span."""
         while self._spans:
             span = self._spans.popleft()
             begin = max(span.begin, self._oldest)

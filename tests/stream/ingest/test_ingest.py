@@ -48,4 +48,3 @@ def test_the_first_record_after_a_silence_does_not_wait(it: StoredWriter) -> Non
     it.ingest.step(lambda: False)
     assert it.topic.lag() == 0
     assert time.monotonic() - began < 30
-    it.ingest.next = 0.0

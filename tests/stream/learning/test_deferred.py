@@ -33,8 +33,11 @@ def lane(capacity: int) -> Lane:
 
 def drain(deferred: Deferred, most: int) -> list[int]:
     out: list[int] = []
+    whole = True
     while (some := deferred.take(most)) is not None:
+        assert whole  # only the last lesson is a small one
         assert some.shape[0] <= most
+        whole = some.shape[0] == most
         out += some["offset"].tolist()
     return out
 
@@ -123,3 +126,28 @@ def test_what_is_deferred_is_dropped_when_rows_are_evicted(
     at_once, later, _ = read(tmp_path, monkeypatch, 120, Limits(max_users=300, max_items=60))
 
     assert at_once + later < 2_000
+
+
+def test_the_status_tells_what_waits_and_what_is_deferred_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "LOW", 256)
+    monkeypatch.setattr(follower, "HIGH", 512)
+    monkeypatch.setattr(follower, "BURST", 300)
+    topic = Topic()
+    topic.payloads += [payload(f"u{k % 40}", f"i{k % 50}", 60_000 * k) for k in range(1_200)]
+    it = StoredWriter(tmp_path, topic, Limits(max_users=300, max_items=200), learn=True)
+    assert it.follower is not None
+    while topic.lag():
+        it.ingest.step(lambda: False)
+    told = []
+    while it.follower.lanes.waiting or it.follower.deferred.count or not told:
+        it.follower.gauged = 0.0
+        it.follower.step(patience_s=0)
+        quality = it.generation.quality
+        told.append((int(quality["waiting"]), int(quality["deferred"])))
+    it.drop()
+
+    assert told[0][0] > 0
+    assert max(deferred for _, deferred in told) > 300
+    assert told[-1] == (0, 0)
