@@ -100,14 +100,17 @@ class Learning:
         if self.explicit is not None:
             self.explicit = Explicit(generation, self.explicit.sides["item"], self.explicit.sides["user"])
 
-    def take(self, job: Job, share: float = 1.0) -> Judged:
+    def take(self, job: Job, share: float = 1.0, *, hurried: bool = False) -> Judged:
         """Judge what was sampled of a run of events, learn from it, and remember all events.
 
         Args:
             share: Of the events that the network learns from; which ones, a hash of the offset decides.
+            hurried: Whether the network's steps are the cheaper ones, over fewer items: more events wait.
         """
         if self.explicit is not None:
             self.explicit.fill()
+        if self.learner is not None:
+            self.learner.pool.hurried = hurried
         judged = self.study(job, share)
         self.after(job)
         return judged
@@ -150,6 +153,7 @@ class Learning:
         """Have the network learn from events that it passed over before, records of the lane (see `stream.lane.layout`)."""
         if not self.learn or self.learner is None or not records.shape[0]:
             return
+        self.learner.pool.hurried = False
         for begin in range(0, records.shape[0], STEP):
             some = records[begin : begin + STEP]
             self.learner.step(*(some[name].copy() for name in ("hist", "age", "user", "item")))

@@ -22,7 +22,12 @@ class Pool:
 
     Args:
         tables: Arrays named as in `layout.layout`; the ring `recent` is written in place.
+
+    Attributes:
+        hurried: Whether events wait: a pool is then no larger than what is drawn, also where it could be all items.
     """
+
+    hurried = False
 
     def __init__(
         self, tables: Mapping[str, np.ndarray], settings: TgnSettings, rng: np.random.Generator
@@ -80,7 +85,8 @@ class Pool:
 
     def _whole(self) -> bool:
         s = self.settings
-        return s.negatives in ("mixed", "hard") and self.alive.shape[0] <= s.whole
+        most = min(s.whole, s.drawn + s.uniform) if self.hurried else s.whole
+        return s.negatives in ("mixed", "hard") and self.alive.shape[0] <= most
 
     def _draws(self) -> tuple[int, int]:
         """Return how many are drawn from the last events, and how many from all items."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stream.event.batch import hashed
 from stream.generation.generation import Limits
+from stream.lane.job import STEP
 from stream.lane.lane import Lane
 from stream.lane.layout import EVENT, ITEM_GONE, event
 from stream.lane.pair import KNOWN, TAKEN
@@ -126,6 +127,30 @@ def test_what_is_deferred_is_dropped_when_rows_are_evicted(
     at_once, later, _ = read(tmp_path, monkeypatch, 120, Limits(max_users=300, max_items=60))
 
     assert at_once + later < 2_000
+
+
+def test_steps_are_hurried_as_long_as_more_events_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "BURST", 300)
+    monkeypatch.setattr(follower, "LOW", 256)
+    topic = Topic()
+    topic.payloads += [payload(f"u{k % 40}", f"i{k % 50}", 60_000 * k) for k in range(1_400)]
+    it = StoredWriter(tmp_path, topic, Limits(max_users=300, max_items=200), learn=True)
+    assert it.follower is not None
+    learning = it.follower.learning
+    assert learning is not None
+    assert learning.learner is not None
+    while topic.lag():
+        it.ingest.step(lambda: False)
+    told = []
+    while waiting := it.follower.lanes.waiting:
+        it.follower.step(patience_s=0)
+        told.append((waiting >= 2 * STEP, learning.learner.pool.hurried))
+    it.drop()
+
+    assert {hurried for _, hurried in told} == {True, False}
+    assert all(many == hurried for many, hurried in told)
 
 
 def test_the_status_tells_what_waits_and_what_is_deferred_now(

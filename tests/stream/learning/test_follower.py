@@ -14,10 +14,10 @@ class Broken(Learning):
 
     broken = True
 
-    def take(self, job: Job, share: float = 1.0) -> Judged:
+    def take(self, job: Job, share: float = 1.0, *, hurried: bool = False) -> Judged:
         if self.broken:
             raise RuntimeError("weights of another shape")
-        return super().take(job, share)
+        return super().take(job, share, hurried=hurried)
 
 
 def test_events_are_counted_while_learning_fails_and_learned_from_when_it_works_again(tmp_path: Path) -> None:

@@ -169,6 +169,20 @@ def test_few_items_are_all_negatives_where_they_are_mixed_or_hard():
     assert not drawn(pool("uniform", whole=50), 1)[1:].all()
 
 
+@pytest.mark.parametrize("negatives", ["mixed", "hard"])
+def test_a_hurried_pool_is_no_larger_than_what_is_drawn(negatives):
+    made = pool(negatives, whole=50)
+    assert made.draw(np.array([20], np.int32)).shape[0] == ITEMS - 1
+    made.hurried = True
+    some = made.draw(np.array([20], np.int32))
+    few = pool(negatives, whole=50, drawn=30, uniform=10)
+    few.hurried = True
+
+    assert 20 in some
+    assert some.shape[0] <= SIZES.drawn + SIZES.uniform + 1
+    assert few.draw(np.array([20], np.int32)).shape[0] == ITEMS - 1  # all of them are no more than would be drawn
+
+
 @pytest.mark.parametrize("negatives", NEGATIVES)
 def test_the_noise_of_a_pool_is_how_often_it_holds_an_item(negatives):
     made = pool(negatives)
