@@ -36,6 +36,8 @@ from stream.lane.pair import Sender
 
 log = structlog.get_logger()
 
+DESCRIBED = 5  # paces between two looks at the topic of items while events come
+
 
 class Source(order.Source, Protocol):
     """Where records come from: a topic or a file."""
@@ -100,7 +102,7 @@ class Ingest:
         self.teach = teach or self._clear
         self.lanes = lanes
         self.limit, self.wait_s, self.pace_s = settings.limit, settings.wait_s, settings.pace_s
-        self.next = 0.0  # when the next batch may begin, monotonic
+        self.next = self.described = 0.0  # when the next batch may begin, and items are looked at: monotonic
         self.plan = Plan(writer.store, writer.topic)
         offsets = writer.store.offsets(writer.topic) if writer.store is not None else {}
         pending = self.plan.pending(offsets)
@@ -157,7 +159,8 @@ class Ingest:
             self._apply(taken, stop)
         else:
             self.writer.hand(self._teach)
-        if self.items is not None:
+        if self.items is not None and (taken is None or began >= self.described):
+            self.described = began + DESCRIBED * self.pace_s
             self.items.step()
         self.saves.step(stop)
         now = time.monotonic()

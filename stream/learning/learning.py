@@ -32,6 +32,7 @@ NO_ROWS = np.zeros(0, np.int64)
 COLUMNS = 48  # candidates of an event that a step learns from
 REPLAY = 3  # past steps of the ranker for each fresh one: it learns from a share of the events
 LEAST = 32  # samples that are worth a step of the ranker
+JUDGED = 4  # runs of samples of which one is judged, while more events wait
 # What an ablation can leave out: the temporal graph network, co-watch features, the user's own history,
 # all counted features, node memory, the slow vectors.
 PARTS = ("memory", "cowatch", "history", "counted", "gru", "slow")
@@ -85,6 +86,7 @@ class Learning:
         self.rng = np.random.default_rng(seed)
         self.kept: list[tuple[np.ndarray, ...]] = []
         self.fresh: list[tuple[np.ndarray, ...]] = []  # samples that wait for a step
+        self.runs = 0  # of samples
 
     def load(self) -> None:
         """Take the weights from tables the store has just filled."""
@@ -105,13 +107,13 @@ class Learning:
 
         Args:
             share: Of the events that the network learns from; which ones, a hash of the offset decides.
-            hurried: Whether the network's steps are the cheaper ones, over fewer items: more events wait.
+            hurried: Whether more events wait: the network's steps are then over fewer items, and fewer samples are judged.
         """
         if self.explicit is not None:
             self.explicit.fill()
         if self.learner is not None:
             self.learner.pool.hurried = hurried
-        judged = self.study(job, share)
+        judged = self.study(job, share, hurried=hurried)
         self.after(job)
         return judged
 
@@ -123,25 +125,28 @@ class Learning:
             self.refit.step()
         self._mark()
 
-    def study(self, job: Job, share: float = 1.0, ranked: np.ndarray | None = None) -> Judged:
+    def study(
+        self, job: Job, share: float = 1.0, ranked: np.ndarray | None = None, *, hurried: bool = False
+    ) -> Judged:
         """Judge the samples of a job, and learn from them and from its events.
 
         Args:
             ranked: bool [samples], which of them the ranker learns from; left out, all.
+            hurried: Whether the learned ranker judges only some runs of samples; the rest is in no figure of quality.
         """
         parts = []
         chosen = job.taken if share >= 1 else job.taken & (hashed(job.offset, job.partition) < share)
         for begin in range(0, job.samples, STEP):
             some = slice(begin, min(begin + STEP, job.samples))
             mine = None if ranked is None else ranked[some]
-            parts.append(self._rank(Sample(*(column[some] for column in job.sample)), job.items, mine))
+            self.runs += 1
+            judge = not hurried or self.runs % JUDGED == 1
+            parts.append(self._rank(Sample(*(column[some] for column in job.sample)), job.items, mine, judge))
         rows = np.flatnonzero(chosen & job.known) if self.learn and self.learner is not None else NO_ROWS
         for begin in range(0, rows.shape[0], STEP):
             some_rows = rows[begin : begin + STEP]
             assert self.learner is not None
-            self.learner.step(
-                job.hist[some_rows], job.age[some_rows], job.user[some_rows], job.item[some_rows]
-            )
+            self.learner.step(*(one[some_rows] for one in (job.hist, job.age, job.user, job.item)))
         judged = joined(parts)
         self.guard.note(judged)
         if self.learn:
@@ -176,8 +181,8 @@ class Learning:
                 self.learner.drop(rows, int(self.generation.world.state.world[0]["users"]))
         clear(self.generation, job.gone, self.explicit)
 
-    def _rank(self, sample: Sample, items: int, ranked: np.ndarray | None) -> Judged:
-        """Score samples, judge them, and have the ranker learn from them."""
+    def _rank(self, sample: Sample, items: int, ranked: np.ndarray | None, judge: bool) -> Judged:
+        """Score samples, judge them where asked to, and have the ranker learn from them."""
         n, width = sample.n.shape[0], int(sample.n.max(initial=1))
         valid = np.arange(width)[None] < sample.n[:, None]
         cand = np.where(valid, sample.cand[:, :width], -1)
@@ -192,7 +197,9 @@ class Learning:
             )
         if self.refit is not None:
             tgn[..., EACH:] = inputs(*self.refit.score(sample.hist, cand), valid)
-        judged = self.guard.judge(sample, self.ranker.score(x, tgn, valid), x[..., BLEND])
+        judged = joined([])
+        if judge:
+            judged = self.guard.judge(sample, self.ranker.score(x, tgn, valid), x[..., BLEND])
         if self.learn:
             good = np.flatnonzero((sample.label >= 0) & (True if ranked is None else ranked))
             self._teach_ranker(sample, x, tgn, valid, items, good)
@@ -216,8 +223,7 @@ class Learning:
         self.fresh = []
         draws: Any = self.rng.integers(0, len(self.kept), self.replay) if self.kept else []
         for step in [fresh, *(self.kept[int(k)] for k in draws)]:
-            first = np.zeros(step[0].shape[0], np.int64)
-            self.ranker.step(step[0], step[1], step[2], first)
+            self.ranker.step(step[0], step[1], step[2], np.zeros(step[0].shape[0], np.int64))
         small = half(fresh[0]), half(fresh[1]), fresh[2]
         if len(self.kept) < KEPT:
             self.kept.append(small)

@@ -180,7 +180,9 @@ def test_a_hurried_pool_is_no_larger_than_what_is_drawn(negatives):
 
     assert 20 in some
     assert some.shape[0] <= SIZES.drawn + SIZES.uniform + 1
-    assert few.draw(np.array([20], np.int32)).shape[0] == ITEMS - 1  # all of them are no more than would be drawn
+    assert (
+        few.draw(np.array([20], np.int32)).shape[0] == ITEMS - 1
+    )  # all of them are no more than would be drawn
 
 
 @pytest.mark.parametrize("negatives", NEGATIVES)
