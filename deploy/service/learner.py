@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from stream.learning.learning import Learning
 
 LOOK_S = 0.05
-BACK, SETTLED_S = 5, 2.0  # how much nicer the learner is once nothing has been behind for so long
+BACK, SETTLED_S = 14, 2.0  # how much nicer the learner is once nothing has been behind for so long
 
 
 def learn(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:

@@ -1,5 +1,7 @@
 """What a training step learns from, and recovery from weights that are not finite."""
 
+from functools import partial
+
 import numpy as np
 
 from state.ranking.column import FEATURES
@@ -29,6 +31,23 @@ def test_weights_that_are_not_finite_start_afresh_and_recover() -> None:
     assert np.isfinite(
         learning.ranker.score(np.zeros((1, 3, FEATURES), np.float32), np.zeros((1, 3, 6), np.float32))
     ).all()
+
+
+def test_a_hurried_run_learns_the_same_and_judges_some_of_it() -> None:
+    events, found = shop(2_000), []
+    for hurried in (False, True):
+        generation = Generation(GraphSettings(), TgnSettings(), Limits(max_users=500, max_items=300))
+        writer, learning = Writer(generation, samples=256), Learning(generation)
+        teach = partial(learning.take, hurried=hurried)
+        for at in range(0, 2_000, 100):
+            writer.learn(batch(events[at : at + 100], start=at), teach)
+        found.append((learning.ranker.row.copy(), generation.quality.copy()))
+    (weights, quality), (other, some) = found
+
+    assert np.array_equal(weights, other)
+    assert weights.any()
+    assert some["ranked"] == quality["ranked"] > 1_500
+    assert 0 < some["judged"] < 0.4 * quality["judged"]
 
 
 def test_what_was_shown_and_not_taken_is_learned_from_as_a_negative() -> None:
