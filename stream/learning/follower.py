@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 BURST = 4_096  # events taken at once while many wait
-HURRY = 2 * STEP  # events that wait from which on the network's steps are cheaper ones
+HURRY = 2 * STEP  # events that wait from which on steps are cheaper ones, see `Learning.take`
 LOW, HIGH = 2_048, 16_384  # events that wait: below all are learned from, above none
 PATIENCE_S = 0.5  # for a step's events to come together
 LOOK_S = 0.005
