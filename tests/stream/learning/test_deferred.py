@@ -76,19 +76,27 @@ def test_what_may_not_be_learned_from_is_no_lesson_later_either() -> None:
     assert drain(deferred, 3) == [0]
 
 
+def rushed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, events: int, items: int, limits: Limits
+) -> StoredWriter:
+    """Apply a rush of events, of which the learner has seen none, and which is more than it keeps up with."""
+    monkeypatch.setattr(follower, "LOW", 256)
+    monkeypatch.setattr(follower, "HIGH", 512)
+    topic = Topic()
+    topic.payloads += [payload(f"u{k % 40}", f"i{(k * 7) % items}", 60_000 * k) for k in range(events)]
+    it = StoredWriter(folder, topic, limits, learn=True)
+    while topic.lag():
+        it.ingest.limit = 600
+        it.ingest.step(lambda: False)
+    return it
+
+
 def read(
     folder: Path, monkeypatch: pytest.MonkeyPatch, items: int, limits: Limits, again: bool = False
 ) -> tuple[int, int, int]:
     """Return events learned from at once, later, and deferred in a rush of 2 400 events; with `again`, by a learner that starts anew after it."""
-    monkeypatch.setattr(follower, "LOW", 256)
-    monkeypatch.setattr(follower, "HIGH", 512)
-    topic = Topic()
-    topic.payloads += [payload(f"u{k % 40}", f"i{(k * 7) % items}", 60_000 * k) for k in range(2_400)]
-    it = StoredWriter(folder, topic, limits, learn=True)
+    it = rushed(folder, monkeypatch, 2_400, items, limits)
     assert it.follower is not None
-    while topic.lag():
-        it.ingest.limit = 600
-        it.ingest.step(lambda: False)
     while it.follower.lanes.waiting:
         it.follower.step(patience_s=0)
     if again:
@@ -133,16 +141,11 @@ def test_steps_are_hurried_as_long_as_more_events_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follower, "BURST", 300)
-    monkeypatch.setattr(follower, "LOW", 256)
-    topic = Topic()
-    topic.payloads += [payload(f"u{k % 40}", f"i{k % 50}", 60_000 * k) for k in range(1_400)]
-    it = StoredWriter(tmp_path, topic, Limits(max_users=300, max_items=200), learn=True)
+    it = rushed(tmp_path, monkeypatch, 1_400, 50, Limits(max_users=300, max_items=200))
     assert it.follower is not None
     learning = it.follower.learning
     assert learning is not None
     assert learning.learner is not None
-    while topic.lag():
-        it.ingest.step(lambda: False)
     told = []
     while waiting := it.follower.lanes.waiting:
         it.follower.step(patience_s=0)
@@ -156,15 +159,9 @@ def test_steps_are_hurried_as_long_as_more_events_wait(
 def test_the_status_tells_what_waits_and_what_is_deferred_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follower, "LOW", 256)
-    monkeypatch.setattr(follower, "HIGH", 512)
     monkeypatch.setattr(follower, "BURST", 300)
-    topic = Topic()
-    topic.payloads += [payload(f"u{k % 40}", f"i{k % 50}", 60_000 * k) for k in range(1_200)]
-    it = StoredWriter(tmp_path, topic, Limits(max_users=300, max_items=200), learn=True)
+    it = rushed(tmp_path, monkeypatch, 1_200, 50, Limits(max_users=300, max_items=200))
     assert it.follower is not None
-    while topic.lag():
-        it.ingest.step(lambda: False)
     told = []
     while it.follower.lanes.waiting or it.follower.deferred.count or not told:
         it.follower.gauged = 0.0
