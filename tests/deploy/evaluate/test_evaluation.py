@@ -259,9 +259,9 @@ def test_every_event_sees_all_earlier_stamps_and_nothing_of_its_own(tmp_path: Pa
     seen: list[float] = []
     step = run.learning._rank
 
-    def noting(sample: Sample, items: int, ranked: np.ndarray | None) -> Judged:
+    def noting(sample: Sample, items: int, ranked: np.ndarray | None, judge: bool) -> Judged:
         seen.extend(np.expm1(sample.x[:, 0, USER_N] * 6).tolist())
-        return step(sample, items, ranked)
+        return step(sample, items, ranked, judge)
 
     run.learning._rank = noting  # type: ignore[method-assign]
     run.run()
