@@ -76,7 +76,7 @@ class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     events: Positive = 16_384
     wait_ms: Count = 10
-    pace_ms: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 4
+    pace_ms: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 8
 
 
 class Learn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

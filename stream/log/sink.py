@@ -64,6 +64,8 @@ class Sink:
     ) -> None:  # fmt: skip
         """Queue a record, and wait only while the queue is full or the reader is too far behind.
 
+        It is written some milliseconds later, with those that come until then; `flush` writes at once.
+
         Args:
             partition_key: Whose partition it goes to, left out, that of its key.
 
@@ -111,7 +113,7 @@ class Sink:
         now_ms = time.time_ns() // 1_000_000
         entry = Entry(self._partition, now_ms, key, payload, partition_key=partition_key)
         limit = time.monotonic() + self._timeout_s
-        while not self._writer.put(entry, (loop, future)):
+        while not self._writer.put(entry, (loop, future), hurried=True):
             if time.monotonic() > limit:
                 raise BadSource(
                     f"{self._folder}: the queue is full since {self._timeout_s:g} s; is another process busy?"
@@ -122,6 +124,7 @@ class Sink:
     def flush(self, timeout_s: float = 30.0) -> None:
         """Wait until everything is on disk, or raise BadSource."""
         limit = time.monotonic() + timeout_s
+        self._writer.hurry()
         while self._writer.pending and (left_s := limit - time.monotonic()) > 0:
             self._serve(left_s)
         self._serve(0.0)

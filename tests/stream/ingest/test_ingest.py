@@ -1,7 +1,11 @@
-"""A batch that is not full is not followed by the next one at once; a full one, and a quiet topic, are."""
+"""A batch that is not full is not followed by the next one at once; a full one, and a quiet topic, are.
+
+The topic of items is looked at rarely while events come, and in every step otherwise.
+"""
 
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -48,3 +52,17 @@ def test_the_first_record_after_a_silence_does_not_wait(it: StoredWriter) -> Non
     it.ingest.step(lambda: False)
     assert it.topic.lag() == 0
     assert time.monotonic() - began < 30
+
+
+def test_items_are_looked_for_rarely_while_events_come_and_at_once_when_none_do(it: StoredWriter) -> None:
+    it.ingest.items = Mock(topic="items")
+    it.ingest.next, it.ingest.pace_s, it.ingest.limit = 0.0, 60.0, 5
+    looks = it.ingest.items.step
+    seconds(it, 5)
+    seconds(it, 5)
+    assert looks.call_count == 1  # five paces are five minutes here
+    seconds(it, 0)
+    assert looks.call_count == 3
+    it.ingest.described = time.monotonic()
+    seconds(it, 5)
+    assert looks.call_count == 4
