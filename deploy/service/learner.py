@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,7 +83,8 @@ def step_back(lag: Callable[[], int], now: Callable[[], float] = time.monotonic)
     """Return a chore that gives this process a lower priority for good, once no backlog waits that it started with.
 
     While a backlog is read nobody waits for what is counted, so that learning has an equal share of few cores; later
-    counting comes first.
+    answers and counting come first.  Where the kernel knows SCHED_IDLE (Linux) it is that: a core on which nothing else
+    runs then counts as free to all others, which a core with a process of nice 19 does not.
 
     Args:
         lag: Returns how many events wait in the topic, below 0 while that is not known.
@@ -98,6 +100,8 @@ def step_back(lag: Callable[[], int], now: Callable[[], float] = time.monotonic)
         elif now() - since > SETTLED_S:
             done = True
             os.nice(BACK)
+            with suppress(OSError, AttributeError):  # refused, or no Linux: nice alone
+                os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
     return chore
 

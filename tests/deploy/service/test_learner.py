@@ -8,9 +8,18 @@ from deploy.service.learner import BACK, SETTLED_S, step_back
 from stream.lane.pair import BACKLOG
 
 
-def test_it_steps_back_once_no_backlog_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("refused", [False, True])
+def test_it_steps_back_once_no_backlog_waits(monkeypatch: pytest.MonkeyPatch, refused: bool) -> None:
     steps: list[int] = []
+    policies: list[int] = []
+
+    def schedule(_: int, policy: int, parameter: object) -> None:
+        policies.append(policy)
+        if refused:
+            raise PermissionError("by a sandbox")
+
     monkeypatch.setattr(os, "nice", steps.append)
+    monkeypatch.setattr(os, "sched_setscheduler", schedule)
     waits, clock = [0], [0.0]
     chore = step_back(lambda: waits[0], lambda: clock[0])
 
@@ -26,3 +35,4 @@ def test_it_steps_back_once_no_backlog_waits(monkeypatch: pytest.MonkeyPatch) ->
         look(lag, 2 * SETTLED_S)
 
     assert steps == [BACK]
+    assert policies == [os.SCHED_IDLE]
