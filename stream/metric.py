@@ -4,8 +4,8 @@ Each process writes its metrics into files of one folder (prometheus_client's mu
 them up, so that `/metrics` of the serving process shows the writer's too.  `setup` comes first: the
 library reads the folder's name from the environment when a metric is made.  Before `setup`, nothing is counted.
 
-Requests are counted in plain numbers and reach the metrics when `flush` is called, some times a second: a request
-is too short to pay for five locked writes.
+Requests, and how long batches take, are counted in plain numbers and reach the metrics when `flush` is called, some
+times a second: they are too short to pay for five locked writes each.
 """
 
 from __future__ import annotations
@@ -15,18 +15,17 @@ from bisect import bisect_left
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from stream.histogram import PART, SECONDS, Histogram, Page, stored
 
 FILES: Final = ("counter", "gauge_mostrecent", "histogram")  # a process in a role keeps one of each,
 FILE: Final = 1 << 20  # which the library makes so large, in bytes
 _metrics: dict[str, Any] = {}
-_tallies: dict[tuple[str, str], _Tally] = {}
+_requests: dict[tuple[str, str], _Tally] = {}  # by command and result
+_summed: dict[tuple[str, ...], _Tally] = {}  # of histograms, by name and labels
 
 
 class _Tally:
-    """Requests of one command and result since the last flush."""
+    """How long something took, each time since the last flush."""
 
     __slots__ = ("buckets", "count", "total")
 
@@ -39,6 +38,12 @@ class _Tally:
         self.total = 0.0  # seconds
         self.buckets = [0] * (len(SECONDS) + 1)
 
+    def add(self, seconds: float) -> None:
+        """Count one more."""
+        self.count += 1
+        self.total += seconds
+        self.buckets[bisect_left(SECONDS, seconds)] += 1
+
 
 def setup(folder: Path | None, role: str = "") -> None:
     """Make the metrics, kept in `folder` (None: in this process alone).
@@ -50,7 +55,6 @@ def setup(folder: Path | None, role: str = "") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     from prometheus_client import Counter, Gauge, values
-    from prometheus_client import Histogram as Measured
 
     if _metrics:
         return
@@ -62,9 +66,6 @@ def setup(folder: Path | None, role: str = "") -> None:
 
     def level(name: str, text: str, *labels: str) -> None:
         _metrics[name] = Gauge(f"riverwalk_{name}", text, labels, multiprocess_mode="mostrecent")
-
-    def histogram(name: str, text: str, *labels: str) -> None:
-        _metrics[name] = Measured(f"riverwalk_{name}", text, labels, buckets=SECONDS)
 
     def summed(name: str, text: str, *labels: str) -> None:
         _metrics[name] = Histogram(Counter(f"riverwalk_{name}", text, [*labels, PART]), bool(labels))
@@ -102,7 +103,7 @@ def setup(folder: Path | None, role: str = "") -> None:
     counter("reader_commands", "Commands answered, by reader", "reader")
     level("table_rows", "Rows in use", "table")
     level("table_bytes", "Bytes of the rows in use", "table")
-    histogram("batch_seconds", "Seconds a batch takes, by step", "step")
+    summed("batch_seconds", "Seconds a batch takes, by step", "step")
     summed("freshness_seconds", "Seconds from an event being produced to its being visible in answers")
     summed("request_seconds", "Seconds a request takes, without its waiting for an event", "command")
 
@@ -158,22 +159,24 @@ def request(command: str, result: str, seconds: float) -> None:
     Args:
         result: `ok`, `error` (the client's) or `failed` (ours).
     """
-    tally = _tallies.get((command, result))
+    tally = _requests.get((command, result))
     if tally is None:
         if not _metrics:
             return
-        tally = _tallies.setdefault((command, result), _Tally())
-    tally.count += 1
-    tally.total += seconds
-    tally.buckets[bisect_left(SECONDS, seconds)] += 1
+        tally = _requests.setdefault((command, result), _Tally())
+    tally.add(seconds)
 
 
 def flush() -> None:
-    """Make the requests since the last flush visible."""
-    for (command, result), tally in _tallies.items():
+    """Make what was counted since the last flush visible."""
+    for (command, result), tally in _requests.items():
         if tally.count:
             _metrics["requests"].labels(command, result).inc(tally.count)
             _metrics["request_seconds"].add(tally.buckets, tally.total, command)
+            tally.clear()
+    for (name, *labels), tally in _summed.items():
+        if tally.count:
+            _metrics[name].add(tally.buckets, tally.total, *labels)
             tally.clear()
 
 
@@ -200,18 +203,20 @@ def store_error() -> None:
 
 
 def batch_seconds(step: str, seconds: float) -> None:
-    """Note how long a step of a batch took."""
-    if _metrics:
-        _metrics["batch_seconds"].labels(step).observe(seconds)
+    """Note how long a step of a batch took, to be seen after the next `flush`."""
+    _sum(("batch_seconds", step), seconds)
 
 
-def freshness(seconds: float | np.ndarray) -> None:
-    """Note how long an event, or each of a batch, took from being produced to being visible."""
+def freshness(seconds: float) -> None:
+    """Note how long an event took from being produced to being visible, to be seen after the next `flush`."""
+    _sum(("freshness_seconds",), seconds)
+
+
+def _sum(key: tuple[str, ...], seconds: float) -> None:
     if _metrics:
-        values = np.atleast_1d(np.asarray(seconds, np.float64))
-        buckets = np.searchsorted(SECONDS, values)
-        counts = np.bincount(buckets, minlength=len(SECONDS) + 1).tolist()
-        _metrics["freshness_seconds"].add(counts, float(values.sum()))
+        if key not in _summed:
+            _summed[key] = _Tally()
+        _summed[key].add(seconds)
 
 
 def gauge(name: str, value: float, *labels: str) -> None:

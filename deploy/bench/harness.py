@@ -42,8 +42,8 @@ def instance(config: Config, log: IO[bytes]) -> Iterator[Supervisor]:
 
 
 def info(client: Client) -> dict[str, str]:
-    """Return the fields of INFO."""
-    return fields(str(client.ask("INFO")))
+    """Return the fields of INFO that tell of the stream and the state."""
+    return fields(str(client.ask("INFO", "riverwalk")))
 
 
 def number(known: dict[str, str], name: str) -> int:

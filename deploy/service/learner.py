@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from stream.learning.learning import Learning
 
 LOOK_S = 0.05
-BACK, SETTLED_S = 14, 2.0  # how much nicer the learner is once nothing has been behind for so long
+NICEST, SETTLED_S = 19, 2.0  # the learner's priority once nothing has been behind for so long
 
 
 def learn(config: Config, stop: threading.Event, ready: Callable[[str], None]) -> None:
@@ -99,11 +99,20 @@ def step_back(lag: Callable[[], int], now: Callable[[], float] = time.monotonic)
             since = now()
         elif now() - since > SETTLED_S:
             done = True
-            os.nice(BACK)
-            with suppress(OSError, AttributeError):  # refused, or no Linux: nice alone
-                os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+            for (
+                thread
+            ) in threading.enumerate():  # Linux has a priority for each, and refitting is done in one beside
+                _lower(0 if thread is threading.current_thread() else thread.native_id or 0)
 
     return chore
+
+
+def _lower(thread: int) -> None:
+    """Give a thread the lowest priority there is; 0 is the caller's."""
+    with suppress(OSError):  # it has ended
+        os.setpriority(os.PRIO_PROCESS, thread, NICEST)
+    with suppress(OSError, AttributeError):  # refused, or no Linux: nice alone
+        os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
 
 
 def explicit(config: Config, generation: Generation) -> Explicit | None:

@@ -8,7 +8,7 @@ digest on are of a save that did not come so far, and are removed when the group
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from state.storage.ids import Ids
 from state.storage.ledger import DIGEST, PLAIN, Ledger, group_of, seal
 from state.storage.table import Table
 
-PIECE = 1 << 18  # bytes written at a time: RocksDB holds up all other threads meanwhile
+PIECE = 1 << 16  # bytes written at a time: RocksDB holds up all other threads meanwhile
 RENEWED = 4 << 20  # bytes of blocks that are written anew at a time when old bytes are to leave the files
 
 
@@ -227,9 +227,14 @@ class Groups:
 
 
 class Writing:
-    """A write under way: blocks in pieces, then all that makes them count in one batch."""
+    """A write under way: blocks in pieces, then all that makes them count in one batch.
 
-    def __init__(self, groups: Groups) -> None:
+    Args:
+        turn: Called before each block that is read or written.
+    """
+
+    def __init__(self, groups: Groups, turn: Callable[[], object] = bool) -> None:
+        self._turn = turn
         self._base, self._ledger, self._groups = groups.base, groups.ledger, groups
         self._batch: Any = self._base.batch()
         self._size = 0
@@ -240,7 +245,7 @@ class Writing:
         blocks = self._groups.index(name)
         before = blocks.next
         self.add(blocks, blocks.write(parts))
-        self.add(blocks, blocks.compact(self._groups.rows, before))
+        self.add(blocks, blocks.compact(self._rows, before))
 
     def add(self, blocks: Blocks, records: Iterable[tuple[bytes, bytes]]) -> None:
         """Write blocks."""
@@ -249,12 +254,17 @@ class Writing:
             if blocks.fresh:  # so that blocks without a digest are known to have lost it
                 self._batch.put(DIGEST + blocks.name, seal(bytes(FIELDS.size)))
                 blocks.fresh = False
+            self._turn()
             self._batch.put(key, value)
             self._size += len(value)
             if self._size > PIECE:
                 self._base.write(self._batch, False)
                 self._batch, self._size = self._base.batch(), 0
                 crash.point("piece")
+
+    def _rows(self, key: bytes) -> Rows:
+        self._turn()
+        return self._groups.rows(key)
 
     def commit(self, records: Mapping[bytes, bytes | None]) -> None:
         """Make it count, together with records of plain groups."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 from state.error import BadStore
 from state.storage.snapshot import Snapshot
 from state.storage.store import Store
+
+HELD_S = 0.02  # longer than a step of a live stream takes, unless the machine is overloaded
 
 
 class Written(NamedTuple):
@@ -19,10 +23,17 @@ class Written(NamedTuple):
 
 
 class Saver:
-    """Writes snapshots of one store."""
+    """Writes snapshots of one store.
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    Whoever runs Python holds the interpreter's lock, and RocksDB holds it too while it writes: each time that the other
+    thread lets it go for a moment, inside a step, it may wait 5 ms to have it back.  So blocks are written while it rests.
+
+    Args:
+        rest: Set while the other thread rests; each block waits for that, `HELD_S` at most.
+    """
+
+    def __init__(self, store: Store, rest: threading.Event) -> None:
+        self.store, self._turn = store, partial(rest.wait, HELD_S)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="saver")
         self._job: Future[Written] | None = None
 
@@ -58,7 +69,7 @@ class Saver:
     def _write(self, snapshot: Snapshot, wait: bool | None) -> Written:
         began, failure = time.perf_counter(), None
         try:
-            self.store.write(snapshot, wait=wait)
+            self.store.write(snapshot, wait=wait, turn=self._turn)
         except BadStore as exc:
             failure = exc
         return Written(time.perf_counter() - began, failure)

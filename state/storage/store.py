@@ -19,7 +19,7 @@ together or not at all, so that a process killed anywhere starts again from a wh
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -163,11 +163,14 @@ class Store:
                 records[prefix + partition.to_bytes(4, "big")] = offset.to_bytes(8, "little")
         return take(tables, names, records, self._room)
 
-    def write(self, snapshot: Snapshot, *, wait: bool | None = None) -> int:
+    def write(
+        self, snapshot: Snapshot, *, wait: bool | None = None, turn: Callable[[], object] = bool
+    ) -> int:
         """Write a snapshot; return the rows written.
 
         Args:
             wait: Until it is on the disk; left out, as the store does.
+            turn: Called before each block, to wait for another thread that has more to do with the interpreter.
 
         Raises:
             BadStore: The disk is full or failing, or a number is not finite; nothing of it is there.
@@ -177,7 +180,7 @@ class Store:
         records = {key: data for key, data in snapshot.records.items() if group_of(key) in PLAIN}
         with self.groups.lock:
             try:
-                writing = Writing(self.groups)
+                writing = Writing(self.groups, turn)
                 for name, parts in chain(snapshot.groups(), self.groups.removed(snapshot.records)):
                     writing.put(name, parts)
                 crash.point("save")

@@ -22,7 +22,7 @@ from stream import metric
 from stream.event.batch import Batch, Decode
 from stream.event.event import DAY_MS, FORGET, decode
 from stream.health.pulse import Pulse
-from stream.ingest import order, rejection
+from stream.ingest import gauge, order, rejection
 from stream.ingest.edge import Edges
 from stream.ingest.item import ItemsTopic
 from stream.ingest.order import Taken
@@ -137,6 +137,7 @@ class Ingest:
             self.saves.now(stop)
             crash.point("stop")
         finally:
+            metric.flush()
             self.jobs.close()
             self.saves.close()
 
@@ -152,6 +153,8 @@ class Ingest:
         self.pulse.beat()
         if (early := self.next - time.monotonic()) > 0:
             time.sleep(early)
+        if self.next:  # a live stream
+            self.saves.rest.clear()
         began = time.monotonic()
         taken = self.order.take(self.limit, self.wait_s)
         self.next = began + self.pace_s if taken is not None and taken.batch.size < self.limit else 0.0
@@ -168,10 +171,12 @@ class Ingest:
         if now - self.gauged > 0.2:
             self.gauged = now
             self.tell()
-            self._gauge()
+            gauge.tell(self.writer.generation)
+            metric.flush()
             self.edges.step(now)
             for chore in self.chores:
                 chore()
+        self.saves.rest.set()
         return 0 if taken is None else taken.batch.size + len(taken.rejected)
 
     def _apply(self, taken: Taken, stop: Callable[[], bool]) -> None:
@@ -283,17 +288,3 @@ class Ingest:
         except BadStore as exc:
             metric.store_error()
             log.error("old rows of forgotten users could not be dropped from the disk yet", error=str(exc))
-
-    def _gauge(self) -> None:
-        status, generation = self.status, self.writer.generation
-        metric.stream_time(int(self.writer.state.world[0]["t"]) / 1000)
-        metric.gauge("learning_share", float(status["ranked_share"]), "ranker")
-        metric.gauge("learning_skipped", float(status["skipped"]))
-        world = self.writer.state.world[0]
-        for table, rows in (
-            (generation.world.users, generation.users.named),
-            (generation.world.items, generation.items.named),
-            (generation.world.edges, generation.items.named),
-            (generation.world.seen, int(world["blocks"])),
-        ):
-            metric.table(table.name, rows, rows * table.row_bytes)

@@ -141,18 +141,17 @@ class Writer:
         if not self.run and not self.budget.gone:
             return
         nothing = NOTHING, before(0, self.generation.tgn.history), np.zeros(0, np.int64)
-        runs, known, picked = zip(nothing, *self.run, strict=True)
+        runs, known, picked = zip(*(self.run or [nothing]), strict=True)
         begins = np.cumsum([0, *(run.user.shape[0] for run in runs)])
         columns = {
-            name: np.concatenate([getattr(run, name) for run in runs])
+            name: _joined([getattr(run, name) for run in runs])
             for name in ("user", "item", "t", "kind", "value", "taken", "partition", "offset")
-        } | {name: np.concatenate([getattr(one, name) for one in known]) for name in Before._fields}
+        } | {name: _joined([getattr(one, name) for one in known]) for name in Before._fields}
+        at = _joined([begin + rows for begin, rows in zip(begins, picked, strict=False)])
         job = Job(
             sample=self.sample,
             samples=self.sampled,
-            at=np.concatenate([begin + rows for begin, rows in zip(begins, picked, strict=False)]).astype(
-                np.int32
-            ),
+            at=at.astype(np.int32),
             items=int(self.state.world[0]["items"]),
             gone=self.budget.gone,
             **columns,
@@ -220,10 +219,12 @@ class Writer:
 
     def _chosen(self, batch: Batch) -> tuple[Batch, np.ndarray, np.ndarray]:
         """Return the batch without reserved items and what came before; which of its events may be learned from, and are described, bool."""
-        new = self.once.admit(batch.id, batch.produced) if batch.id is not None else np.ones(batch.size, bool)
-        keep = [i for i, name in enumerate(batch.item) if new[i] and not name.startswith(RESERVED)]
-        if len(keep) < batch.size:
-            batch = picked(batch, keep)
+        new = self.once.admit(batch.id, batch.produced).tolist() if batch.id is not None else []
+        if not all(new) or any(name.startswith(RESERVED) for name in batch.item):
+            new = new or [True] * batch.size
+            batch = picked(
+                batch, [i for i, name in enumerate(batch.item) if new[i] and not name.startswith(RESERVED)]
+            )
         taken = (batch.kind != DISLIKE) & (batch.kind < IMPRESSION)
         rows = np.flatnonzero(taken)
         draw = hashed(batch.offset[rows], batch.partition[rows])
@@ -235,3 +236,8 @@ class Writer:
         described = np.zeros(batch.size, bool)
         described[rows] = True
         return batch, taken, described
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    """Return arrays as one; the one there is for the most part, as it is."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -79,10 +79,13 @@ class Source:
         if self._unnoted:
             self._note()
         while True:
-            self._look()
-            if self._behind:
+            if time.monotonic() < self._look_at and (bell := self._database.bell()) != self._bell:
+                self._bell, self._behind = bell, not self._trouble  # what is there is read at once
+            else:
+                self._look()
+            if self._behind and (records := self._read(limit)):
                 self._came_at = time.monotonic()
-                return self._read(limit)
+                return records
             now = time.monotonic()
             if now >= deadline:
                 return []
@@ -117,8 +120,8 @@ class Source:
         return ""
 
     def waiting(self) -> dict[int, int]:
-        """Return partition -> how many records are known to be there and were not polled."""
-        high = self.highs()
+        """Return partition -> how many records were there at the last look, or poll, and were not polled."""
+        high = self.offsets.high
         return {partition: max(0, high[partition] - at) for partition, at in self.offsets.next.items()}
 
     def only(self, partitions: set[int] | None) -> None:
@@ -180,6 +183,9 @@ class Source:
                 self._behind = False
                 return []
             ends = bounds(self._database, self._topic)
+            self.offsets.high.update(
+                (partition, end.high) for partition, end in ends.items() if partition in self.offsets.high
+            )
             partitions = sorted(ends)
             self._first = (self._first + 1) % len(partitions)
             for partition in partitions[self._first :] + partitions[: self._first]:

@@ -1,6 +1,7 @@
 """Connection and server commands of Redis: PING, ECHO, HELLO, AUTH, CLIENT, SELECT, RESET, QUIT, INFO."""
 
 import os
+from collections.abc import Callable, Mapping
 
 from stream.error import BadRequest
 from stream.event.identifier import short, text
@@ -12,7 +13,7 @@ from stream.resp.codec import (
     Text,
 )
 from stream.service.load import Field, resident_bytes
-from stream.service.session import Session
+from stream.service.session import Service, Session
 
 MAX_NAME_BYTES = 256
 REDIS = "7.2.0"  # whose protocol and commands for clients are answered, for tools that ask by version
@@ -154,10 +155,23 @@ def quit(session: Session, args: list[bytes]) -> Reply:
 
 def info(session: Session, args: list[bytes]) -> Reply:
     """How the instance is: lines of field:value in sections, all of them or those that are named."""
-    service, load = session.service, session.service.load
+    wanted = {text("section", word).lower() for word in args}
+    if wanted & {"all", "everything", "default"}:
+        wanted = set()
+    shown = [
+        f"# {title}\r\n" + "".join(f"{field}:{_one_line(value)}\r\n" for field, value in told().items())
+        for title, told in _sections(session.service).items()
+        if not wanted or title.lower() in wanted
+    ]
+    return Text("\r\n".join(shown))
+
+
+def _sections(service: Service) -> dict[str, Callable[[], Mapping[str, str | int | float]]]:
+    """Return what tells each section of INFO: only those that are wanted are looked at."""
+    load = service.load
     others = load.others
-    sections: dict[str, dict[str, str | int | float]] = {
-        "Server": {
+    return {
+        "Server": lambda: {
             "redis_version": REDIS,
             "redis_mode": "standalone",
             "server_name": "riverwalk",
@@ -165,37 +179,29 @@ def info(session: Session, args: list[bytes]) -> Reply:
             "arch_bits": 64,
             "role": "master",
         },
-        "Riverwalk": service.backend.info(),
-        "Readers": {
+        "Riverwalk": service.backend.info,
+        "Readers": lambda: {
             "readers": load.readers,
             "readers_up": load.up(),
             "reader": load.reader + 1,
             "reader_clients": len(service.clients),
         },
-        "Clients": {
+        "Clients": lambda: {
             "connected_clients": len(service.clients) + others(Field.CLIENTS),
             "maxclients": service.max_clients,
             "blocked_clients": len(service.waiting) + others(Field.BLOCKED),
             "unfinished_bytes": service.unfinished + others(Field.UNFINISHED),
             "unsent_bytes": service.unsent + others(Field.UNSENT),
         },
-        "Stats": {
+        "Stats": lambda: {
             "total_connections_received": service.accepted + others(Field.ACCEPTED),
             "total_commands_processed": service.answered + others(Field.ANSWERED),
             "rejected_connections": service.refused + others(Field.REFUSED),
             "slow_clients_dropped": service.dropped + others(Field.DROPPED),
         },
+        "Memory": lambda: {"used_memory": resident_bytes()},
+        "Keyspace": dict,
     }
-    sections |= {"Memory": {"used_memory": resident_bytes()}, "Keyspace": {}}
-    wanted = {text("section", word).lower() for word in args}
-    if wanted & {"all", "everything", "default"}:
-        wanted = set()
-    shown = [
-        f"# {title}\r\n" + "".join(f"{field}:{_one_line(value)}\r\n" for field, value in fields.items())
-        for title, fields in sections.items()
-        if not wanted or title.lower() in wanted
-    ]
-    return Text("\r\n".join(shown))
 
 
 def _one_line(value: str | int | float) -> str:

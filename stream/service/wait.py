@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-LOOK_S = 0.001  # how often to look while somebody waits
+LOOK_S = 0.002  # how often to look while somebody waits: each look wakes this process, which takes longer than looking
 
 
 class Waiting:

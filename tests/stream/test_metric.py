@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).parents[2]
-START = "import numpy as np, sys\nfrom pathlib import Path\nfrom stream import metric\n"
+START = "import sys\nfrom pathlib import Path\nfrom stream import metric\n"
 INGEST = """
 metric.setup(Path(sys.argv[1]))
 metric.events(5)
@@ -20,9 +20,11 @@ metric.table("users", 3, 192)
 metric.edges("0-1 months", 9)
 metric.pruned("evicted", 2)
 metric.batch_seconds("state", 0.002)
-metric.freshness(np.array([0.0001, 0.002, 100.0]))
+for seconds in (0.0001, 0.002, 100.0):
+    metric.freshness(seconds)
 metric.ingest_restart()
 metric.store_error()
+metric.flush()
 """
 SERVE = """
 metric.setup(Path(sys.argv[1]))

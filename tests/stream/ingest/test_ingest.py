@@ -1,6 +1,6 @@
 """A batch that is not full is not followed by the next one at once; a full one, and a quiet topic, are.
 
-The topic of items is looked at rarely while events come, and in every step otherwise.
+The topic of items is looked at rarely while events come, and in every step otherwise; what is saved waits for the rests.
 """
 
 import time
@@ -9,6 +9,8 @@ from unittest.mock import Mock
 
 import pytest
 
+from stream.event.batch import Batch
+from stream.lane.job import Teach
 from tests.fixture.events import StoredWriter, Topic, event
 
 
@@ -66,3 +68,23 @@ def test_items_are_looked_for_rarely_while_events_come_and_at_once_when_none_do(
     it.ingest.described = time.monotonic()
     seconds(it, 5)
     assert looks.call_count == 4
+
+
+def test_the_saver_has_its_turn_between_steps_of_a_live_stream_and_at_any_time_of_a_backlog(
+    it: StoredWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rest, turns, learn = it.ingest.saves.rest, list[bool](), it.writer.learn
+
+    def watched(batch: Batch, teach: Teach) -> None:
+        turns.append(rest.is_set())
+        learn(batch, teach)
+
+    monkeypatch.setattr(it.writer, "learn", watched)
+    monkeypatch.setattr(it.ingest.saves, "step", lambda stop: None)
+    it.ingest.next, it.ingest.pace_s, it.ingest.limit = 0.0, 1e-6, 5
+    for size in (5, 5, 2, 3, 5, 5):  # a batch that is not full is of a live stream: so is the next
+        it.topic.payloads += [event("u2", "i1", 10_000)] * size
+        it.step()
+        assert rest.is_set()
+
+    assert turns == [True, True, True, False, False, True]

@@ -274,3 +274,19 @@ def test_large_records_come_in_pieces(folder: Path) -> None:
     append(folder, "events", *((b"u", value) for value in values))
 
     assert [value for _, _, value in everything(folder, "events")] == values
+
+
+def test_what_was_appended_is_polled_in_few_statements(folder: Path) -> None:
+    ensure_topic(folder, "events")
+    source = Source(folder, "events", {})
+    assert source.poll(10, 0) == []
+    append(folder, "events", (b"u", b"1"), (b"u", b"2"))
+    statements = list[str]()
+    source._database.connection.set_trace_callback(statements.append)
+
+    assert [record.payload for record in source.poll(10, 0)] == [b"1", b"2"]
+    assert source.waiting() == {0: 0}
+    assert len(statements) <= 6, (
+        statements
+    )  # each lets the interpreter go: another thread takes it for up to 5 ms
+    source.close()

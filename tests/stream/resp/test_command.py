@@ -129,6 +129,32 @@ def test_redis_cli_asks_as_a_person_would() -> None:
     on_loop(test)
 
 
+def test_a_section_of_info_is_told_alone_and_nothing_else_is_looked_at() -> None:
+    class Counted(Toy):
+        looks = 0
+
+        def info(self) -> dict[str, str | int | float]:
+            self.looks += 1
+            return super().info()
+
+    async def test() -> None:
+        toy = Counted()
+        async with serving(toy) as server:
+            port = ["-p", str(server.port)]
+            memory = await cli(*port, "INFO", "memory")
+            assert "used_memory:" in memory
+            assert "version:1.2.3" not in memory
+            assert toy.looks == 0
+            both = await cli(*port, "INFO", "riverwalk", "Memory")
+            assert "used_memory:" in both
+            assert "version:1.2.3" in both
+            assert "# Server" not in both
+            assert toy.looks == 1
+            assert "# Server" in await cli(*port, "INFO", "all")
+
+    on_loop(test)
+
+
 @pytest.mark.parametrize(
     ("request_", "wanted"),
     [
