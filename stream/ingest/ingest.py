@@ -103,6 +103,7 @@ class Ingest:
         self.lanes = lanes
         self.limit, self.wait_s, self.pace_s = settings.limit, settings.wait_s, settings.pace_s
         self.next = self.described = 0.0  # when the next batch may begin, and items are looked at: monotonic
+        self.busy = False  # whether the last step had records
         self.plan = Plan(writer.store, writer.topic)
         offsets = writer.store.offsets(writer.topic) if writer.store is not None else {}
         pending = self.plan.pending(offsets)
@@ -153,10 +154,11 @@ class Ingest:
         self.pulse.beat()
         if (early := self.next - time.monotonic()) > 0:
             time.sleep(early)
-        if self.next:  # a live stream
-            self.saves.rest.clear()
+        if self.busy:
+            self.writer.rest.clear()
         began = time.monotonic()
         taken = self.order.take(self.limit, self.wait_s)
+        self.busy = taken is not None
         self.next = began + self.pace_s if taken is not None and taken.batch.size < self.limit else 0.0
         if taken is not None:
             self._apply(taken, stop)
@@ -176,7 +178,7 @@ class Ingest:
             self.edges.step(now)
             for chore in self.chores:
                 chore()
-        self.saves.rest.set()
+        self.writer.rest.set()
         return 0 if taken is None else taken.batch.size + len(taken.rejected)
 
     def _apply(self, taken: Taken, stop: Callable[[], bool]) -> None:

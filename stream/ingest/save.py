@@ -9,7 +9,6 @@ snapshot waits for it.  Events since the last save are read again after a crash,
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 
@@ -103,9 +102,7 @@ class Saves:
     ) -> None:
         self._writer, self._retry, self._pulse, self._told = writer, retry, pulse, told
         self._every_s, self._sync_s = every_s, sync_s
-        self.rest = threading.Event()  # set while the loop rests: see `Saver`
-        self.rest.set()
-        self._saver = Saver(writer.store, self.rest) if writer.store is not None else None
+        self._saver = Saver(writer.store, writer.rest) if writer.store is not None else None
         self._taken: Taken | None = None  # what is being written
         self._at = self._synced = time.monotonic()
         self._loose = False  # whether something was written that the disk was not waited for
@@ -159,7 +156,7 @@ class Saves:
     def _await(self, stop: Callable[[], bool]) -> None:
         """Wait for the write under way."""
         assert self._saver is not None
-        self.rest.set()
+        self._writer.rest.set()
         while self._saver.busy:
             self._end(LOOK_S, stop)
             self._pulse.beat()

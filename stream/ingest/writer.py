@@ -1,11 +1,13 @@
 """The learning line: what a batch of events changes in the tables of one generation, and what of it is to be saved.
 
-There is no thread, no socket and no wall clock in here (only a stopwatch for the metrics).  What is learned from the
-events is up to whom jobs are handed to: a learner in another process, see `stream.lane`, or one beside.
+There is no thread, no socket and no wall clock in here (only a stopwatch for the metrics, and a flag for the saver).
+What is learned from the events is up to whom jobs are handed to: a learner in another process, see `stream.lane`, or
+one beside.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -29,6 +31,7 @@ from stream.lane.job import Job, Teach
 
 RESERVED = "riverwalk:"  # ids the program keeps for itself: the start node, the canary
 LEARNED = Sampling(train=True)
+LONG = 1_024  # events whose compiled pass, which runs no Python, takes long enough for others to have a turn
 EVENT_S = 6e-6  # about what an event takes that is not described
 NOTHING = Run(*(np.zeros(0, dtype) for dtype in ("i4", "i4", "i8", "i1", "f4", "?", "?", "i4", "i8")))
 
@@ -78,6 +81,8 @@ class Writer:
         self.run: list[tuple[Run, Before, np.ndarray]] = []  # what was applied and is not handed over
         loaded = store is not None and store.loaded
         self.named = (len(generation.users), len(generation.items)) if loaded else (0, 0)
+        self.rest = threading.Event()  # set while the saver may run Python: see `Saver`
+        self.rest.set()
         self.seconds: dict[str, float] = {}
         self.visible_at = 0.0
         self.allowed: Callable[[], int] = lambda: samples  # how many events may be described now
@@ -133,7 +138,12 @@ class Writer:
         self.sampled += picked.shape[0]
         known = before(run.user.shape[0], self.generation.tgn.history)
         some = events(run.user, run.item, run.t, run.kind, pick=pick, before=known)
+        held = not self.rest.is_set()
+        if held and run.user.shape[0] >= LONG:
+            self.rest.set()
         learn(self.state, self.generation.world.marks, self.scratch, some, LEARNED, self.sample)
+        if held:
+            self.rest.clear()
         self.run.append((run, known, picked))
 
     def hand(self, teach: Teach) -> None:

@@ -5,12 +5,12 @@ The topic of items is looked at rarely while events come, and in every step othe
 
 import time
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
-from stream.event.batch import Batch
-from stream.lane.job import Teach
+from stream.ingest import writer
 from tests.fixture.events import StoredWriter, Topic, event
 
 
@@ -70,21 +70,27 @@ def test_items_are_looked_for_rarely_while_events_come_and_at_once_when_none_do(
     assert looks.call_count == 4
 
 
-def test_the_saver_has_its_turn_between_steps_of_a_live_stream_and_at_any_time_of_a_backlog(
+def test_the_saver_has_its_turn_between_steps_with_records_and_while_a_long_batch_is_applied(
     it: StoredWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rest, turns, learn = it.ingest.saves.rest, list[bool](), it.writer.learn
+    rest, turns, apply = it.writer.rest, list[bool](), writer.learn
 
-    def watched(batch: Batch, teach: Teach) -> None:
+    def watched(*arguments: Any) -> None:
         turns.append(rest.is_set())
-        learn(batch, teach)
+        apply(*arguments)
 
-    monkeypatch.setattr(it.writer, "learn", watched)
+    monkeypatch.setattr(writer, "learn", watched)
+    monkeypatch.setattr(writer, "LONG", 5)
     monkeypatch.setattr(it.ingest.saves, "step", lambda stop: None)
-    it.ingest.next, it.ingest.pace_s, it.ingest.limit = 0.0, 1e-6, 5
-    for size in (5, 5, 2, 3, 5, 5):  # a batch that is not full is of a live stream: so is the next
+    it.ingest.next = it.ingest.pace_s = 0.0
+    for size in (0, 2, 2, 5, 0, 2):
         it.topic.payloads += [event("u2", "i1", 10_000)] * size
         it.step()
         assert rest.is_set()
 
-    assert turns == [True, True, True, False, False, True]
+    assert turns == [
+        True,
+        False,
+        True,
+        True,
+    ]  # the first batch after a silence; one; a long one; after a silence
