@@ -99,9 +99,8 @@ def step_back(lag: Callable[[], int], now: Callable[[], float] = time.monotonic)
             since = now()
         elif now() - since > SETTLED_S:
             done = True
-            for (
-                thread
-            ) in threading.enumerate():  # Linux has a priority for each, and refitting is done in one beside
+            # Linux has a priority for each thread, and refitting is done in one beside
+            for thread in threading.enumerate():
                 _lower(0 if thread is threading.current_thread() else thread.native_id or 0)
 
     return chore
