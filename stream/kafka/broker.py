@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, TypeVar
@@ -13,7 +14,9 @@ from confluent_kafka.cimpl import NewTopic
 from stream.error import BadSource
 
 ASK_S: Final = 2.5  # how long a request to the broker may take
+AGAIN_S: Final = 0.05
 MAKE_S: Final = 10.0  # how long a broker that answers may take to make a topic
+_LEADERLESS: Final = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)  # of a new topic
 _COMMON: Final = {
     "log_level": 2,  # errors come back as values
     "socket.keepalive.enable": True,
@@ -79,9 +82,17 @@ def connect(kind: Callable[[dict[str, Any]], Client], settings: dict[str, Any]) 
 
 
 def ask(address: str, question: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """Return what a request to the broker returns, or raise BadSource where it does not answer."""
-    try:
-        return question(*args, **options)
-    except KafkaException as exc:
-        why = f"no answer from the broker ({exc.args[0].str()})"
-        raise BadSource(f"{address}: {why}; start it, or correct kafka.address") from exc
+    """Return what a request to the broker returns; of a partition that has no leader yet it is asked again for a while.
+
+    Raises:
+        BadSource: The broker does not answer.
+    """
+    deadline = time.monotonic() + ASK_S
+    while True:
+        try:
+            return question(*args, **options)
+        except KafkaException as exc:
+            if exc.args[0].code() not in _LEADERLESS or time.monotonic() > deadline:
+                why = f"no answer from the broker ({exc.args[0].str()})"
+                raise BadSource(f"{address}: {why}; start it, or correct kafka.address") from exc
+        time.sleep(AGAIN_S)
