@@ -34,6 +34,11 @@ from state.storage import crash
 MARKER = "riverwalk.json"
 UNNAMED = "riverwalk.new"  # the marker before it has its name: a start that was killed leaves it
 MEND = "restore a backup or replay the topic into an empty folder"
+# The disk is given little at a time: 10 MB keep it busy for 25 ms, and a file of 24 MB that is removed as long; whoever else
+# waits for it meanwhile, as the log of events does at each commit, waits for them, too.  Files of RocksDB's log are not
+# used again, which would spare the removals: they would keep what is to leave the disk, see `compact`.
+MEMTABLE, TABLE = 8 << 20, 4 << 20  # bytes in memory, and of the files they become
+RATE = 64 << 20  # bytes of those files a second
 
 
 def failure(folder: Path, text: str) -> BadStore:
@@ -100,8 +105,11 @@ class Database:
             self._mark(made=False)
         options = Options(raw_mode=True)
         options.create_if_missing(self.fresh)
-        options.set_write_buffer_size(24 << 20)
-        options.set_max_write_buffer_number(3)
+        options.set_write_buffer_size(MEMTABLE)
+        options.set_max_write_buffer_number(6)
+        options.set_target_file_size_base(TABLE)
+        options.set_level_zero_file_num_compaction_trigger(12)  # of so small files
+        options.set_ratelimiter(RATE, 10_000, 10)  # refilled each 10 ms; 10 is RocksDB's own fairness
         options.set_max_background_jobs(2)
         options.set_keep_log_file_num(3)
         try:

@@ -23,6 +23,7 @@ from state.storage.ledger import DIGEST, PLAIN, Ledger, group_of, seal
 from state.storage.table import Table
 
 PIECE = 1 << 16  # bytes written at a time: RocksDB holds up all other threads meanwhile
+AWAITED = 1 << 19  # bytes the disk is waited for at a time, see `database.MEMTABLE`
 RENEWED = 4 << 20  # bytes of blocks that are written anew at a time when old bytes are to leave the files
 
 
@@ -231,13 +232,14 @@ class Writing:
 
     Args:
         turn: Called before each block that is read or written.
+        wait: Whether to wait for the disk now and then, so that little is left to wait for in the end.
     """
 
-    def __init__(self, groups: Groups, turn: Callable[[], object] = bool) -> None:
-        self._turn = turn
+    def __init__(self, groups: Groups, turn: Callable[[], object] = bool, wait: bool = False) -> None:
+        self._turn, self._wait = turn, wait
         self._base, self._ledger, self._groups = groups.base, groups.ledger, groups
         self._batch: Any = self._base.batch()
-        self._size = 0
+        self._size = self._loose = 0  # bytes in the batch, and of those written that were not waited for
         self._changed = dict[bytes, Blocks]()
 
     def put(self, name: bytes, parts: Iterable[Rows]) -> None:
@@ -258,8 +260,11 @@ class Writing:
             self._batch.put(key, value)
             self._size += len(value)
             if self._size > PIECE:
-                self._base.write(self._batch, False)
+                self._loose += self._size
+                enough = self._wait and self._loose >= AWAITED
+                self._base.write(self._batch, enough)
                 self._batch, self._size = self._base.batch(), 0
+                self._loose = 0 if enough else self._loose
                 crash.point("piece")
 
     def _rows(self, key: bytes) -> Rows:

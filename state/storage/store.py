@@ -176,11 +176,12 @@ class Store:
             BadStore: The disk is full or failing, or a number is not finite; nothing of it is there.
         """
         crash.point("snapshot")
+        wait = self.sync if wait is None else wait
         snapshot.check(str(self.folder))
         records = {key: data for key, data in snapshot.records.items() if group_of(key) in PLAIN}
         with self.groups.lock:
             try:
-                writing = Writing(self.groups, turn)
+                writing = Writing(self.groups, turn, wait)
                 for name, parts in chain(snapshot.groups(), self.groups.removed(snapshot.records)):
                     writing.put(name, parts)
                 crash.point("save")
@@ -188,7 +189,7 @@ class Store:
             except BadStore:
                 self.groups.forget()
                 raise
-        if self.sync if wait is None else wait:
+        if wait:
             self.base.sync()
         crash.point("saved")
         return snapshot.rows

@@ -52,8 +52,10 @@ def freshness(config: Config) -> harness.Figures:
             time.sleep(1.0)
             sent = WARM
             for rate in RATES:
-                found[rate] = _beside(service, made[sent : sent + rate * SECONDS], rate)
-                sent += rate * SECONDS
+                some = made[sent : sent + rate * SECONDS]
+                with harness.uncollected():
+                    found[rate] = _beside(service, some, rate)
+                sent += len(some)
     figures: harness.Figures = {}
     for rate, one in found.items():
         name = "" if rate == RATES[0] else f"_{rate}"

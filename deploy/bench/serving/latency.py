@@ -71,7 +71,8 @@ def serve(config: Config, learned: int = LEARNED, beside: bool = True) -> harnes
                     found |= _at_rest(service, redis)
                     if beside:
                         some = made[sent : sent + BESIDE * SECONDS]
-                        paced = _beside(service, some)
+                        with harness.uncollected():
+                            paced = _beside(service, some)
                         found |= {f"beside_{readers}_{name}": value for name, value in paced.items()}
                         sent += len(some)
                     known = harness.info(client)

@@ -155,3 +155,23 @@ def test_a_full_disk_leaves_the_last_save_whole_and_the_next_one_possible(tmp_pa
         assert int(again.array[:, 0].sum()) == 7 * (saved + 200)
     finally:
         subprocess.run(["umount", "-l", str(tmp_path)], check=False)
+
+
+def test_a_name_that_is_removed_leaves_every_file_also_those_of_rocksdbs_log(tmp_path: Path) -> None:
+    store, names = Store(tmp_path), Ids("user", capacity=10)
+    store.put({b"meta\0large": b"1" * 300_000})  # what comes later does not write over it
+    names.rows(["ann", "bob, who leaves"])
+    store.save([], {names: 0}, "events", {0: 1})
+    assert b"bob" in files(tmp_path)
+
+    names.remove(1)
+    store.save([], {names: 2}, "events", {0: 2})
+    store.scrub([b"user.id\0"])
+
+    assert b"bob" not in files(tmp_path)
+    assert b"ann" in files(tmp_path)
+    store.close()
+
+
+def files(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.iterdir())
