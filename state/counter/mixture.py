@@ -45,14 +45,13 @@ BOARDS = ((NEWCOMERS, FIRST, 3), (RISE, RISING, 1), (POP, POPULAR, 3))  # source
 
 
 @njit(nogil=True, cache=True)
-def weights(state: State, known: bool) -> np.ndarray:
+def weights(credit: np.ndarray) -> np.ndarray:
     """Return the weight of each source, float64 [SOURCES], 1 in all.
 
     Args:
-        known: For users with a history; newcomers have weights of their own.
+        credit: float64 [SOURCES], of users with a history, row 1 of the state's, or of newcomers, row 0.
     """
-    credit, out = state.world[0].credit[1 if known else 0], np.zeros(SOURCES)
-    whole = 0.0
+    out, whole = np.zeros(SOURCES), 0.0
     for s in range(SOURCES):
         if s != WALK:
             out[s] = credit[s] + PRIOR / (SOURCES - 1)
@@ -84,7 +83,7 @@ def weigh(state: State, scratch: Scratch, user: Row, t: int) -> None:
 
     It follows the walks; items of boards and transitions join those that were touched.
     """
-    by = weights(state, user.slots > 0)
+    by = weights(state.world[0].credit[1 if user.slots > 0 else 0])
     acc, many = scratch.acc, scratch.touched_n[0]
     sums = np.zeros(WORTH)
     for k in range(many):
@@ -202,9 +201,9 @@ def credit(state: State, u: int, row: int, t: int) -> None:
     """Credit the sources with user row `u` taking item `row` for the first time at `t`, which is yet to be applied."""
     part = np.empty(SOURCES)
     known = shares(state, u, row, t, part)
-    part *= weights(state, known)
+    kept = state.world[0].credit[1 if known else 0]
+    part *= weights(kept)
     whole = part.sum()
     if whole > 0:
-        kept = state.world[0].credit[1 if known else 0]
         for s in range(SOURCES):
             kept[s] = FADE * kept[s] + part[s] / whole

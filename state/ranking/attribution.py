@@ -9,19 +9,10 @@ from state.counter.history import slot
 from state.graph.edge import edge_share
 from state.graph.walk import seeds
 from state.ranking import column
-from state.ranking.feature import NEWCOMERS, POP, Evidence, blend_parts, habits
+from state.ranking.feature import Evidence, blend_parts, habits
+from state.ranking.popularity import NEWCOMERS, POP
 from state.record.decay import decay, halved
-from state.record.layout import (
-    FIRST,
-    KEPT_OUT,
-    NEW_ITEMS,
-    POPULAR,
-    RECENT,
-    RISING,
-    SLOTS,
-    START,
-    Row,
-)
+from state.record.layout import FIRST, KEPT_OUT, NEW_ITEMS, POPULAR, RECENT, RISING, SLOTS, START, Row
 from state.record.prefetch import fetch, fetch_head
 from state.record.profile import position, profile
 from state.record.world import PEERS, PUSHED, PUSHED_ALL, WALKED, Scratch, State

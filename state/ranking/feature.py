@@ -12,16 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from state.graph.walk import USER_HEAD
 from state.ranking import column
-from state.record.decay import decay, halved, log, log1p
-from state.record.layout import FRESH, HALF, START, Row
-from state.record.prefetch import fetch, fetch_head
+from state.ranking.popularity import popularity_columns
+from state.record.decay import halved, log, log1p
+from state.record.layout import START, Row
 from state.record.profile import profile
 from state.record.world import PEERS, PUSHED, PUSHED_ALL, WALKED, Scratch, State
-
-AHEAD = 4  # candidates whose rows are prefetched before they are described
-POP, NEWCOMERS = 2, 3  # half-lives of the blend's shares of all events, of newcomers' events
 
 
 class Habit(NamedTuple):
@@ -39,12 +35,6 @@ class Evidence(NamedTuple):
     pop: Any  # share of all events
     pushed: Any  # share of one-hop weight
     follows: Any  # share of transitions from the user's last item
-
-
-@njit(nogil=True, cache=True)
-def _share(part: float, whole: float) -> np.float32:
-    """Return a scaled log share that is 0 for nothing."""
-    return log1p((part + 1e-2) / (whole + 1.0) * 1e4) / np.float32(6)
 
 
 @njit(nogil=True, cache=True)
@@ -115,7 +105,7 @@ def describe(state: State, scratch: Scratch, u: int, t: int, cand: np.ndarray, n
     x[:n] = 0
     own_columns(state, scratch, u, user, t, rows, slots, x)
     user_columns(state, user, t, n, x)
-    popularity_columns(state, t, rows, of, x)
+    popularity_columns(state, t, rows, of.pop, of.fresh, x)
     graph_columns(state, scratch, user, rows, of, x)
     for c in range(n):
         one = Evidence(of.fresh[c], of.pop[c], of.pushed[c], of.follows[c])
@@ -191,54 +181,6 @@ def user_columns(state: State, user: Row, t: int, n: int, x: np.ndarray) -> None
     for c in range(1, n):
         for k in range(column.USER_N, column.USER_PACE + 1):
             x[c, k] = f[k]
-
-
-@njit(nogil=True, cache=True)
-def popularity_columns(state: State, t: int, rows: np.ndarray, of: Evidence, x: np.ndarray) -> None:
-    """Write how often, how lately and by whom each candidate is taken; shares of events go to the evidence too.
-
-    One pass: a cut costs a second fetch of each row.
-    """
-    world, rates, items, n = state.world[0], state.rates[0], state.items, rows.shape[0]
-    pace = world.pace if world.pace > 0 else 1.0
-    rate, whole, first, switches = np.empty(HALF), np.empty(HALF), np.empty(HALF), np.empty(HALF)
-    for h in range(HALF):
-        rate[h] = 1.0 / (rates.pop[h] * pace)
-        left = decay(t - world.tot_t, rates.pop[h] * pace)
-        whole[h] = world.tot[h] * left
-        if h >= HALF - FRESH:
-            first[h], switches[h] = world.ftot[h - 1] * left, world.stot[h - 1] * left
-    pops, freshs, switcheds = items.pop, items.fresh, items.switch
-    for c in range(n):
-        if c + 2 * AHEAD < n:
-            fetch(items, rows[c + 2 * AHEAD])
-        if c + AHEAD < n:
-            fetch_head(state.users, max(items[rows[c + AHEAD]].last_user, 0), USER_HEAD)
-        row = rows[c]
-        item, f = items[row], x[c]
-        age = t - item.last_t
-        for h in range(HALF):
-            now = halved(age, rate[h])
-            f[column.POP_0 + h] = _share(pops[row, h] * now, whole[h])
-            if h == POP:
-                of.pop[c] = pops[row, h] * now / (whole[h] + 1.0)
-            if h >= HALF - FRESH:
-                f[column.FRESH_0 + h - 1] = _share(freshs[row, h - 1] * now, first[h])
-                f[column.SWITCH_0 + h - 1] = _share(switcheds[row, h - 1] * now, switches[h])
-                if h == NEWCOMERS:
-                    of.fresh[c] = freshs[row, h - 1] * now / (first[h] + 1.0)
-        f[column.POP_TOTAL] = log1p(item.n) / 8
-        f[column.POP_AGE] = _seconds(age)
-        f[column.POP_STICKY] = item.sticky
-        f[column.POP_PACE] = f[column.POP_AGE] - item.gap / 12
-        f[column.POP_RUN] = log1p(item.last_run) / 4
-        f[column.POP_BORN] = _seconds(t - item.first_t)
-        f[column.POP_USERS] = item.users / max(1, item.n)
-        if item.n > 0 and item.last_user >= 0:
-            heir = state.users[item.last_user]
-            f[column.HEIR_REPEAT] = heir.repeat
-            f[column.HEIR_HERE] = heir.slots > 0 and heir.item[0] == row
-            f[column.HEIR_N] = log1p(heir.n) / 6
 
 
 @njit(nogil=True, cache=True)

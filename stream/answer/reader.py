@@ -118,7 +118,7 @@ class Reader(Lookup, Publication):
             self._catch_up(self.recommender.generation)
             self.recommender.items.catch_up(AT_REST)
             self.activity.look(self.recommender, time.monotonic())
-        self.watch.see(self.verdict)
+        self.watch.see(lambda: self.verdict)
 
     @property
     def verdict(self) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import structlog
 
@@ -22,12 +23,12 @@ class Watch:
         self._every_s, self._due = every_s, 0.0
         self._began: dict[str, float] = {}
 
-    def see(self, verdict: Verdict) -> None:
-        """Log what has begun and ended since the last time, and set the metrics."""
+    def see(self, judge: Callable[[], Verdict]) -> None:
+        """Log what has begun and ended since the last time, and set the metrics; `judge` is asked where it is time to."""
         now = time.monotonic()
         if now < self._due:
             return
-        self._due = now + self._every_s
+        self._due, verdict = now + self._every_s, judge()
         for kind, reason in verdict.troubles.items():
             if kind not in self._began:
                 self._began[kind] = now

@@ -205,7 +205,7 @@ def _sections(service: Service) -> dict[str, Callable[[], Mapping[str, str | int
 
 
 def _one_line(value: str | int | float) -> str:
-    return " ".join(str(value).splitlines())
+    return " ".join(value.splitlines()) if isinstance(value, str) else str(value)
 
 
 def _label(word: bytes) -> str:

@@ -48,7 +48,7 @@ def counted(recommender: Recommender, offsets: Mapping[int, int]) -> dict[str, s
         "pace_seconds": round(float(world["pace"]) / 1000, 3),
         **{name: int(world[field]) for name, field in LET_GO.items()},
     }
-    for name, weight in zip(NAMES, weights(recommender.state, True).tolist(), strict=True):
+    for name, weight in zip(NAMES, weights(np.array(world["credit"][1])).tolist(), strict=True):
         told[f"source_{name}"] = round(weight, 3)
     told["live_events"] = int(quality["judged"])
     for k, name in enumerate(RANKERS):

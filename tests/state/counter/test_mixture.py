@@ -65,7 +65,7 @@ def test_worth_is_the_sum_of_weighted_shares(made: World, user: int) -> None:
     state, scratch = made.state, made.scratch()
     given_worth = worth(made, user, t, scratch)
     n = int(scratch.touched_n[0])
-    by = weights(state, int(state.users[user]["slots"]) > 0)
+    by = weights(state.world[0]["credit"][int(state.users[user]["slots"] > 0)])
     wanted = np.zeros(80)
     for column in range(4):
         sums = np.zeros(80)
@@ -127,8 +127,10 @@ def test_the_weights_follow_what_users_take() -> None:
     feed(popular, [(int(chance.integers(97)), int(row), k * HOUR) for k, row in enumerate(rows)])
     graph = [PUSH, WALK, ALL, NEXT]
 
-    assert weights(paired.state, True)[graph].sum() > 0.5  # the first of a pair comes by chance
-    assert weights(popular.state, True)[graph].sum() < 0.35
+    assert (
+        weights(paired.state.world[0]["credit"][1])[graph].sum() > 0.5
+    )  # the first of a pair comes by chance
+    assert weights(popular.state.world[0]["credit"][1])[graph].sum() < 0.35
 
 
 @pytest.mark.parametrize("limit", [8, 33, 40, 60])

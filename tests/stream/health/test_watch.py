@@ -20,7 +20,7 @@ def test_a_trouble_is_logged_once_when_it_begins_and_once_when_it_ends() -> None
             verdict(),
             verdict(),
         ):
-            watch.see(seen)
+            watch.see(lambda seen=seen: seen)
 
     assert [(line["event"], line["trouble"]) for line in lines] == [
         ("not ready", "source"),
@@ -39,7 +39,7 @@ def test_each_trouble_has_lines_of_its_own() -> None:
             verdict(behind="90 events"),
             verdict(disk="full"),
         ):
-            watch.see(seen)
+            watch.see(lambda seen=seen: seen)
 
     assert [(line["event"], line["trouble"]) for line in lines] == [
         ("not ready", "disk"),
