@@ -107,7 +107,7 @@ class Learning:
 
         Args:
             share: Of the events that the network learns from; which ones, a hash of the offset decides.
-            hurried: Whether more events wait: the network's steps are then over fewer items, and fewer samples are judged.
+            hurried: Whether more events wait: the network's steps are then cheaper ones, see `Pool`, and fewer samples are judged.
         """
         if self.explicit is not None:
             self.explicit.fill()

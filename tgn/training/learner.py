@@ -2,8 +2,8 @@
 
 Item vectors keep learning from every sampled event, by a softmax over the items alive: without that a temporal
 graph model adds nothing to counted features.  A step touches only the rows it drew, with Adam's moments kept
-beside each row.  Past events are learned from again (kept in memory only, so a restart begins with none); they
-see no node memory, because a past target is already inside it.
+beside each row.  Past events are learned from again, unless events wait (they are kept in memory only, so a restart
+begins with none); they see no node memory, because a past target is already inside it.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class Learner:
         fresh = self._alive(item)
         rows = (hist, bucket(age), user, item)
         batch: tuple[np.ndarray, ...] = rows
-        if self.past and self.settings.replay:
+        if self.past and self.settings.replay and not self.pool.hurried:
             draw = self.rng.integers(0, len(self.past), self.settings.replay)
             batch = tuple(
                 np.concatenate(parts) for parts in zip(rows, *(self.past[k] for k in draw), strict=True)

@@ -24,7 +24,8 @@ class Pool:
         tables: Arrays named as in `layout.layout`; the ring `recent` is written in place.
 
     Attributes:
-        hurried: Whether events wait: a pool is then no larger than what is drawn, also where it could be all items.
+        hurried: Whether events wait: a pool is then no larger than what is drawn, also where it could be all items, and the
+            learner replays none of the past.
     """
 
     hurried = False

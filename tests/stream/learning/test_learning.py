@@ -33,11 +33,11 @@ def test_weights_that_are_not_finite_start_afresh_and_recover() -> None:
     ).all()
 
 
-def test_a_hurried_run_learns_the_same_and_judges_some_of_it() -> None:
+def test_the_ranker_learns_the_same_in_a_hurried_run_which_judges_some_of_it() -> None:
     events, found = shop(2_000), []
     for hurried in (False, True):
         generation = Generation(GraphSettings(), TgnSettings(), Limits(max_users=500, max_items=300))
-        writer, learning = Writer(generation, samples=256), Learning(generation)
+        writer, learning = Writer(generation, samples=256), Learning(generation, without=("memory",))
         teach = partial(learning.take, hurried=hurried)
         for at in range(0, 2_000, 100):
             writer.learn(batch(events[at : at + 100], start=at), teach)

@@ -149,6 +149,23 @@ def test_it_learns_again_after_any_table_was_poisoned(name, poison):
     assert hits(learner) > 0.5
 
 
+def test_past_events_are_learned_from_again_unless_events_wait(monkeypatch):
+    learner, sizes = taught(3), []
+    gradient = learner.gradient
+
+    def counted(*given):
+        sizes.append(given[3].shape[0])
+        return gradient(*given)
+
+    monkeypatch.setattr(learner, "gradient", counted)
+    for hurried in (False, True, False):
+        learner.pool.hurried = hurried
+        assert math.isfinite(learner.step(*successors(len(sizes))))
+
+    assert sizes == [2 * BATCH, BATCH, 2 * BATCH]
+    assert len(learner.past) == 6  # a hurried step is among them, too
+
+
 def test_a_step_with_no_events_is_no_step():
     learner = taught(2)
     before = {name: table.copy() for name, table in learner.tables.items()}
