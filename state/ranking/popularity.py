@@ -49,11 +49,8 @@ def popularity_columns(
         - x: float32 [n or more, FEATURES or more]
     """
     n = rows.shape[0]
-    value, age, left = (
-        np.empty((COLUMN.shape[0], n), np.float32),
-        np.empty(n, np.float32),
-        np.empty(n, np.float32),
-    )
+    value = np.empty((COLUMN.shape[0], n), np.float32)
+    age, left = np.empty(n, np.float32), np.empty(n, np.float32)
     _read(state, t, rows, value, age, x)
     world, rates = state.world[0], state.rates[0]
     pace = world.pace if world.pace > 0 else 1.0

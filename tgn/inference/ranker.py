@@ -16,7 +16,7 @@ from numba import njit
 
 from tgn.inference.attention import ANY_ORDER
 
-HIDDEN = 32
+HIDDEN = 64
 BLEND = 0  # the feature that the ranker corrects
 EACH = 3  # inputs from a learned score: centred score, log-softmax, known
 SCORES = 2 * EACH  # from the temporal score, then from the slow one
