@@ -141,9 +141,8 @@ class Recommender:
 
     def warm(self) -> None:
         """Compile every kernel that RECOMMEND needs, as long as no rule asks for more, before the first one comes."""
-        weights(
-            np.array(self.state.world[0]["credit"][1])
-        )  # first: others call it, and a kernel with an entry needs no second one
+        # First: others call it, and a kernel with an entry needs no second one
+        weights(np.array(self.state.world[0]["credit"][1]))
         self.recommend(Recommend(user="", k=1, with_reasons=True))
         with self.retrieval() as room:
             room.learned_inputs(1)

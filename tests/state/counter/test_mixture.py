@@ -127,9 +127,8 @@ def test_the_weights_follow_what_users_take() -> None:
     feed(popular, [(int(chance.integers(97)), int(row), k * HOUR) for k, row in enumerate(rows)])
     graph = [PUSH, WALK, ALL, NEXT]
 
-    assert (
-        weights(paired.state.world[0]["credit"][1])[graph].sum() > 0.5
-    )  # the first of a pair comes by chance
+    # The first of a pair comes by chance
+    assert weights(paired.state.world[0]["credit"][1])[graph].sum() > 0.5
     assert weights(popular.state.world[0]["credit"][1])[graph].sum() < 0.35
 
 
