@@ -97,9 +97,8 @@ def test_a_letter_the_topic_never_takes_stays_on_disk_and_holds_nothing_up(
         dead.put(Record(0, 2 * k, b"x", 0), "json", "no JSON")
         dead.put(Record(0, 2 * k + 1, b"%d" % k, 0, b"k%d" % k), "json", "no JSON")
         dead.flush()
-        letters(
-            kafka_address, topic, k + 1
-        )  # it is there before the next one: sent again, it could come after it
+        # It is there before the next one: sent again, it could come after it
+        letters(kafka_address, topic, k + 1)
 
     assert [record.payload for record in letters(kafka_address, topic, 3)] == [b"0", b"1", b"2"]
     (tmp_path / "dead" / f"{topic}-7.jsonl").unlink()
