@@ -26,7 +26,7 @@ def meanings(kept: object) -> dict[str, str]:
 def refusal(table: Table, found: str | None) -> str:
     """Return why rows of the meaning `found` (None: not recorded) are not read into a table; empty when they are."""
     wanted = meaning(table)
-    if found == wanted or not wanted:
+    if not wanted or found in (wanted, *getattr(table, "former", ())):
         return ""
     return (
         f"the learned table {table.name} holds {found or 'rows of no recorded shape'}, this program reads "

@@ -10,19 +10,22 @@ store, and readers switch when its number is in `learned`.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shutil
 from pathlib import Path
 
 import numpy as np
+import structlog
 
 from state.ranking.column import FEATURES, NAMES
 from state.storage.table import Table
 from stream.generation.status import QUALITY
 from tgn.inference.collaborative import SlowSettings
 from tgn.inference.layout import TgnSettings, layout
-from tgn.inference.ranker import HIDDEN, SCORES, width
+from tgn.inference.ranker import FORMER_HIDDEN, HIDDEN, SCORES, width
 
+log = structlog.get_logger()
 WEIGHTS = 1  # to be raised when learned numbers come to mean something else and keep their shapes
 CURRENT = "learned"
 SERVED = ("item_vector", "item_memory", "item_output", "slow")  # learned rows that a request reads
@@ -32,7 +35,8 @@ class LearnedTable(Table):
     """A table of what was learned.
 
     `meaning` says what its numbers are, version, shape and what else they hang on; the store keeps it beside the
-    rows and refuses them where it is another one.
+    rows and refuses them where it is another one.  Rows of a meaning in `former` are dropped as they are loaded: what
+    they say is learned anew.
     """
 
     def __init__(
@@ -47,24 +51,47 @@ class LearnedTable(Table):
         note: str = "",
     ) -> None:
         super().__init__(name, dtype, shape, capacity=capacity, path=path, write=write)
-        self.meaning = f"version {WEIGHTS} {dtype.name} {list(shape)}{note and f' ({note})'}"
+        self.meaning, self.former = _meaning(dtype, shape, note), list[str]()
+
+    def renew(self, shape: tuple[int, ...], note: str) -> None:
+        """Have rows of an earlier shape, whose numbers are of no use any more, dropped as they are loaded."""
+        former = _meaning(self.dtype, shape, note)
+
+        def drop(rows: np.ndarray, _: np.ndarray) -> None:
+            log.warning(
+                "a table begins anew, all else that was learned stays",
+                table=self.name,
+                stored=former,
+                now=self.meaning,
+            )
+            self.touch(rows)  # the next save writes it in its new shape
+
+        self.former.append(former)
+        self.earlier[self.dtype.itemsize * math.prod(shape)] = drop
+
+
+def _meaning(dtype: np.dtype, shape: tuple[int, ...], note: str) -> str:
+    return f"version {WEIGHTS} {dtype.name} {list(shape)}{note and f' ({note})'}"
 
 
 def shapes(tgn: TgnSettings, slow: SlowSettings) -> dict[str, tuple[str, np.dtype, tuple[int, ...]]]:
     """Return for each learned table: what a row stands for (user, item, one), the dtype, and a row's shape."""
     f4 = np.dtype("f4")
-    return layout(tgn) | {
-        "slow": ("item", f4, (2 * slow.rank + 1,)),
-        "ranker": ("one", f4, (width(FEATURES),)),
-        "ranker_moment": ("one", f4, (3 * width(FEATURES) + 1,)),
-    }
+    ranker = {name: ("one", f4, shape) for name, shape in _ranker(HIDDEN).items()}
+    return layout(tgn) | {"slow": ("item", f4, (2 * slow.rank + 1,))} | ranker
 
 
-def _notes(tgn: TgnSettings) -> dict[str, str]:
+def _ranker(hidden: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the rows of a ranker of so many units a layer."""
+    size = width(FEATURES, hidden)
+    return {"ranker": (size,), "ranker_moment": (3 * size + 1,)}
+
+
+def _notes(tgn: TgnSettings, hidden: int = HIDDEN) -> dict[str, str]:
     """Return what the shape of a learned row does not tell."""
     names = hashlib.sha256("\n".join(NAMES).encode()).hexdigest()[:8]
     net = f"dim {tgn.dim}, {tgn.heads} heads, history {tgn.history}, memory {tgn.memory}"
-    ranker = f"{FEATURES} features named {names}, {SCORES} scores, hidden {HIDDEN}"
+    ranker = f"{FEATURES} features named {names}, {SCORES} scores, hidden {hidden}"
     return {"net": net, "net_moment": net, "ranker": ranker, "ranker_moment": ranker}
 
 
@@ -94,7 +121,7 @@ class Learned:
         notes, rows = _notes(tgn), {"user": users, "item": items, "one": 1}
         forms = shapes(tgn, slow or SlowSettings())
         self.tgn, self.folder = tgn, folder
-        self.tables: dict[str, Table] = {
+        self.tables: dict[str, LearnedTable] = {
             name: LearnedTable(
                 name,
                 dtype,
@@ -106,6 +133,9 @@ class Learned:
             )
             for name, (kind, dtype, shape) in forms.items()
         }
+        former = _notes(tgn, FORMER_HIDDEN)
+        for name, shape in _ranker(FORMER_HIDDEN).items():
+            self.tables[name].renew(shape, former[name])
         self.nodes = {
             kind: [self.tables[name] for name, (of, _, _) in forms.items() if of == kind]
             for kind in ("item", "user")

@@ -54,7 +54,7 @@ class Learning:
     """What is learned from the jobs of a writer.
 
     Args:
-        generation: Whose learned tables are written; its counted tables are read.
+        generation: Whose learned tables, filled from the store, are written; its counted tables are read.
         seed: Of the ranker's first weights and its draws.
         replay: Past steps the ranker takes again for each fresh one.
         learn: False freezes all weights; memory goes on.
@@ -87,12 +87,6 @@ class Learning:
         self.kept: list[tuple[np.ndarray, ...]] = []
         self.fresh: list[tuple[np.ndarray, ...]] = []  # samples that wait for a step
         self.runs = 0  # of samples
-
-    def load(self) -> None:
-        """Take the weights from tables the store has just filled."""
-        self.ranker.load()
-        if self.learner is not None:
-            self.learner.load()
 
     def follow(self, generation: Generation) -> None:
         """Read the counted tables of another generation from now on."""

@@ -16,7 +16,8 @@ from numba import njit
 
 from tgn.inference.attention import ANY_ORDER
 
-HIDDEN = 64
+HIDDEN = 32
+FORMER_HIDDEN = 64  # of earlier stores, whose rankers begin anew
 BLEND = 0  # the feature that the ranker corrects
 EACH = 3  # inputs from a learned score: centred score, log-softmax, known
 SCORES = 2 * EACH  # from the temporal score, then from the slow one

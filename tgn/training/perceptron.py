@@ -17,7 +17,7 @@ from torch import Tensor
 from tgn.inference.attention import ANY_ORDER
 from tgn.inference.ranker import BLEND, EACH, HIDDEN, SCORES, unpack
 
-ROWS = 768  # candidates of a block: its inputs and three layers of units take 0.8 MB
+ROWS = 1_536  # candidates of a block: its inputs and three layers of units take 1 MB
 NONE = np.float32(-1e9)  # score of a candidate that is not in use
 ZERO = np.float32(0)
 FOUR = np.float32(4)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rocksdict import Options, Rdict
+from structlog.testing import capture_logs
 
 from state.error import BadStore
 from state.record.setting import GraphSettings
@@ -178,6 +179,31 @@ def test_what_the_fixture_learned_is_read(tmp_path: Path, name: str) -> None:
     writer.drop()
 
     assert min(found.values()) > 0
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_ranker_with_more_units_begins_anew_once_and_all_else_that_was_learned_stays(
+    name: str, tmp_path: Path
+) -> None:
+    """The fixtures' rankers have 64 units a layer, those of this version have fewer."""
+    copied(name, tmp_path)
+    topic, steps, renewed = Topic(list(maker.events())), list[dict[str, float]](), list[set[str]]()
+    for _ in range(2):
+        with capture_logs() as told:
+            writer = StoredWriter(tmp_path, topic, maker.LIMITS, learn=True, tgn=maker.TGN)
+        learned = writer.generation.learned
+        steps.append({each: float(learned[each].array[0, -1]) for each in ("ranker_moment", "net_moment")})
+        renewed.append({line["table"] for line in told if "begins anew" in line["event"]})
+        end = int(known(name)["stream_time"])
+        topic.payloads += [
+            json.dumps({"user": f"u{n % 9}", "item": f"i{n % 20}", "t": end + n}).encode() for n in range(400)
+        ]
+        writer.read()
+        writer.close()
+
+    assert renewed == [{"ranker", "ranker_moment"}, set()]
+    assert steps[0]["ranker_moment"] == 0 < steps[1]["ranker_moment"]
+    assert 0 < steps[0]["net_moment"] < steps[1]["net_moment"]
 
 
 def test_a_store_of_format_3_is_written_anew_once_however_often_that_is_killed(tmp_path: Path) -> None:
