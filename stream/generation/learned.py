@@ -16,7 +16,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import structlog
 
 from state.ranking.column import FEATURES, NAMES
 from state.storage.table import Table
@@ -25,7 +24,6 @@ from tgn.inference.collaborative import SlowSettings
 from tgn.inference.layout import TgnSettings, layout
 from tgn.inference.ranker import FORMER_HIDDEN, HIDDEN, SCORES, width
 
-log = structlog.get_logger()
 WEIGHTS = 1  # to be raised when learned numbers come to mean something else and keep their shapes
 CURRENT = "learned"
 SERVED = ("item_vector", "item_memory", "item_output", "slow")  # learned rows that a request reads
@@ -35,8 +33,8 @@ class LearnedTable(Table):
     """A table of what was learned.
 
     `meaning` says what its numbers are, version, shape and what else they hang on; the store keeps it beside the
-    rows and refuses them where it is another one.  Rows of a meaning in `former` are dropped as they are loaded: what
-    they say is learned anew.
+    rows and refuses them where it is another one.  Rows of a meaning in `former` are dropped as they are loaded, and
+    `dropped` tells so: what they say is learned anew.
     """
 
     def __init__(
@@ -51,19 +49,14 @@ class LearnedTable(Table):
         note: str = "",
     ) -> None:
         super().__init__(name, dtype, shape, capacity=capacity, path=path, write=write)
-        self.meaning, self.former = _meaning(dtype, shape, note), list[str]()
+        self.meaning, self.former, self.dropped = _meaning(dtype, shape, note), list[str](), ""
 
     def renew(self, shape: tuple[int, ...], note: str) -> None:
         """Have rows of an earlier shape, whose numbers are of no use any more, dropped as they are loaded."""
         former = _meaning(self.dtype, shape, note)
 
         def drop(rows: np.ndarray, _: np.ndarray) -> None:
-            log.warning(
-                "a table begins anew, all else that was learned stays",
-                table=self.name,
-                stored=former,
-                now=self.meaning,
-            )
+            self.dropped = former
             self.touch(rows)  # the next save writes it in its new shape
 
         self.former.append(former)

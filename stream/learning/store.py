@@ -7,12 +7,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+import structlog
 
 from state.storage.schema import meanings
 from state.storage.store import Store
 from stream.generation.generation import Generation
 from stream.generation.learned import Learned
 from stream.learning import guard
+
+log = structlog.get_logger()
 
 
 def open_learned(folder: Path, learned: Learned) -> Store:
@@ -37,6 +40,14 @@ def load(store: Store, learned: Learned) -> None:
         BadStore: They are damaged, or were learned with other sizes or features.
     """
     store.load(learned.tables.values(), [])
+    for table in learned.tables.values():
+        if table.dropped:
+            log.warning(
+                "a table begins anew, all else that was learned stays",
+                table=table.name,
+                stored=table.dropped,
+                now=table.meaning,
+            )
     guard.restore(learned.quality, store.meta(guard.NAME))
 
 
